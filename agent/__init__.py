@@ -1,0 +1,1 @@
+"""Polls devices, discovers configuration items, tells the server what is news."""

@@ -1,0 +1,1 @@
+"""The desk: one folder per practice, over a kernel. Console and API."""

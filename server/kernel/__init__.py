@@ -1,0 +1,1 @@
+"""Furniture that every practice uses: database, errors, web, API, events, jobs, audit, texts."""
