@@ -36,12 +36,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def table(path: Path) -> str:
     """The notes of a whole run as aligned lines, real first."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    notes = Counter(tuple(json.loads(line)) for line in lines)
+    told = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    notes = Counter(tuple(json.loads(line)) for line in told)
     order = {"real": 0, "fallback": 1, "skipped": 2}
     rows = sorted(notes, key=lambda row: (order[row[1]], row[0]))
     width = max((len(row[0]) for row in rows), default=8)
-    return "\n".join(
-        f"{kind:<9} {resource:<{width}}  {why}{f'  ({notes[resource, kind, why]} tests)' if kind == 'skipped' else ''}"
-        for resource, kind, why in rows
-    )
+    lines = []
+    for row in rows:
+        resource, kind, why = row
+        times = f"  ({notes[row]} tests)" if kind == "skipped" else ""
+        lines.append(f"{kind:<9} {resource:<{width}}  {why}{times}")
+    return "\n".join(lines)
