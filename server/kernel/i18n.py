@@ -1,16 +1,61 @@
-"""Texts for people, in English and Simplified Chinese.
+"""Texts for people, in English and Simplified Chinese: the one door to language and formats.
 
-Sources are English msgids. `N_` marks one that is translated later; `_` and `ngettext` translate
-at once into the language of the running request (`use_language`). Each practice keeps its own
-catalogue, `server/locale/zh_CN/PRACTICE.po`; all are merged when the program starts.
+Sources are English msgids. `N_` marks one that is translated later; `_`, `pgettext` and `ngettext`
+translate at once into the language of the running request (`use_language`). Each practice keeps its
+own catalogue, `server/locale/zh_CN/PRACTICE.po`; all are merged when the first text is asked for.
 """
 
-from contextvars import ContextVar
+from collections.abc import Mapping
 
-LANGUAGES = ("en", "zh")
-_language: ContextVar[str] = ContextVar("language", default="en")
+from server.kernel.catalogue import N_, _, ngettext, pgettext
+from server.kernel.formats import (
+    format_bytes,
+    format_count,
+    format_date,
+    format_day,
+    format_duration,
+    format_moment,
+    format_number,
+    format_relative,
+    format_unit,
+    format_weekday,
+    local,
+)
+from server.kernel.language import LANGUAGES, current_language, current_zone, set_reader, use_language
+
+__all__ = [
+    "LANGUAGES",
+    "N_",
+    "_",
+    "current_language",
+    "current_zone",
+    "format_bytes",
+    "format_count",
+    "format_date",
+    "format_day",
+    "format_duration",
+    "format_moment",
+    "format_number",
+    "format_relative",
+    "format_unit",
+    "format_weekday",
+    "loc",
+    "local",
+    "ngettext",
+    "pgettext",
+    "set_reader",
+    "use_language",
+]
 
 
-def N_(msgid: str) -> str:  # noqa: N802  gettext's own name, which extraction looks for
-    """Mark an English text for translation; returns it unchanged."""
-    return msgid
+def loc(value: Mapping[str, str] | str | None) -> str:
+    """A text kept in two languages, `{"en": ..., "zh": ...}`: the reader's, else the other.
+
+    A plain string is returned as it is, None as nothing.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    said = value.get(current_language())
+    return said or next((text for text in value.values() if text), "")
