@@ -1,0 +1,118 @@
+"""The index answers the same however it grew, and says why."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.similar import K1, B, Document, Index
+from ml.tokens import tokens
+
+WORDS = st.sampled_from(
+    [
+        "mains",
+        "lost",
+        "UPS",
+        "battery",
+        "switch",
+        "port",
+        "flaps",
+        "空调",
+        "停机",
+        "漏水",
+        "ifOperStatus",
+        "E4021",
+    ]
+)
+TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join)
+STEPS = st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), TEXTS)), min_size=1, max_size=40)
+
+
+def grown(steps: list[tuple[int, str | None]], *, fold: bool) -> Index:
+    index = Index()
+    for number, text in steps:
+        if text is None:
+            index.withdraw(f"KB-{number}")
+        else:
+            index.add(f"KB-{number}", Document({"title": text}))
+        if fold:
+            index._freeze()
+    return index
+
+
+@given(steps=STEPS, query=TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_changing_and_withdrawing_leave_what_a_fresh_index_would_hold(
+    steps: list[tuple[int, str | None]], query: str
+) -> None:
+    last = dict(steps)
+    fresh = grown([(n, t) for n, t in last.items() if t is not None], fold=False)
+    for fold in (False, True):
+        index = grown(steps, fold=fold)
+        assert len(index) == len(fresh)
+        found = {hit.key: pytest.approx(hit.score, abs=1e-5) for hit in index.search(query, limit=20)}
+        assert found == {hit.key: hit.score for hit in fresh.search(query, limit=20)}
+
+
+@given(texts=st.lists(TEXTS, min_size=2, max_size=8), query=TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_the_order_is_that_of_bm25_written_out(texts: list[str], query: str) -> None:
+    index = Index()
+    for number, text in enumerate(texts):
+        index.add(str(number), Document({"text": text}))
+    bags = [Counter(tokens(text)) for text in texts]
+    mean = max(1.0, sum(bag.total() for bag in bags) / len(bags))
+
+    def oracle(bag: Counter[str]) -> float:
+        total = 0.0
+        for term, times in Counter(tokens(query)).items():
+            n = sum(term in other for other in bags)
+            idf = math.log(1 + (len(bags) - n + 0.5) / (n + 0.5))
+            norm = K1 * (1 - B + B * bag.total() / mean)
+            total += 2 * (1 + math.log(times)) * idf * bag[term] * (K1 + 1) / (bag[term] + norm)
+        return total
+
+    hits = [oracle(bags[int(hit.key)]) for hit in index.search(query, limit=20)]
+    assert (
+        hits == sorted(hits, reverse=True)
+        or max(abs(a - b) for a, b in zip(hits, sorted(hits)[::-1], strict=True)) < 1e-4
+    )
+
+
+def test_a_hit_says_which_words_and_facets_brought_it() -> None:
+    index = Index()
+    index.add(
+        "KB-1",
+        Document({"title": "UPS on battery: mains feed lost"}, {"alert": "UpsOnBattery", "ci_class": "ups"}),
+    )
+    index.add("KB-2", Document({"title": "Printer prints blank pages"}, {"ci_class": "printer"}))
+    [hit, *_] = index.search("mains lost in room B1", facets={"alert": "UpsOnBattery", "ci_class": "ups"})
+    assert hit.key == "KB-1"
+    assert {word for word, _ in hit.words} == {"main", "lost"}
+    assert hit.facets == {"alert": "UpsOnBattery", "ci_class": "ups"}
+    assert 0 < hit.score <= 1
+
+
+def test_nothing_alike_is_nothing_found() -> None:
+    index = Index()
+    assert index.search("anything") == []
+    index.add("KB-1", Document({"title": "UPS on battery"}))
+    assert index.search("打印机卡纸") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ifOperStatus.10 is down", ["ifoperstatus.10", "oper", "status", "10", "down"]),
+        ("空调停机", ["空调", "调停", "停机"]),
+        ("at 2026-11-20T03:07:16 from 10.1.2.3:161", []),
+        ("ＵＰＳ　battery", ["up", "batteri"]),
+        ("1.3.6.1.2.1.33.1.4.1.0", ["1.3.6.1.2.1.33.1.4.1.0", "33"]),
+    ],
+)
+def test_identifiers_stay_whole_and_noise_goes(text: str, expected: list[str]) -> None:
+    assert [token for token in tokens(text) if token in expected] == expected
+    if not expected:
+        assert tokens(text) == []
