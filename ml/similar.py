@@ -147,7 +147,7 @@ class Index:
                 scores[documents] += gains
         scores[self._lengths[:size] < 0] = 0.0
         scores /= max(ideal, 1e-9)
-        final: NDArray[np.float32] = 1.0 - np.exp(-scores / np.float32(GOOD_COVERAGE))
+        final = (1.0 - np.exp(-scores / GOOD_COVERAGE)).astype(np.float32)
         if facets:
             room = sum(FACET_WEIGHTS.get(name, 0.0) for name in facets)
             final = final * np.float32(1.0 - min(0.5, room)) + self._lift(facets)
@@ -195,8 +195,7 @@ class Index:
     def _bm25(self, documents: NDArray[np.int32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
         mean = np.float32(max(self._total_length / max(self._alive, 1), 1.0))
         norm = np.float32(K1 * (1 - B)) + np.float32(K1 * B) * self._lengths[documents] / mean
-        final = (1.0 - np.exp(-scores / GOOD_COVERAGE)).astype(np.float32)
-        return gains
+        return (counts * np.float32(K1 + 1) / (counts + norm)).astype(np.float32)
 
     def _norm(self, slot: int) -> float:
         mean = max(self._total_length / max(self._alive, 1), 1.0)
