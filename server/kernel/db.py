@@ -14,10 +14,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import JSON, DateTime, Engine, Enum, MetaData, create_engine, event
-from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy import JSON, DateTime, Engine, Enum, MetaData, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, CursorResult, Dialect, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -81,6 +82,23 @@ class Base(DeclarativeBase):
     }
 
 
+def insert_missing(session: Session, model: type[Base], *rows: dict[str, Any]) -> int:
+    """Insert the rows whose unique keys are not there yet; returns how many were new."""
+    if not rows:
+        return 0
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(model).values(list(rows)).on_conflict_do_nothing()
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def database_now(session: Session) -> datetime:
+    """The database's own clock, UTC: one clock for all servers, used for leases."""
+    if session.get_bind().dialect.name == "postgresql":
+        moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+    return datetime.now(UTC)  # SQLite has no clock but that of its machine
+
+
 def after_commit(session: Session, call: Callable[[], None]) -> None:
     """Run `call` once this session's transaction is on disk; not at all if it is rolled back."""
     session.info.setdefault("after_commit", []).append(call)
@@ -105,7 +123,56 @@ class Database:
             self.reader = self.engine
             self._writers = ThreadPoolExecutor(WRITERS_POSTGRESQL, "db-write")
         self._readers = ThreadPoolExecutor(READERS, "db-read")
-        self._lock = threading.Lock()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listening: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def on(self, channel: str, call: Callable[[], None]) -> None:
+        """Call `call` (in any thread) after each commit that told `channel`, of any server."""
+        self._listeners.setdefault(channel, []).append(call)
+        if not self.is_sqlite and self._listening is None:
+            self._listening = threading.Thread(target=self._listen, name="db-listen", daemon=True)
+            self._listening.start()
+
+    def after(self, session: Session, channel: str) -> None:
+        """Tell `channel` once this session's transaction is committed; at most once for each."""
+        told: set[str] = session.info.setdefault("told", set())
+        if channel in told:
+            return
+        told.add(channel)
+        after_commit(session, lambda: self.tell(channel))
+        if not self.is_sqlite:
+            session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel})
+
+    def tell(self, channel: str) -> None:
+        """Wake those who listen to `channel` in this process."""
+        for call in self._listeners.get(channel, []):
+            call()
+
+    def _listen(self) -> None:
+        """Hear what other servers commit (PostgreSQL); reconnects for ever."""
+        while not self._closed.is_set():
+            try:
+                with self.engine.connect() as connection:
+                    self._hear(connection)
+            except DBAPIError:
+                self._closed.wait(2)
+
+    def _hear(self, connection: Connection) -> None:
+        driver = cast("Any", connection.connection.driver_connection)
+        connection.commit()
+        driver.autocommit = True
+        try:
+            heard: set[str] = set()
+            while not self._closed.is_set():
+                for channel in set(self._listeners) - heard:
+                    driver.execute(f'LISTEN "{channel}"')
+                    heard.add(channel)
+                    self.tell(channel)
+                for news in driver.notifies(timeout=1.0, stop_after=1):
+                    self.tell(news.channel)
+        finally:
+            connection.detach()
 
     async def run(
         self, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
@@ -124,7 +191,7 @@ class Database:
     ) -> T:
         """As `run`, in the calling thread. Retries what a concurrent writer made impossible."""
         for last in (*[False] * (TRIES - 1), True):
-            with Session(self.engine, expire_on_commit=False) as session:
+            with Session(self.engine, expire_on_commit=False, info={"database": self}) as session:
                 try:
                     answer = call(session, *args, **kwargs)
                     session.commit()
@@ -149,6 +216,9 @@ class Database:
 
     def close(self) -> None:
         """Finish what runs and let go of all connections."""
+        self._closed.set()
+        if self._listening is not None:
+            self._listening.join()
         self._writers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
@@ -169,9 +239,9 @@ def _passing(error: DBAPIError) -> bool:
 
 def _as_unavailable(error: DBAPIError) -> Exception:
     """A full disk or an absent database is the operator's news, anything else is a bug."""
-    text = str(error.orig)
-    full = "disk is full" in text or "No space left" in text
-    if full or error.connection_invalidated or "connection" in text or "locked" in text:
+    said = str(error.orig)
+    full = "disk is full" in said or "No space left" in said
+    if full or error.connection_invalidated or "connection" in said or "locked" in said:
         return UnavailableError(N_("The database does not take writes now. Try again in a minute."))
     return error
 
