@@ -1,0 +1,349 @@
+"""What agent and server say to each other: msgpack bodies over HTTPS, typed and bounded.
+
+Times are seconds since 1970-01-01 UTC as float. Texts are UTF-8 without NUL; every text and list has
+a bound, and what exceeds it is refused. A report is idempotent by (agent, stream, sequence).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+PROTOCOL = 1
+OLDEST_PROTOCOL = 1  # two versions back are understood; there is only one so far
+MEDIA_TYPE = "application/msgpack"
+MAX_BODY = 8 * 1024 * 1024  # bytes of a report before any compression
+MAX_ITEMS = 20_000  # of all kinds in one report
+EARLIEST, LATEST = 0.0, 7_258_118_400.0  # 1970 up to 2199
+
+Short = Annotated[str, Meta(max_length=200)]
+Long = Annotated[str, Meta(max_length=4_000)]
+Moment = Annotated[float, Meta(ge=EARLIEST, lt=LATEST)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Labels = dict[Short, Short]
+Localized = dict[Literal["en", "zh"], Long]
+Severity = Literal["critical", "major", "minor", "info"]
+Status = Literal["firing", "resolved", "info"]
+Stream = Literal["events", "samples"]
+SeriesKind = Literal["gauge", "counter", "state"]
+Param = str | int | float | bool | None
+
+
+class Enrol(Struct, frozen=True, forbid_unknown_fields=True):
+    """An agent asks to be known: the one-time token names the site, `host` the machine."""
+
+    token: Name
+    name: Name
+    host: Name
+    version: Short
+    protocol: int = PROTOCOL
+
+
+class Enrolled(Struct, frozen=True):
+    """From now on `Authorization: Agent <agent_id>:<secret>`. The secret is told once."""
+
+    agent_id: int
+    secret: str
+
+
+class TargetConfig(Struct, frozen=True):
+    """One device that an agent asks. Its key in reports is `t<id>`.
+
+    `credential` holds the transport's words (community, user, password, key, auth_protocol ...); `ci`
+    is the CI's number once the server knows it, "" before; `parents` are target ids nearer the core.
+    """
+
+    id: int
+    name: Name
+    address: Name
+    port: Annotated[int, Meta(ge=0, le=65_535)]  # 0: the transport's own
+    transport: Name
+    profile: Short | None = None  # None: chosen by what the device says of itself
+    every_s: float = 60.0
+    credential: dict[str, Param] = {}
+    params: dict[str, Param] = {}
+    ci: Short = ""
+    timeout_s: float = 5.0
+    parents: list[int] = []
+
+
+class Config(Struct, frozen=True):
+    """What an agent has to do. `profiles` and `alerts` are YAML texts by name, beside the packaged ones."""
+
+    generation: Name
+    targets: list[TargetConfig] = []
+    report_every_s: float = 10.0
+    profiles: dict[Name, str] = {}
+    alerts: dict[Name, str] = {}
+    host: bool = True  # whether the agent watches its own machine
+    host_ci: Short = ""
+
+
+class SeriesDef(Struct, frozen=True):
+    """One series to be numbered: `device` is `t<target id>` or `host`."""
+
+    device: Name
+    metric: Name
+    labels: Labels = {}
+    unit: Short = ""
+    kind: SeriesKind = "gauge"
+    states: dict[int, Short] = {}
+
+
+class SeriesRequest(Struct, frozen=True):
+    """Series in an order that the answer keeps."""
+
+    items: Annotated[list[SeriesDef], Meta(max_length=MAX_ITEMS)]
+
+
+class SeriesAnswer(Struct, frozen=True):
+    """Ids in the order asked; 0 is a refusal."""
+
+    ids: list[int]
+
+
+class SampleBlock(Struct, frozen=True):
+    """Values of one moment in columns, as `numpy.frombuffer(block.series, "<u4")` reads them."""
+
+    at: Moment
+    series: bytes  # uint32, little-endian
+    values: bytes  # float64, little-endian, as many
+
+    def count(self) -> int:
+        """How many values; raises ValueError where the two columns do not agree."""
+        if len(self.series) % 4 or len(self.series) * 2 != len(self.values):
+            message = f"{len(self.series)} bytes of series do not go with {len(self.values)} bytes of values."
+            raise ValueError(message)
+        return len(self.series) // 4
+
+
+class AlertNews(Struct, frozen=True):
+    """A condition of one device began, ended, or was noted (`info`: no condition stands behind it)."""
+
+    device: Name
+    rule: Name
+    status: Status
+    severity: Severity
+    at: Moment
+    summary: Localized
+    key: Labels = {}  # labels that tell the instances of one rule apart, as the interface
+    value: float | None = None
+    unit: Short = ""
+    metric: Short = ""
+    evidence: dict[Short, Param] = {}  # oid or command, raw, profile
+    for_s: float = 0.0  # how long the condition held before it was told
+    trace: Short = ""
+    symptom: Short = "other"  # class for the correlation, see rules.catalog
+    impact: Annotated[int, Meta(ge=0, le=4)] = 0  # 0: the server decides
+    urgency: Annotated[int, Meta(ge=0, le=4)] = 0
+    category: Short = ""
+    cause: Localized = {}
+    flaps: int = 0
+
+
+class ObservedRelation(Struct, frozen=True):
+    """A relation as the device tells it; the other end by its keys, as `{"macs": [...]}`."""
+
+    kind: Name
+    keys: dict[Short, list[Short]]
+    attributes: Labels = {}
+
+
+class Observation(Struct, frozen=True):
+    """What a device says it is. Keys: serial uuid macs fqdn address name source_key, each several."""
+
+    device: Name
+    at: Moment
+    ci_class: Name
+    name: Short
+    keys: dict[Short, Annotated[list[Short], Meta(max_length=1_000)]] = {}
+    attributes: dict[Short, Long] = {}
+    relations: Annotated[list[ObservedRelation], Meta(max_length=2_000)] = []
+    evidence: dict[Short, Long] = {}
+    trace: Short = ""
+
+
+class Gap(Struct, frozen=True):
+    """What the agent knows it lost: records of a stream between two sequences, both included."""
+
+    stream: Stream
+    first: int
+    last: int
+    items: int  # values or news in them, as far as known
+    reason: Short  # "cap", "age", "damaged"
+    from_at: Moment = 0.0
+    to_at: Moment = 0.0
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """One batch. `trace` follows it to the incident."""
+
+    protocol: int = PROTOCOL
+    agent: int
+    stream: Stream
+    sequence: Annotated[int, Meta(ge=1, lt=2**63)]
+    sent_at: Moment
+    trace: Short = ""
+    samples: list[SampleBlock] = []
+    alerts: list[AlertNews] = []
+    observations: list[Observation] = []
+    gaps: list[Gap] = []
+
+
+ItemKind = Literal["samples", "alerts", "observations", "gaps"]
+ItemStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
+
+
+class ItemAnswer(Struct, frozen=True):
+    """What became of one item, by its kind and its place in that list."""
+
+    kind: ItemKind
+    index: int
+    status: ItemStatus
+    code: str = ""
+    field: str = ""
+    message: str = ""
+
+
+class Answer(Struct, frozen=True):
+    """The batch's fate. `items`: only what was not simply accepted. `generation`: of the wanted config."""
+
+    status: Literal["accepted", "duplicate", "retry_later"]
+    items: list[ItemAnswer] = []
+    generation: str = ""
+
+
+class _Envelope(Struct, frozen=True):
+    """A report whose items are not read yet, so that one bad item does not spoil the others."""
+
+    agent: int
+    stream: Stream
+    sequence: Annotated[int, Meta(ge=1, lt=2**63)]
+    sent_at: Moment
+    protocol: int = PROTOCOL
+    trace: Short = ""
+    samples: list[Raw] = field(default_factory=list)
+    alerts: list[Raw] = field(default_factory=list)
+    observations: list[Raw] = field(default_factory=list)
+    gaps: list[Raw] = field(default_factory=list)
+
+
+class WireError(ValueError):
+    """A body that is no message of ours. `code` is a word, `limit` the bound that was passed, or None."""
+
+    def __init__(self, code: str, message: str, *, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.limit = limit
+
+
+S = TypeVar("S")
+Item = TypeVar("Item", SampleBlock, AlertNews, Observation, Gap)
+
+_encoder = msgspec.msgpack.Encoder()
+_report = msgspec.msgpack.Decoder(Report)
+_envelope = msgspec.msgpack.Decoder(_Envelope)
+ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
+
+
+def encode(message: Struct) -> bytes:
+    """The message as msgpack."""
+    return _encoder.encode(message)
+
+
+def decode(body: bytes, kind: type[S]) -> S:
+    """A message of a kind out of a body; raises WireError for whatever else the body is."""
+    _bounded(body)
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise WireError("malformed", f"The body is no {kind.__name__}: {error}") from None
+
+
+def decode_report(body: bytes) -> tuple[Report, list[ItemAnswer]]:
+    """A report, and the refusals of those items in it that cannot be read.
+
+    The good items stay in their order; the refusals name the places in the lists as sent.
+    Raises WireError where the report itself cannot be read, or is too large or too new.
+    """
+    _bounded(body)
+    refused: list[ItemAnswer] = []
+    try:
+        report = _report.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        report, refused = _one_by_one(body)
+    if not OLDEST_PROTOCOL <= report.protocol <= PROTOCOL:
+        raise WireError(
+            "protocol", f"Protocol {report.protocol} is not spoken here; {PROTOCOL} is.", limit=PROTOCOL
+        )
+    total = sum(len(getattr(report, kind)) for kind in ITEM_KINDS) + len(refused)
+    if total > MAX_ITEMS:
+        raise WireError(
+            "too_many_items", f"{total} items in one report; {MAX_ITEMS} are the limit.", limit=MAX_ITEMS
+        )
+    if all(_sound(item) is None for item in (*report.samples, *report.alerts)):
+        return report, refused
+    return _one_by_one(body)
+
+
+def _bounded(body: bytes) -> None:
+    if len(body) > MAX_BODY:
+        raise WireError(
+            "too_large", f"{len(body)} bytes in one body; {MAX_BODY} are the limit.", limit=MAX_BODY
+        )
+
+
+def _one_by_one(body: bytes) -> tuple[Report, list[ItemAnswer]]:
+    try:
+        envelope = _envelope.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise WireError("malformed", f"The body is no report: {error}") from None
+    refused: list[ItemAnswer] = []
+    report = Report(
+        protocol=envelope.protocol,
+        agent=envelope.agent,
+        stream=envelope.stream,
+        sequence=envelope.sequence,
+        sent_at=envelope.sent_at,
+        trace=envelope.trace,
+        samples=_good("samples", envelope.samples, SampleBlock, refused),
+        alerts=_good("alerts", envelope.alerts, AlertNews, refused),
+        observations=_good("observations", envelope.observations, Observation, refused),
+        gaps=_good("gaps", envelope.gaps, Gap, refused),
+    )
+    return report, refused
+
+
+def _good(kind: ItemKind, raws: Sequence[Raw], type_: type[Item], refused: list[ItemAnswer]) -> list[Item]:
+    good: list[Item] = []
+    decoder = msgspec.msgpack.Decoder(type_)
+    for index, raw in enumerate(raws):
+        try:
+            item = decoder.decode(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            message, _, place = str(error).partition(" - at ")
+            refused.append(ItemAnswer(kind, index, "rejected", "malformed", place.strip("`"), message))
+            continue
+        fault = _sound(item)
+        if fault is None:
+            good.append(item)
+        else:
+            refused.append(ItemAnswer(kind, index, "rejected", "malformed", fault[0], fault[1]))
+    return good
+
+
+def _sound(item: Struct) -> tuple[str, str] | None:
+    """The field and the fault of an item that is well formed but means nothing, or None."""
+    if isinstance(item, SampleBlock):
+        try:
+            item.count()
+        except ValueError as error:
+            return "$.values", str(error)
+    if isinstance(item, AlertNews):
+        if item.value is not None and not math.isfinite(item.value):
+            return "$.value", "The value is no finite number."
+        if not item.summary:
+            return "$.summary", "A summary is needed in one language at least."
+    return None
