@@ -1,0 +1,21 @@
+"""Articles, suggestions and what came of them."""
+
+from server.kernel.i18n import N_
+from server.kernel.practice import Permission, Practice
+
+WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
+
+PRACTICE = Practice(
+    name="knowledge",
+    permissions=(
+        Permission(
+            "knowledge.read",
+            N_("Read published knowledge"),
+            roles=(*WORKS_INCIDENTS, "knowledge_manager", "problem_manager"),
+        ),
+        Permission(
+            "knowledge.write", N_("Write and change articles"), roles=(*WORKS_INCIDENTS, "knowledge_manager")
+        ),
+        Permission("knowledge.publish", N_("Review and publish articles"), roles=("knowledge_manager",)),
+    ),
+)
