@@ -1,0 +1,402 @@
+"""A storm becomes a few groups, each with a cause: pure, incremental, a few candidates per alert.
+
+A new alert joins the open group whose story grows least by it, or begins one if that is cheaper. A group
+is held until it is worth telling; until then it may change. After telling it only grows: a cause that
+reports late becomes the group's root, and two groups that one cause tells more cheaply become one.
+Nothing joins because it is near: only a cause that explains old and new together makes a group grow.
+
+The state is a plain value that follows from the groups and their alerts; `restore` rebuilds it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rules.causes import Candidate, Cause, candidates
+from rules.story import Episode, Severity, Stage, Story, Weigher
+from rules.symptom import Symptom
+from rules.topology import Graph
+
+
+class Kind(StrEnum):
+    """What happened to a group."""
+
+    BEGUN = "begun"  # nobody is told yet
+    TOLD = "opened"  # worth a person's attention from now on
+    JOINED = "joined"
+    REROOTED = "rerooted"
+    MERGED = "merged"
+    EASED = "alert_resolved"
+    ENDED = "ended"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One step of a group.
+
+    Attributes:
+        episode: the key of the alert that brought it; 0 where time did.
+        other: for MERGED, the group that went into `group`; its episodes are in `moved`.
+    """
+
+    kind: Kind
+    group: int
+    episode: int = 0
+    other: int = 0
+    moved: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a group is told, and when it is taken up again. Seconds.
+
+    Attributes:
+        own_critical, own_major, own_minor: hold of an alert that nothing upstream could explain.
+        critical, major, minor: hold of a symptom; its cause may report within that time.
+        together: hold at most, once two alerts have one cause.
+        reopen, reopen_intermittent: a recurrence within this takes the ended group up again.
+        keep: an ended group is forgotten after this.
+    """
+
+    own_critical: float = 0
+    own_major: float = 10
+    own_minor: float = 60
+    critical: float = 45
+    major: float = 60
+    minor: float = 300
+    together: float = 30
+    reopen: float = 400
+    reopen_intermittent: float = 900
+    keep: float = 6 * 3600
+
+    def hold(self, episode: Episode) -> float:
+        """How long a lone episode waits; infinity: kept and shown, never told alone."""
+        own = episode.symptom in PROPER
+        holds = {
+            Severity.CRITICAL: self.own_critical if own else self.critical,
+            Severity.MAJOR: self.own_major if own else self.major,
+            Severity.MINOR: self.own_minor if own else self.minor,
+        }
+        return holds.get(episode.severity, float("inf"))
+
+
+# Conditions that their device tells of itself; what is upstream rarely says it better.
+PROPER = frozenset(
+    {Symptom.POWER, Symptom.COOLING, Symptom.WATER, Symptom.FIRE, Symptom.SECURITY, Symptom.DISK}
+)
+NEW_GROUP = 0.5  # nats a new group costs beside its cause, so that an equal story joins
+RECURRENCE = 0.7  # nats at which a group that had the same condition lately competes
+MERGE_GAIN = 3.0  # nats that one story must be cheaper than two
+DEFAULT_POLICY = Policy()
+
+
+class Correlator:
+    """Open groups over one graph.
+
+    Args:
+        graph: as it stands; a new one is given with `regraph`.
+        next_group: gives the number of a new group.
+        policy: when to tell.
+        changed: when items were changed lately, s since 1970.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        next_group: Callable[[], int],
+        *,
+        policy: Policy = DEFAULT_POLICY,
+        changed: Mapping[int, float] | None = None,
+    ) -> None:
+        self.policy = policy
+        self.weigher = Weigher(graph, changed)
+        self.stories: dict[int, Story] = {}
+        self.group_of: dict[int, int] = {}
+        self._next_group = next_group
+        self._by_cause: dict[Cause, set[int]] = {}
+        self._recent: dict[str, int] = {}  # fingerprint -> the group that had it last
+        self._alarmed: dict[int, float] = {}  # nodes whose power alarm is open
+        self._candidates: dict[tuple[int, Symptom, int | None], tuple[Candidate, ...]] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The graph in use."""
+        return self.weigher.graph
+
+    def regraph(self, graph: Graph, changed: Mapping[int, float] | None = None) -> None:
+        """Use a newer graph from now on; groups keep what they have."""
+        self.weigher = Weigher(graph, changed)
+        self._candidates.clear()
+
+    def candidates(self, episode: Episode) -> tuple[Candidate, ...]:
+        """The causes that could stand behind an episode (kept)."""
+        key = (episode.node, episode.symptom, episode.far)
+        if (known := self._candidates.get(key)) is None:
+            if len(self._candidates) > 50_000:
+                self._candidates.clear()
+            known = self._candidates[key] = candidates(self.graph, *key)
+        return known
+
+    # -- news ---------------------------------------------------------------------------------
+
+    def fire(self, episode: Episode) -> list[Decision]:
+        """An alert began. Returns what became of the groups, in order."""
+        found = self.candidates(episode)
+        if episode.symptom is Symptom.POWER:
+            self._alarmed[episode.node] = episode.at
+        story, reopened = self._choose(episode, found)
+        if story is None:
+            return self._begin(episode, found)
+        decisions = [Decision(Kind.REOPENED, story.id, episode.key)] if reopened else []
+        if reopened and not story.told:
+            story.hold_until = episode.at + self.policy.hold(episode)
+        if story.stage in (Stage.RECOVERING, Stage.ENDED):
+            story.stage = Stage.OPEN if story.told else Stage.PENDING
+        was = story.best
+        self._put(story, episode, found)
+        self.weigher.settle(story, self._now(story, episode.at))
+        decisions.append(Decision(Kind.JOINED, story.id, episode.key))
+        if story.best != was:
+            decisions.append(Decision(Kind.REROOTED, story.id, episode.key))
+        if story.stage is Stage.PENDING:
+            story.hold_until = min(
+                story.hold_until,
+                episode.at + self.policy.hold(episode),
+                story.started + self._together(story),
+            )
+        decisions += self._merge(story, episode.at)
+        return decisions + self._tell(self.stories[decisions[-1].group], episode.at, episode.key)
+
+    def clear(self, key: int, at: float) -> list[Decision]:
+        """An alert is over."""
+        story = self.stories.get(self.group_of.get(key, 0))
+        if story is None or story.episodes[key].over:
+            return []
+        episode = story.episodes[key]
+        episode.over = True
+        story.over += 1
+        if episode.symptom is Symptom.POWER:
+            self._alarmed.pop(episode.node, None)
+        decisions = [Decision(Kind.EASED, story.id, key)]
+        living = story.living
+        if living == 0:
+            story.stage, story.ended = Stage.ENDED, at
+            decisions.append(Decision(Kind.ENDED, story.id, key))
+        elif story.stage is Stage.OPEN and living * 2 <= story.size and not story.cause_lives:
+            story.stage = Stage.RECOVERING
+        return decisions
+
+    def tick(self, now: float) -> list[Decision]:
+        """Time passed: holds end, items that should be silent have been asked, old groups go."""
+        decisions: list[Decision] = []
+        for story in list(self.stories.values()):
+            if story.stage in (Stage.ENDED, Stage.MERGED):
+                if now - story.ended > self.policy.keep:
+                    self._forget(story)
+                continue
+            if story.stage is Stage.PENDING:
+                was = story.best
+                if self.weigher.settle(story, now) != was:
+                    decisions.append(Decision(Kind.REROOTED, story.id))
+                decisions += self._tell(story, now, 0)
+        return decisions
+
+    def due(self) -> float | None:
+        """When the next hold ends, s since 1970; None where nothing waits."""
+        waiting = (s.hold_until for s in self.stories.values() if s.stage is Stage.PENDING)
+        first = min(waiting, default=float("inf"))
+        return first if first != float("inf") else None
+
+    def restore(self, story: Story, episodes: Iterable[Episode]) -> None:
+        """Put a stored group back as it was, without deciding anything anew."""
+        self.stories[story.id] = story
+        best = story.best
+        for episode in sorted(episodes, key=lambda e: (e.at, e.key)):
+            if episode.symptom is Symptom.POWER and not episode.over:
+                self._alarmed[episode.node] = episode.at
+            self._put(story, episode, self.candidates(episode))
+        if best in story.tallies:
+            story.best = best
+            story.cost = self.weigher.cost(story, best, story.started)
+        elif story.episodes:
+            self.weigher.settle(story, story.started)
+
+    def move(self, key: int, group: int) -> None:
+        """A person moved an alert to another group; it stays there."""
+        episode, found = self._take_out(key)
+        if (story := self.stories.get(group)) is None:
+            story = self.stories[group] = Story(group, episode.at, stage=Stage.OPEN, told=True)
+        self._put(story, episode, found)
+        self.weigher.settle(story, self._now(story, episode.at))
+
+    # -- choosing -----------------------------------------------------------------------------
+
+    def _choose(self, episode: Episode, found: tuple[Candidate, ...]) -> tuple[Story | None, bool]:
+        best, least = None, self._alone(episode, found)
+        for candidate in found:
+            for group in self._by_cause.get(candidate.cause, ()):
+                story = self.stories[group]
+                if story.stage in (Stage.PENDING, Stage.OPEN):
+                    grown = self._growth(story, episode, candidate)
+                    if grown is not None and grown < least:
+                        best, least = story, grown
+        again = self.stories.get(self._recent.get(episode.fingerprint, 0))
+        if again is not None and again is not best and least > RECURRENCE and self._takes_up(again, episode):
+            return again, again.stage is Stage.ENDED
+        return best, False
+
+    def _alone(self, episode: Episode, found: tuple[Candidate, ...]) -> float:
+        empty = Story(0, episode.at)
+        empty.own[Cause(episode.symptom, episode.node)] = episode.at
+        least = float("inf")
+        for candidate in found:
+            cost = self.weigher.explains(empty, candidate, episode, self._alarmed)
+            if cost is not None:
+                least = min(least, self.weigher.base(empty, candidate.cause) + cost)
+        return least + NEW_GROUP
+
+    def _growth(self, story: Story, episode: Episode, candidate: Candidate) -> float | None:
+        """Nats by which the story grows if this cause is to explain the episode too."""
+        cause = candidate.cause
+        now = self._now(story, episode.at)
+        if cause == Cause(episode.symptom, episode.node) and cause not in story.own:
+            return self._growth_by_own(story, episode, candidate, now)
+        plus = self.weigher.explains(story, candidate, episode, self._alarmed)
+        if plus is None:
+            return None
+        return self.weigher.cost(story, cause, now, plus=plus) - story.cost
+
+    def _growth_by_own(self, story: Story, episode: Episode, candidate: Candidate, now: float) -> float:
+        """As `_growth`, where the episode is the cause's own alarm, which opens the cause's gates."""
+        cause = candidate.cause
+        story.own[cause] = episode.at
+        explained, total = 0, candidate.cost
+        for key, found in story.candidates.items():
+            for other in found:
+                if other.cause == cause:
+                    cost = self.weigher.explains(story, other, story.episodes[key], self._alarmed)
+                    if cost is not None:
+                        explained, total = explained + 1, total + cost
+        total += self.weigher.base(story, cause) + 9.0 * (story.size - explained)
+        total += self.weigher.silence(story, story.tallies[cause], now)
+        del story.own[cause]
+        return total - story.cost
+
+    def _takes_up(self, story: Story, episode: Episode) -> bool:
+        if story.stage is Stage.MERGED:
+            return False
+        if story.stage is not Stage.ENDED:
+            return True
+        within = self.policy.reopen_intermittent if episode.intermittent else self.policy.reopen
+        return 0 <= episode.at - story.ended <= within
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def _begin(self, episode: Episode, found: tuple[Candidate, ...]) -> list[Decision]:
+        story = Story(self._next_group(), episode.at)
+        self.stories[story.id] = story
+        self._put(story, episode, found)
+        self.weigher.settle(story, episode.at)
+        story.hold_until = episode.at + self.policy.hold(episode)
+        decisions = [Decision(Kind.BEGUN, story.id, episode.key)]
+        decisions += self._merge(story, episode.at)
+        return decisions + self._tell(self.stories[decisions[-1].group], episode.at, episode.key)
+
+    def _put(self, story: Story, episode: Episode, found: tuple[Candidate, ...]) -> None:
+        self.weigher.add(story, episode, found, self._alarmed)
+        self.group_of[episode.key] = story.id
+        self._recent[episode.fingerprint] = story.id
+        for candidate in found:
+            self._by_cause.setdefault(candidate.cause, set()).add(story.id)
+
+    def _tell(self, story: Story, now: float, key: int) -> list[Decision]:
+        if story.stage is not Stage.PENDING or now < story.hold_until:
+            return []
+        story.stage, story.told = Stage.OPEN, True
+        return [Decision(Kind.TOLD, story.id, key)]
+
+    def _together(self, story: Story) -> float:
+        informing = sum(e.severity is not Severity.INFO for e in story.episodes.values())
+        return self.policy.together if informing > 1 else float("inf")
+
+    def _merge(self, story: Story, now: float) -> list[Decision]:
+        """Join another open group into this story, or this into it, where one cause tells both cheaper."""
+        for group in sorted(self._by_cause.get(story.best, ())):
+            other = self.stories[group]
+            if other is story or other.stage not in (Stage.PENDING, Stage.OPEN):
+                continue
+            elder, younger = sorted((story, other), key=lambda s: (s.stage is Stage.PENDING, s.started, s.id))
+            both = self._both(story, other, now)
+            if both + MERGE_GAIN <= story.cost + other.cost:
+                return self._unite(elder, younger, now)
+        return []
+
+    def _both(self, story: Story, other: Story, now: float) -> float:
+        """Nats of one story of both under the first one's best cause."""
+        union = Story(0, min(story.started, other.started), own=dict(story.own), best=story.best)
+        union.episodes = {**story.episodes}
+        tally = story.tallies[story.best]
+        explained, cost = 0, 0.0
+        for key, found in other.candidates.items():
+            for candidate in found:
+                if candidate.cause == story.best:
+                    plus = self.weigher.explains(story, candidate, other.episodes[key], self._alarmed)
+                    if plus is not None:
+                        explained, cost = explained + 1, cost + plus
+        left = story.size - tally.explained + other.size - explained
+        total = self.weigher.base(story, story.best) + tally.cost + cost + 9.0 * left
+        return total + self.weigher.silence(story, tally, now)
+
+    def _unite(self, elder: Story, younger: Story, now: float) -> list[Decision]:
+        was = elder.best
+        moved = tuple(younger.episodes)
+        for key in moved:
+            self._put(elder, younger.episodes[key], younger.candidates[key])
+        if elder.stage is Stage.PENDING:
+            elder.hold_until = min(
+                elder.hold_until, younger.hold_until, elder.started + self._together(elder)
+            )
+        younger.stage, younger.ended, younger.merged_into = Stage.MERGED, now, elder.id
+        for found in younger.candidates.values():
+            for candidate in found:
+                self._by_cause.get(candidate.cause, set()).discard(younger.id)
+        self.weigher.settle(elder, now)
+        decisions = [Decision(Kind.MERGED, elder.id, other=younger.id, moved=moved)]
+        if elder.best != was:
+            decisions.append(Decision(Kind.REROOTED, elder.id))
+        return decisions
+
+    def _take_out(self, key: int) -> tuple[Episode, tuple[Candidate, ...]]:
+        story = self.stories[self.group_of[key]]
+        rest = [e for k, e in story.episodes.items() if k != key]
+        episode, found = story.episodes[key], story.candidates[key]
+        fresh = Story(
+            story.id, min((e.at for e in rest), default=story.started), stage=story.stage, told=story.told
+        )
+        self._forget(story)
+        self.stories[story.id] = fresh
+        for other in rest:
+            self._put(fresh, other, self.candidates(other))
+        if rest:
+            self.weigher.settle(fresh, fresh.started)
+        else:
+            fresh.stage, fresh.ended = Stage.ENDED, episode.at
+        return episode, found
+
+    def _forget(self, story: Story) -> None:
+        self.stories.pop(story.id, None)
+        for key, found in story.candidates.items():
+            self.group_of.pop(key, None)
+            if self._recent.get(story.episodes[key].fingerprint) == story.id:
+                del self._recent[story.episodes[key].fingerprint]
+            for candidate in found:
+                groups = self._by_cause.get(candidate.cause)
+                if groups is not None:
+                    groups.discard(story.id)
+                    if not groups:
+                        del self._by_cause[candidate.cause]
+
+    @staticmethod
+    def _now(story: Story, at: float) -> float:
+        return max(at, story.started)
