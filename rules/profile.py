@@ -159,7 +159,7 @@ class TableForm(Struct, frozen=True, forbid_unknown_fields=True):
     """Values of which a device has several."""
 
     name: LabelName
-    labels: dict[LabelName, Literal["index"] | Column]
+    labels: dict[LabelName, str | Column]  # the only word is `index`
     metrics: dict[MetricName, MetricForm]
     where: dict[LabelName, Where] = {}
     reading: str | None = None
@@ -351,6 +351,10 @@ def _check(profile: Profile, document: Document) -> None:
     for name, form in profile.poll.metrics.items():
         _check_metric(form, document, ("poll", "metrics", name), inside=False)
     for index, table in enumerate(profile.poll.tables):
+        for name, label in table.labels.items():
+            if isinstance(label, str) and label != "index":
+                message = f"{name}: a label is `index`, or one of oid, index, reading, json."
+                raise document.error(("poll", "tables", index, "labels", name), message)
         for name, form in table.metrics.items():
             _check_metric(
                 form,
@@ -427,7 +431,7 @@ def _ways(ways: Way | list[Way]) -> tuple[Way, ...]:
 def _table(form: TableForm, without: set[str]) -> Table:
     return Table(
         name=form.name,
-        labels={name: Column() if one == "index" else one for name, one in form.labels.items()},
+        labels={name: Column() if isinstance(one, str) else one for name, one in form.labels.items()},
         metrics=tuple(_metric(name, one) for name, one in form.metrics.items() if name not in without),
         where=tuple(form.where.values()),
         reading=form.reading,
