@@ -91,7 +91,7 @@ def format_relative(at: datetime, now: datetime) -> str:
     """How far a moment is from now: `11 min ago`, `in 2 h`, `just now`."""
     ahead = at > now
     seconds = int(abs((now - at).total_seconds()))
-    if seconds < 5:  # noqa: PLR2004  nearer than a glance
+    if seconds < 5:
         return _("just now")
     span = format_duration(timedelta(seconds=seconds), parts=1)
     return _("in {span}").format(span=span) if ahead else _("{span} ago").format(span=span)
@@ -127,7 +127,7 @@ def format_number(value: float, decimals: int | None = None) -> str:
     """
     if decimals is not None:
         return f"{value:,.{decimals}f}"
-    if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004  exact in a float
+    if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     digits = max(0, min(6, 4 - len(str(int(abs(value))))))
     return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
@@ -150,7 +150,7 @@ def format_bytes(n: float) -> str:
     """An amount of data: `32 GiB`."""
     size, unit = float(n), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if abs(size) < 1024:  # noqa: PLR2004  the next binary unit
+        if abs(size) < 1024:
             break
         size, unit = size / 1024, larger
-    return f"{format_number(round(size, 1) if size < 100 else round(size))}{NBSP}{unit}"  # noqa: PLR2004
+    return f"{format_number(round(size, 1) if size < 100 else round(size))}{NBSP}{unit}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from server.kernel.catalogue import N_, _, ngettext, pgettext
 from server.kernel.formats import (
+    Style,
     format_bytes,
     format_count,
     format_date,
@@ -26,6 +27,7 @@ from server.kernel.language import LANGUAGES, current_language, current_zone, se
 __all__ = [
     "LANGUAGES",
     "N_",
+    "Style",
     "_",
     "current_language",
     "current_zone",

@@ -1,0 +1,2 @@
+// The shell's behaviour; each part is a module of its own.
+import "./times.js";
