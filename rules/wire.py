@@ -183,7 +183,7 @@ class Report(Struct, frozen=True, kw_only=True):
     protocol: int = PROTOCOL
     agent: int
     stream: Stream
-    sequence: Annotated[int, Meta(ge=1, lt=2**63)]
+    sequence: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     sent_at: Moment
     trace: Short = ""
     samples: list[SampleBlock] = []
@@ -220,7 +220,7 @@ class _Envelope(Struct, frozen=True):
 
     agent: int
     stream: Stream
-    sequence: Annotated[int, Meta(ge=1, lt=2**63)]
+    sequence: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     sent_at: Moment
     protocol: int = PROTOCOL
     trace: Short = ""
