@@ -40,227 +40,66 @@ The YAML (unknown keys are refused, by file and line):
 The final value is raw * scale + offset; units are Prometheus base units, named at the end of the metric.
 """
 
-import dataclasses
-from dataclasses import dataclass
 from importlib import resources
-from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
-
-from rules.document import Document, DocumentError, Path, seconds
+from rules.document import Document, DocumentError
 from rules.pattern import Pattern
+from rules.plan import Metric, Plan, Table, oid, plan
+from rules.profile_check import check
+from rules.profile_form import (
+    SYS_DESCR,
+    SYS_NAME,
+    SYS_OBJECT_ID,
+    Column,
+    Kind,
+    Match,
+    MetricForm,
+    Poll,
+    Profile,
+    Register,
+    RegisterKind,
+    RegisterType,
+    TableForm,
+    Transport,
+    Way,
+    Where,
+)
 
-Kind = Literal["gauge", "counter", "state"]
-Transport = Literal["snmp", "modbus", "http", "host", "icmp", "tcp", "ssh"]
-RegisterKind = Literal["holding", "input", "coil", "discrete"]
-RegisterType = Literal["int16", "uint16", "int32", "uint32", "float32", "bool", "text"]
-MetricName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,99}$")]
-LabelName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,49}$")]
-Oid = Annotated[str, Meta(pattern=r"^\.?[0-9]+(\.[0-9]+){1,127}$")]
-SYS_DESCR, SYS_OBJECT_ID, SYS_NAME = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.5.0"
+__all__ = [
+    "SYS_DESCR",
+    "SYS_NAME",
+    "SYS_OBJECT_ID",
+    "Column",
+    "Kind",
+    "Match",
+    "Metric",
+    "MetricForm",
+    "Plan",
+    "Poll",
+    "Profile",
+    "Register",
+    "RegisterKind",
+    "RegisterType",
+    "Table",
+    "TableForm",
+    "Transport",
+    "Way",
+    "Where",
+    "oid",
+    "packaged",
+    "plan",
+    "rank",
+    "read",
+    "resolve",
+]
 MAX_INHERITANCE = 5
-
-
-class Register(Struct, frozen=True, forbid_unknown_fields=True):
-    """A Modbus place: `address` as in the request (from 0); `order` of the words in two-word values.
-
-    `bit` (0 is the lowest) takes one bit of a 16-bit register; `length` is the words of a text.
-    """
-
-    address: Annotated[int, Meta(ge=0, le=65_535)]
-    kind: RegisterKind = "holding"
-    type: RegisterType = "uint16"
-    order: Literal["big", "little"] = "big"
-    bit: Annotated[int, Meta(ge=0, le=15)] | None = None
-    length: Annotated[int, Meta(ge=1, le=120)] = 1
-
-    @property
-    def words(self) -> int:
-        """How many registers it takes."""
-        return {"int32": 2, "uint32": 2, "float32": 2, "text": self.length}.get(self.type, 1)
-
-
-class Way(Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to learn an identity value. `pattern` applies to what is read, else to sysDescr."""
-
-    oid: Oid | None = None
-    pattern: str | None = None
-    by_sysObjectID: dict[Oid, str] | None = None  # noqa: N815 - the MIB's spelling
-    register: Register | None = None
-    json: str | None = None
-    reading: str | None = None
-    value: str | None = None
-
-
-class HttpProbe(Struct, frozen=True, forbid_unknown_fields=True):
-    """A page whose text contains a pattern."""
-
-    path: str
-    contains: str
-
-
-class ModbusProbe(Struct, frozen=True, forbid_unknown_fields=True):
-    """A register that holds a value."""
-
-    address: Annotated[int, Meta(ge=0, le=65_535)]
-    equals: int
-    kind: RegisterKind = "holding"
-
-
-class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """What tells that a device is of this profile."""
-
-    sysObjectID: list[Oid] = []  # noqa: N815 - the MIB's spelling
-    sysDescr: str | None = None  # noqa: N815
-    answers: Oid | list[Oid] = []
-    http: HttpProbe | None = None
-    modbus: ModbusProbe | None = None
-
-
-class MetricForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """One value, as written. Exactly one of oid, register, json, reading."""
-
-    oid: Oid | list[Oid] | None = None
-    register: Register | None = None
-    json: str | None = None
-    reading: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    unit: Annotated[str, Meta(max_length=20)] = ""
-    kind: Kind | None = None  # None: state where there are states, else gauge
-    states: dict[str | int, str] = {}
-    severity: dict[str, Literal["critical", "major", "minor", "info"]] = {}
-    low: float | None = None
-    high: float | None = None
-    dead: list[float | str] = []
-    title: dict[Literal["en", "zh"], str] = {}
-
-
-class Column(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a label comes from: a column, a part of the index (from 1), a field of a reading or of JSON."""
-
-    oid: Oid | None = None
-    index: int | None = None
-    reading: str | None = None
-    json: str | None = None
-
-
-class Where(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row counts only if this column is one of `is_` (in YAML: `is`), and none of `is_not`."""
-
-    oid: Oid | None = None
-    reading: str | None = None
-    json: str | None = None
-    is_: list[int | str] = field(name="is", default_factory=list)
-    is_not: list[int | str] = []
-
-
-class TableForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """Values of which a device has several."""
-
-    name: LabelName
-    labels: dict[LabelName, str | Column]  # the only word is `index`
-    metrics: dict[MetricName, MetricForm]
-    where: dict[LabelName, Where] = {}
-    reading: str | None = None
-    json: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=10_000)] = 2_000  # rows
-
-
-class Poll(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked, and how often."""
-
-    every: str | float = 60.0
-    timeout: str | float = 5.0
-    http: str | None = None
-    metrics: dict[MetricName, MetricForm] = {}
-    tables: list[TableForm] = []
-
-
-class Profile(Struct, frozen=True, forbid_unknown_fields=True):
-    """A profile as written, or after `resolve` with all it takes over."""
-
-    profile: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,79}$")]
-    extends: str | None = None
-    ci_class: str | None = None
-    vendor: str | None = None
-    transport: Transport | None = None
-    match: Match = Match()
-    identity: dict[LabelName, Way | list[Way]] = {}
-    poll: Poll = Poll()
-    neighbours: Literal["lldp", "cdp", "none"] | None = None
-    alerts: list[str] = []
-    inspection: list[str] = []
-    title: dict[Literal["en", "zh"], str] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One value to ask for, ready to execute. In a table `oids` are columns, otherwise instances.
-
-    Several `oids` are tried in order: the first that answers counts. `states` maps what the device says
-    (as text) to the code that is sent; `names` the code to its word.
-    """
-
-    name: str
-    oids: tuple[str, ...] = ()
-    register: Register | None = None
-    json: str | None = None
-    reading: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    unit: str = ""
-    kind: Kind = "gauge"
-    states: dict[str, int] = dataclasses.field(default_factory=dict)
-    names: dict[int, str] = dataclasses.field(default_factory=dict)
-    severity: dict[str, str] = dataclasses.field(default_factory=dict)
-    low: float | None = None
-    high: float | None = None
-    dead: frozenset[float | str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Values by row. A row's labels come from columns with the same index."""
-
-    name: str
-    labels: dict[str, Column]  # Column() with nothing set: the whole index
-    metrics: tuple[Metric, ...]
-    where: tuple[Where, ...] = ()
-    reading: str | None = None
-    json: str | None = None
-    limit: int = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one poll of a device asks. `identity` is empty unless this poll is to identify as well."""
-
-    profile: str
-    transport: Transport
-    ci_class: str
-    vendor: str = ""
-    every_s: float = 60.0
-    timeout_s: float = 5.0
-    http: str | None = None
-    scalars: tuple[Metric, ...] = ()
-    tables: tuple[Table, ...] = ()
-    identity: dict[str, tuple[Way, ...]] = dataclasses.field(default_factory=dict)
-    neighbours: str = ""
-
-    def metric(self, name: str) -> Metric | None:
-        """The metric of a name, scalar or column."""
-        for one in (*self.scalars, *(m for table in self.tables for m in table.metrics)):
-            if one.name == name:
-                return one
-        return None
 
 
 def read(text: str, file: str) -> Profile:
     """A profile as written; raises DocumentError naming line and column of what is wrong."""
     document = Document(text, file)
     profile = document.typed(Profile)
-    _check(profile, document)
+    check(profile, document)
     return profile
 
 
@@ -281,26 +120,6 @@ def resolve(profile: Profile, library: dict[str, Profile], file: str = "") -> Pr
     for one in reversed(chain[:-1]):
         whole = _over(whole, one)
     return whole
-
-
-def plan(profile: Profile, *, identify: bool = False, params: dict[str, Any] | None = None) -> Plan:
-    """Compile a resolved profile. `params` of a target may narrow it: `without: "metric or table, ..."`."""
-    without = {one.strip() for one in str((params or {}).get("without", "")).split(",")} - {""}
-    return Plan(
-        profile=profile.profile,
-        transport=profile.transport or "snmp",
-        ci_class=profile.ci_class or "other",
-        vendor=profile.vendor or "",
-        every_s=seconds(profile.poll.every),
-        timeout_s=seconds(profile.poll.timeout),
-        http=profile.poll.http,
-        scalars=tuple(
-            _metric(name, form) for name, form in profile.poll.metrics.items() if name not in without
-        ),
-        tables=tuple(_table(form, without) for form in profile.poll.tables if form.name not in without),
-        identity={name: _ways(ways) for name, ways in profile.identity.items()} if identify else {},
-        neighbours=profile.neighbours or "",
-    )
 
 
 def packaged() -> dict[str, Profile]:
@@ -341,64 +160,6 @@ def rank(
     return points
 
 
-def oid(text: str) -> str:
-    """An OID without its leading dot."""
-    return text.removeprefix(".")
-
-
-def _check(profile: Profile, document: Document) -> None:
-    """What the types cannot say: one source each, patterns that compile, durations, states of a severity."""
-    for name, form in profile.poll.metrics.items():
-        _check_metric(form, document, ("poll", "metrics", name), inside=False)
-    for index, table in enumerate(profile.poll.tables):
-        for name, label in table.labels.items():
-            if isinstance(label, str) and label != "index":
-                message = f"{name}: a label is `index`, or one of oid, index, reading, json."
-                raise document.error(("poll", "tables", index, "labels", name), message)
-        for name, form in table.metrics.items():
-            _check_metric(
-                form,
-                document,
-                ("poll", "tables", index, "metrics", name),
-                inside=bool(table.json or table.reading),
-            )
-    for name, ways in profile.identity.items():
-        for way in [ways] if isinstance(ways, Way) else ways:
-            _check_pattern(way.pattern, document, ("identity", name))
-    _check_pattern(profile.match.sysDescr, document, ("match", "sysDescr"))
-    if profile.match.http is not None:
-        _check_pattern(profile.match.http.contains, document, ("match", "http", "contains"))
-    for key, least in (("every", 5.0), ("timeout", 0.1)):
-        try:
-            length = seconds(getattr(profile.poll, key))
-        except ValueError as error:
-            raise document.error(("poll", key), str(error)) from None
-        if not least <= length <= 86_400:
-            raise document.error(("poll", key), f"poll.{key}: from {least:g} s up to 1 d.")
-
-
-def _check_metric(form: MetricForm, document: Document, path: Path, *, inside: bool) -> None:
-    sources = [one for one in (form.oid, form.register, form.json, form.reading) if one is not None]
-    if len(sources) != 1:
-        raise document.error(path, f"{path[-1]}: exactly one of oid, register, json, reading.")
-    if inside and form.json is None and form.reading is None:
-        raise document.error(path, f"{path[-1]}: the table's rows have json or reading fields.")
-    unknown = set(form.severity) - set(form.states.values())
-    if unknown:
-        raise document.error((*path, "severity"), f"severity: there is no state '{min(unknown)}'.")
-    if form.kind == "state" and not form.states:
-        raise document.error(path, f"{path[-1]}: a state needs its states.")
-
-
-def _check_pattern(pattern: str | None, document: Document, path: Path) -> None:
-    if pattern is None:
-        return
-    try:
-        Pattern(pattern)
-    except ValueError as error:
-        raise document.error(path, str(error)) from None
-
-
 def _over(base: Profile, own: Profile) -> Profile:
     tables = {table.name: table for table in (*base.poll.tables, *own.poll.tables)}
     default = Poll()
@@ -421,43 +182,4 @@ def _over(base: Profile, own: Profile) -> Profile:
         alerts=list(dict.fromkeys((*base.alerts, *own.alerts))),
         inspection=list(dict.fromkeys((*base.inspection, *own.inspection))),
         title=own.title or base.title,
-    )
-
-
-def _ways(ways: Way | list[Way]) -> tuple[Way, ...]:
-    return (ways,) if isinstance(ways, Way) else tuple(ways)
-
-
-def _table(form: TableForm, without: set[str]) -> Table:
-    return Table(
-        name=form.name,
-        labels={name: Column() if isinstance(one, str) else one for name, one in form.labels.items()},
-        metrics=tuple(_metric(name, one) for name, one in form.metrics.items() if name not in without),
-        where=tuple(form.where.values()),
-        reading=form.reading,
-        json=form.json,
-        limit=form.limit,
-    )
-
-
-def _metric(name: str, form: MetricForm) -> Metric:
-    oids = () if form.oid is None else (form.oid,) if isinstance(form.oid, str) else tuple(form.oid)
-    numbered = all(isinstance(key, int) for key in form.states)
-    states = {str(key): (int(key) if numbered else code) for code, key in enumerate(form.states)}
-    return Metric(
-        name=name,
-        oids=tuple(oid(one) for one in oids),
-        register=form.register,
-        json=form.json,
-        reading=form.reading,
-        scale=form.scale,
-        offset=form.offset,
-        unit=form.unit,
-        kind=form.kind or ("state" if form.states else "gauge"),
-        states=states,
-        names={states[str(key)]: word for key, word in form.states.items()},
-        severity=dict(form.severity),
-        low=form.low,
-        high=form.high,
-        dead=frozenset(form.dead),
     )
