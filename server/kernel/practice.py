@@ -131,5 +131,6 @@ class Practice:
     startup: Sequence[Callable[[web.Application], Awaitable[None]]] = ()
     cleanup: Sequence[Callable[[web.Application], Awaitable[None]]] = ()
     palette: Search | None = None
+    topics: Mapping[str, str] = field(default_factory=dict)  # "incidents": the permission to hear of them
     commands: Sequence[tuple[str, Callable[[], typer.Typer]]] = ()  # ("bench", function that returns a Typer)
     authenticator: Authenticator | None = None  # exactly one practice brings it

@@ -1,0 +1,128 @@
+"""The application: finds the practices, binds their routes, starts and stops what runs beside."""
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+import server
+from server.kernel import api, assets, i18n, keys, secrets, serving, stream, system, templating
+from server.kernel.call import Authenticator
+from server.kernel.clock import Clock, SystemClock
+from server.kernel.db import Database
+from server.kernel.jobrunner import JobRunner
+from server.kernel.practice import Job, Permission, Practice, Schedule
+from server.kernel.routing import Route
+from server.kernel.settings import Settings
+
+log = structlog.get_logger(__name__)
+NO_PRACTICES = {"kernel", "migrations", "locale", "help"}
+HEADER_LIMIT = 16 * 1024
+
+
+def practices() -> list[Practice]:
+    """Every folder of the server that has a PRACTICE, by name; the kernel's own first."""
+    found = [system.PRACTICE]
+    for module in sorted(pkgutil.iter_modules(server.__path__), key=lambda module: module.name):
+        if module.ispkg and module.name not in NO_PRACTICES:
+            practice = getattr(importlib.import_module(f"server.{module.name}"), "PRACTICE", None)
+            if practice is not None:
+                found.append(practice)
+    return found
+
+
+def permissions(found: Sequence[Practice]) -> list[Permission]:
+    """All permissions that the practices declare."""
+    return [permission for practice in found for permission in practice.permissions]
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    clock: Clock | None = None,
+    run_jobs: bool = True,
+) -> web.Application:
+    """Build the application.
+
+    Args:
+        settings: of this server.
+        database: the system of record; opened from the settings if None, and then closed at the end.
+        clock: decides what the time is; the machine's if None.
+        run_jobs: whether this server runs background jobs.
+    """
+    found = practices()
+    folder = Path(server.__path__[0])
+    app = web.Application(
+        middlewares=[serving.outermost],
+        client_max_size=1024 * 1024,
+        handler_args={
+            "max_field_size": HEADER_LIMIT,
+            "max_line_size": HEADER_LIMIT,
+            "keepalive_timeout": 75,
+            "lingering_time": 2.0,
+        },
+    )
+    settings.data.mkdir(parents=True, exist_ok=True)
+    static = {path.parent.name: path for path in folder.glob("*/static") if path.parent.name != "kernel"}
+    pages = {path.parent.name: path for path in folder.glob("*/templates") if path.parent.name != "kernel"}
+    files = assets.Assets(static, reload=settings.demo and settings.log_level == "debug")
+    app[keys.SETTINGS] = settings
+    app[keys.CLOCK] = clock or SystemClock()
+    app[keys.DATABASE] = database or Database(settings.database_url)
+    app[keys.ASSETS] = files
+    app[keys.TEMPLATES] = templating.environment(pages, files, reload=settings.log_level == "debug")
+    app[keys.PRACTICES] = found
+    app[keys.VERSION] = importlib.metadata.version("watchdesk")
+    app[keys.AUTHENTICATOR] = _authenticator(found)
+    app[keys.READY] = {}
+    secrets.use_keys(secrets.Keys(settings.data / "master.key"))
+    routes: list[Route] = [route for practice in found for group in practice.routes for route in group.routes]
+    app[keys.ROUTES] = routes
+    serving.bind(app, routes)
+    app.router.add_routes(serving.system_routes())
+    files.add_to(app)
+    for practice in found:
+        for signal, subscriber in practice.subscriptions:
+            signal.subscribe(subscriber)
+    app.cleanup_ctx.append(_living(found, owned=database is None, run_jobs=run_jobs))
+    return app
+
+
+def _authenticator(found: Sequence[Practice]) -> Authenticator:
+    offered = [practice.authenticator for practice in found if practice.authenticator is not None]
+    if len(offered) != 1:
+        raise RuntimeError(f"one practice must bring an authenticator, {len(offered)} do")
+    return offered[0]
+
+
+def _living(found: Sequence[Practice], *, owned: bool, run_jobs: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def living(app: web.Application) -> AsyncIterator[None]:
+        """Start hub and jobs, let practices start, and undo it all in reverse."""
+        database = app[keys.DATABASE]
+        hub = app[keys.HUB] = stream.Hub(database)
+        jobs: dict[str, Job] = {job.name: job for practice in found for job in practice.jobs}
+        schedules: dict[str, Schedule] = {
+            schedule.name: schedule for practice in found for schedule in practice.schedules
+        }
+        runner = app[keys.JOBS] = JobRunner(app, database, app[keys.CLOCK], jobs, schedules)
+        await hub.start()
+        for practice in found:
+            for start in practice.startup:
+                await start(app)
+        if run_jobs:
+            runner.start()
+        yield
+        await runner.stop()
+        await hub.stop()
+        for practice in reversed(found):
+            for end in practice.cleanup:
+                await end(app)
+        if owned:
+            database.close()
+
+    return living

@@ -1,0 +1,168 @@
+"""Settings: `watchdesk.toml` in the data folder, overruled by environment variables `WATCHDESK_*`.
+
+An unknown key is refused by file and line, so that a typing error is not a silent default.
+"""
+
+import os
+import re
+import tomllib
+from contextvars import ContextVar
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+FILE = "watchdesk.toml"
+_file: ContextVar[dict[str, Any]] = ContextVar("file", default={})  # noqa: B039  never changed
+
+
+class SettingsError(Exception):
+    """A setting that cannot be taken; the text names file, line and what to write."""
+
+
+class Settings(BaseSettings):
+    """The settings of one server. The help page `settings.md` explains each."""
+
+    model_config = SettingsConfigDict(env_prefix="WATCHDESK_", extra="forbid", frozen=True)
+
+    data: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=0, le=65535)
+    public_url: str = ""  # as https://desk.example.com; decides cookies and links in mail
+    database_url: str = ""  # SQLite in the data folder unless given
+    site_name: str = Field(default="Watchdesk", max_length=80)
+    site_language: Literal["en", "zh"] = "en"
+    timezone: str = "Asia/Shanghai"
+    trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding headers count
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_token: str = ""  # if given, /metrics asks for it as a bearer token
+    session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    demo: bool = False
+    demo_control_url: str = ""
+    smtp_host: str = ""
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_sender: str = "watchdesk@localhost"
+    webhook_allowed_networks: tuple[str, ...] = ()  # inside networks that webhooks may reach
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("write a zone of the IANA list, as Asia/Shanghai")
+        return value
+
+    @field_validator("trusted_proxies", "webhook_allowed_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", value):
+            raise ValueError("write scheme and host only, as https://desk.example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        object.__setattr__(self, "data", self.data.absolute())
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data / 'watchdesk.db'}")
+        elif self.database_url.startswith(("postgresql://", "postgres://")):
+            rest = self.database_url.partition("://")[2]
+            object.__setattr__(self, "database_url", f"postgresql+psycopg://{rest}")
+        return self
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks whose forwarding headers count."""
+        return tuple(ip_network(text) for text in self.trusted_proxies)
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach this server by https."""
+        return self.public_url.startswith("https://")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options of the command overrule the environment, which overrules the file."""
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _file.get()))
+
+
+def load(data: Path | None = None, **options: Any) -> Settings:
+    """Read file and environment.
+
+    Args:
+        data: the data folder; `WATCHDESK_DATA`, else `data`, if None.
+        options: settings given on the command line, which overrule file and environment.
+
+    Raises:
+        SettingsError: an unknown key or a value that cannot be taken, with file and line.
+    """
+    folder = data or Path(os.environ.get("WATCHDESK_DATA", "data"))
+    path = folder / FILE
+    text, written = "", {"data": folder}
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        try:
+            written |= tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path}: {error}") from error
+    _known_environment()
+    chosen = {name: value for name, value in options.items() if value is not None}
+    token = _file.set(written)
+    try:
+        return Settings(**chosen, data=folder)
+    except ValidationError as error:
+        raise SettingsError(_told(error, path, text)) from error
+    finally:
+        _file.reset(token)
+
+
+def _known_environment() -> None:
+    for name in os.environ:
+        if name.startswith("WATCHDESK_") and name[10:].lower() not in Settings.model_fields:
+            raise SettingsError(f"environment: {name} is not a setting; see help/settings.md for the list")
+
+
+def _told(error: ValidationError, path: Path, text: str) -> str:
+    told = []
+    for detail in error.errors(include_url=False):
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        place = _place(name, path, text)
+        if detail["type"] == "extra_forbidden":
+            told.append(f"{place}: {name} is not a setting")
+        else:
+            reason = str(detail.get("ctx", {}).get("error", detail["msg"]))
+            told.append(f"{place}: {name}: {reason}")
+    return "\n".join(told)
+
+
+def _place(name: str, path: Path, text: str) -> str:
+    if f"WATCHDESK_{name.upper()}" in os.environ:
+        return f"environment, WATCHDESK_{name.upper()}"
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*\[?\s*[\"']?{re.escape(name)}[\"']?\s*[\]=.]", line):
+            return f"{path}:{number}"
+    return str(path)

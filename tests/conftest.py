@@ -1,0 +1,113 @@
+"""Fixtures of all tests: databases of both kinds, and the desk with its people.
+
+- `db`: a `Database` with the schema, empty; each test runs on SQLite and on PostgreSQL.
+- `sqlite_db`, `postgresql_db`: one of the two.
+- `clock`: a clock set to noon, moved by hand.
+- `desk`: the whole application on SQLite, as Alice sees it; `desk.bob`, `desk.charlie`, `desk.admin`
+  are other people's browsers, `desk.stranger` one that is not signed in.
+"""
+
+import importlib
+import pkgutil
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.desk_client import Desk, open_desk
+from tests.postgres import Postgres
+from sqlalchemy import create_engine
+
+import server
+from server.kernel.clock import ManualClock
+from server.kernel.db import Base, Database
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def _all_models() -> None:
+    """Import every module of the server that has tables."""
+    importlib.import_module("server.kernel.system")
+    for module in pkgutil.iter_modules(server.__path__):
+        if module.ispkg and module.name not in {"migrations", "locale", "help", "kernel"}:
+            importlib.import_module(f"server.{module.name}")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema, copied for each test."""
+    _all_models()
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    engine = create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run."""
+    running = Postgres()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> Postgres:
+    """The server with a template database that has the schema."""
+    _all_models()
+    with psycopg.connect(postgres.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+    engine = create_engine(postgres.url("empty"))
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return postgres
+
+
+@pytest.fixture
+def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database with the schema."""
+    path = tmp_path / "watchdesk.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def postgresql_db(postgres_template: Postgres) -> Iterator[Database]:
+    """An empty PostgreSQL database with the schema."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_template.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE empty STRATEGY FILE_COPY".encode())
+    database = Database(postgres_template.url(name))
+    yield database
+    database.close()
+    with psycopg.connect(postgres_template.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest) -> Database:
+    """An empty database with the schema, of either kind."""
+    database: Database = request.getfixturevalue(f"{request.param}_db")
+    return database
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock at noon of 20 November 2026, moved by hand."""
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+async def desk(sqlite_db: Database, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The whole application with its people, as Alice sees it."""
+    async with open_desk(sqlite_db, clock, tmp_path) as opened:
+        yield opened
