@@ -13,6 +13,8 @@ from enum import StrEnum
 
 PROOF = frozenset({"serial", "uuid"})  # kinds of which one device has exactly one
 HARDWARE = frozenset({*PROOF, "macs"})  # kinds that a device keeps when it moves
+FACTS = frozenset({*HARDWARE, "address"})  # kinds that tell two devices of one name apart
+SOFT = frozenset({"name", "fqdn"})  # kinds that two devices may share
 PLAIN = frozenset({"name", "fqdn", "address", "source_key", "slot"})  # never judged by the list of junk
 
 JUNK = frozenset(
@@ -137,9 +139,9 @@ def keys_of(values: Mapping[str, Iterable[str]], sets: Sequence[Sequence[str]]) 
 
 
 def proof_of(values: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
-    """What a device says of the kinds of which it has exactly one (serial, uuid), junk left out."""
+    """What a device says of the kinds that tell it from another (`FACTS`), junk left out."""
     said = {}
-    for part in sorted(PROOF):
+    for part in sorted(FACTS):
         good = frozenset(
             text for text in (normal(part, one) for one in values.get(part, ())) if not is_junk(part, text)
         )
@@ -175,7 +177,7 @@ def identify(
             continue
         values = tuple(key.value for key in own)
         hits = frozenset[int]().union(*(holders.get(key, frozenset()) for key in own))
-        other = frozenset(ci for ci in hits if ci != chosen and _contradicts(said, held.get(ci, {})))
+        other = frozenset(ci for ci in hits if ci != chosen and _contradicts(kind, said, held.get(ci, {})))
         doubts |= other
         rest = hits - other
         if not rest:
@@ -200,7 +202,13 @@ def _is_hardware(kind: str) -> bool:
     return kind.split("+", 1)[0] in HARDWARE
 
 
-def _contradicts(said: Mapping[str, frozenset[str]], held: Mapping[str, frozenset[str]]) -> bool:
-    """Whether serial or uuid are known on both sides and differ, and none of them agrees."""
-    shared = [(said[part], held[part]) for part in said if held.get(part)]
-    return bool(shared) and all(mine.isdisjoint(theirs) for mine, theirs in shared)
+def _contradicts(kind: str, said: Mapping[str, frozenset[str]], held: Mapping[str, frozenset[str]]) -> bool:
+    """Whether what is known on both sides differs throughout.
+
+    Serial and uuid always count; MAC and management address where only a name agrees.
+    """
+    rounds = (PROOF, FACTS) if kind.split("+", 1)[0] in SOFT else (PROOF,)
+    return any(
+        shared and all(said[part].isdisjoint(held[part]) for part in shared)
+        for shared in ([part for part in parts if said.get(part) and held.get(part)] for parts in rounds)
+    )

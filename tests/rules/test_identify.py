@@ -80,6 +80,13 @@ def test_what_makers_leave_in_thousands_of_devices_never_identifies() -> None:
     assert not is_junk("serial", normal("serial", "2102312QXW10K9000131"))
 
 
+def test_two_devices_of_one_name_at_two_addresses_are_two_devices() -> None:
+    first = {"name": ["switch"], "address": ["10.0.0.1"]}
+    second = decide({"name": ["switch"], "address": ["10.0.0.2"]}, {1: first})
+    assert (second.outcome, second.doubts) == (Outcome.CREATE, (1,))
+    assert decide({"name": ["switch"], "address": ["10.0.0.2"]}, {1: {"name": ["switch"]}}).ci == 1
+
+
 WORDS = st.sampled_from(["AB1234", "CD5678", "Default string", "00000000", ""])
 DEVICES = st.fixed_dictionaries(
     {

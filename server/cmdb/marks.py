@@ -1,0 +1,26 @@
+"""Stamps of cached views. A random stamp stays right across roll-backs and processes."""
+
+import secrets
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from server.cmdb.models import Mark
+from server.kernel.db import insert_missing
+
+GRAPH = "graph"
+
+
+def touch_graph(session: Session) -> None:
+    """Say that items or relations have changed: every process builds its graph anew, once."""
+    stamp = secrets.randbits(62)
+    found = session.execute(
+        update(Mark).where(Mark.name == GRAPH).values(stamp=stamp).returning(Mark.name)
+    ).all()
+    if not found:
+        insert_missing(session, Mark, {"name": GRAPH, "stamp": stamp})
+
+
+def graph_stamp(session: Session) -> int:
+    """The present stamp; 0 before the first change."""
+    return session.scalar(select(Mark.stamp).where(Mark.name == GRAPH)) or 0
