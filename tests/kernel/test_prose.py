@@ -1,0 +1,63 @@
+"""Markdown from people is shown as they mean it and runs nothing."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.kernel.prose import LARGEST, html
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "![x](https://elsewhere.example/pixel.png)",
+    "![x](//elsewhere.example/pixel.png)",
+    "<img src=x onerror=alert(1)>",
+    '<a href="/" onclick="alert(1)">x</a>',
+    "<svg/onload=alert(1)>",
+    "<style>*{display:none}</style>",
+    "[x](  java\tscript:alert(1))",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_that_was_written_runs_or_reaches_out(attack: str) -> None:
+    shown = html(f"before {attack} after").lower()
+    for trace in (
+        "<script",
+        "<svg",
+        "<style",
+        'href="javascript',
+        'href="data',
+        'src="http',
+        'src="//',
+        '<img src="x',
+    ):
+        assert trace not in shown
+
+
+@given(text=st.text(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_shown_without_event_handlers(text: str) -> None:
+    shown = html(text)
+    assert "<script" not in shown
+    assert "<iframe" not in shown
+
+
+def test_steps_tables_and_code_are_shown() -> None:
+    shown = html("# Do\n\n1. one `upsOutputSource`\n2. two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    assert "<h2>Do</h2>" in shown
+    assert "<ol>" in shown
+    assert "<code>upsOutputSource</code>" in shown
+    assert "<table>" in shown
+
+
+@pytest.mark.parametrize(
+    "bomb", ["[" * LARGEST, "> " * (LARGEST // 2), "*a " * (LARGEST // 3), "`" * LARGEST]
+)
+def test_a_page_of_brackets_is_rendered_in_time(bomb: str) -> None:
+    began = time.perf_counter()
+    html(bomb)
+    assert time.perf_counter() - began < 1
