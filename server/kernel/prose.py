@@ -1,8 +1,8 @@
 """Markdown that people write, as HTML that cannot harm whoever reads it.
 
 CommonMark with tables, rendered by markdown-it with raw HTML off, then cleaned by nh3 to a short list of
-tags. Links go to http, https, mailto or this site; pictures only to this site (a remote picture tells its owner who
-reads). Sources: CommonMark 0.31; OWASP cross-site scripting prevention.
+tags. Links go to http, https, mailto or this site; pictures only to this site (a remote picture tells its
+owner who reads). Sources: CommonMark 0.31; OWASP cross-site scripting prevention.
 """
 
 from functools import lru_cache

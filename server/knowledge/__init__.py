@@ -2,11 +2,13 @@
 
 from server.kernel.i18n import N_
 from server.kernel.practice import Permission, Practice
+from server.knowledge.api import api
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
 PRACTICE = Practice(
     name="knowledge",
+    routes=(api,),
     permissions=(
         Permission(
             "knowledge.read",

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.kernel.call import Actor
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
@@ -121,6 +122,11 @@ def move(session: Session, number: str, to: State, *, by: int | None, now: datet
     changed(session, number)
     emit(session, "knowledge", {"number": number})
     return found
+
+
+def may_move(actor: Actor, to: State) -> None:
+    """Raise ForbiddenError unless this person may take an article there: authors submit, reviewers decide."""
+    actor.needs("knowledge.write" if to in {State.DRAFT, State.SUBMITTED} else "knowledge.publish")
 
 
 def learn_case(

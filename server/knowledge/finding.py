@@ -1,0 +1,81 @@
+"""Which articles a person may see, and finding them by words."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from server.kernel.call import Actor
+from server.kernel.errors import NotFoundError
+from server.kernel.i18n import N_
+from server.knowledge.models import Article, ArticleVersion, Outcome, State, Verdict
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """Published ones are for all who may read; the others for their author and the reviewers."""
+    if actor.may("knowledge.publish"):
+        return Article.id.is_not(None)
+    return or_(Article.state == State.PUBLISHED, Article.author_id == actor.id)
+
+
+def visible(session: Session, number: str, actor: Actor) -> Article:
+    """One article; one that is not for this person is as absent as one that is not there."""
+    found = session.scalar(select(Article).where(Article.number == number, visible_to(actor)))
+    if found is None:
+        raise NotFoundError(N_("There is no article {number}."), number=number)
+    return found
+
+
+def articles(
+    session: Session, actor: Actor, *, state: State | None, words: str | None, limit: int, offset: int
+) -> tuple[Sequence[Article], int]:
+    """A part of the list, the latest change first, and its whole length."""
+    chosen = select(Article).where(visible_to(actor))
+    if state is not None:
+        chosen = chosen.where(Article.state == state)
+    if words:
+        chosen = chosen.where(and_(*(has(word) for word in words.split()[:8])))
+    total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    rows = session.scalars(chosen.order_by(Article.changed_at.desc(), Article.id).offset(offset).limit(limit))
+    return list(rows), total
+
+
+def has(word: str) -> ColumnElement[bool]:
+    """Whether a word stands in an article, whatever its case; `%` and `_` are letters like others."""
+    columns = (Article.number, Article.title, Article.symptom, Article.cause, Article.solution)
+    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+
+
+def versions(session: Session, article: Article) -> Sequence[ArticleVersion]:
+    """Earlier versions, newest first."""
+    return list(
+        session.scalars(
+            select(ArticleVersion)
+            .where(ArticleVersion.article_id == article.id)
+            .order_by(ArticleVersion.version.desc())
+        )
+    )
+
+
+def outcomes(session: Session, number: str, *, limit: int = 20) -> Sequence[Outcome]:
+    """What came of the article on the latest tickets; glances are left out."""
+    return list(
+        session.scalars(
+            select(Outcome)
+            .where(Outcome.suggestion == number, Outcome.verdict != Verdict.OPENED)
+            .order_by(Outcome.at.desc())
+            .limit(limit)
+        )
+    )
+
+
+def translations(session: Session, article: Article) -> Sequence[Article]:
+    """The same topic in other languages."""
+    root = article.translation_of or article.number
+    return list(
+        session.scalars(
+            select(Article).where(
+                or_(Article.number == root, Article.translation_of == root), Article.id != article.id
+            )
+        )
+    )
