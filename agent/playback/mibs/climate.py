@@ -1,0 +1,86 @@
+"""HW group sensors: HWG-STE-MIB (temperature and humidity) and DAMOCLES-MIB (contacts)."""
+
+from collections.abc import Callable
+
+from agent.playback.mib import Mib
+from agent.playback.plant import Device
+from agent.playback.room import Room
+
+STE = "1.3.6.1.4.1.21796.4.1"
+DAMOCLES = "1.3.6.1.4.1.21796.3.4"
+NORMAL, RANGE_LOW, RANGE_HIGH, ALARM_LOW, ALARM_HIGH = 1, 2, 3, 4, 5
+CELSIUS, PERCENT = 1, 4
+OFF, ON = 1, 2
+ALARM_WHEN_OFF, ALARM_WHEN_ON = 1, 2
+HOT_AISLE = ("TH-B1-2", "TH-B1-4")
+
+
+def temperature_c(room: Room, device: Device) -> float:
+    """What a climate sensor feels: the intake of its zone's racks, or the air behind them."""
+    air = room.hot_c if device.name in HOT_AISLE else room.intake_c
+    return air(device.zone) + 0.12 * room.noise[device.name]
+
+
+def humidity(room: Room, device: Device) -> float:
+    """Relative humidity at a sensor, %; hot air is drier."""
+    factor = 0.62 if device.name in HOT_AISLE else 1.0
+    return room.air.humidity * factor + 0.2 * room.noise[device.name]
+
+
+def _state(value: float, low: float, high: float, critical: float) -> int:
+    if value >= critical:
+        return ALARM_HIGH
+    if value >= high:
+        return RANGE_HIGH
+    return RANGE_LOW if value <= low else NORMAL
+
+
+def objects(mib: Mib, room: Room, device: Device) -> None:
+    """Two sensors in the table: temperature 1, humidity 2; values in tenths."""
+    hot = device.name in HOT_AISLE
+    high, critical = (42.0, 48.0) if hot else (27.0, 32.0)
+
+    def warmth() -> float:
+        return temperature_c(room, device)
+
+    def moisture() -> float:
+        return humidity(room, device)
+
+    mib.text(f"{STE}.70.1.0", device.mac.upper())
+    rows: tuple[tuple[int, str, str, int, Callable[[], float], Callable[[], int]], ...] = (
+        (1, "Temperature", "C", CELSIUS, warmth, lambda: _state(warmth(), 15.0, high, critical)),
+        (2, "Humidity", "%RH", PERCENT, moisture, lambda: _state(moisture(), 20.0, 65.0, 80.0)),
+    )
+    for number, name, unit, code, value, state in rows:
+        row = f"{STE}.3.1"
+        mib.integer(f"{row}.1.{number}", number)
+        mib.text(f"{row}.2.{number}", name)
+        mib.integer(f"{row}.3.{number}", state)
+        mib.text(f"{row}.4.{number}", lambda value=value, unit=unit: f"{value():.1f} {unit}")
+        mib.integer(f"{row}.5.{number}", lambda value=value: round(value() * 10))
+        mib.text(f"{row}.6.{number}", f"{device.serial[-8:]}{number:02d}")
+        mib.integer(f"{row}.7.{number}", code)
+        mib.integer(f"{row}.8.{number}", 215 if number == 1 else 216)
+
+
+def contacts(mib: Mib, room: Room, device: Device) -> None:
+    """The contacts of a low-voltage panel; an input is on while its contact is closed."""
+    breaker = {"LV-1": "Q08", "LV-2": "Q14"}[device.name]
+    inputs: tuple[tuple[str, int, Callable[[], bool]], ...] = (
+        (f"{breaker} closed", ALARM_WHEN_OFF, lambda: room.breakers[device.name]),
+        ("Voltage behind " + breaker, ALARM_WHEN_OFF, lambda: room.feeds(device.name)),
+        ("Surge protector ok", ALARM_WHEN_OFF, lambda: True),
+        ("Panel door open", ALARM_WHEN_ON, lambda: False),
+    )
+    for number, (name, setup, closed) in enumerate(inputs, 1):
+        row = f"{DAMOCLES}.1.1"
+
+        def alarm(setup: int = setup, closed: Callable[[], bool] = closed) -> int:
+            return 2 if closed() == (setup == ALARM_WHEN_ON) else 1
+
+        mib.integer(f"{row}.1.{number}", number)
+        mib.integer(f"{row}.2.{number}", lambda closed=closed: ON if closed() else OFF)
+        mib.text(f"{row}.3.{number}", name)
+        mib.integer(f"{row}.4.{number}", setup)
+        mib.integer(f"{row}.5.{number}", alarm)
+        mib.integer(f"{row}.6.{number}", 0)

@@ -1,0 +1,224 @@
+"""What stands in the room: the typed form of `room.yaml`. An unknown key is refused."""
+
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+
+Words = dict[str, str]  # a text for people in each language: {"en": ..., "zh": ...}
+Kind = Literal[
+    "panel", "ups", "pdu", "crac-snmp", "crac-modbus", "climate", "sentinel", "access", "camera", "switch",
+    "router", "firewall", "server",
+]  # fmt: skip
+Transport = Literal["snmp", "modbus", "ssh", "http"]
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """An entry of the file."""
+
+
+class Target(_Entry):
+    """One door of a device an agent can knock at."""
+
+    transport: Transport
+    port: int
+    credential: str
+    profile: str | None = None
+    every_s: int = 10
+
+
+class Device(_Entry):
+    """A device on the network.
+
+    `power` names what feeds it: any one of them keeps it up. `rack` is the code of its place and
+    `unit` the lowest rack unit it takes. `draws_w` is its mean intake in watts, `boot_s` the
+    seconds from power to the first answer.
+    """
+
+    name: str
+    kind: Kind
+    ci_class: str
+    title: Words
+    address: str
+    targets: tuple[Target, ...]
+    vendor: str
+    model: str
+    serial: str
+    version: str
+    location: str
+    owner_group: str
+    power: tuple[str, ...]
+    unit: int | None = None
+    height: int = 1
+    zone: int = 0  # of cooling; 0: none of the two
+    criticality: int = 3
+    draws_w: float = 0.0
+    boot_s: float = 5.0
+    mac: str = ""
+    ports: int = 0
+
+
+class Passive(_Entry):
+    """A configuration item that nobody can ask: a mains feed, the cooling of a zone."""
+
+    name: str
+    ci_class: str
+    title: Words
+    location: str
+    owner_group: str
+    criticality: int = 2
+    power: tuple[str, ...] = ()
+
+
+class Link(_Entry):
+    """A cable between two ports, the end nearer the core second. Ports count from 1."""
+
+    from_: str = msgspec.field(name="from")
+    from_port: int
+    to: str
+    to_port: int
+    mbps: int = 1000
+    load: float = 0.02  # mean share of the speed that is used
+
+
+class Service(_Entry):
+    """A business service and the servers that carry it."""
+
+    code: str
+    title: Words
+    criticality: int
+    users: int
+    owner_group: str
+    depends_on: tuple[str, ...]
+
+
+class Place(_Entry):
+    """A location; `parent` is the code of the one around it."""
+
+    code: str
+    kind: str
+    name: Words
+    parent: str | None = None
+
+
+class Box(_Entry):
+    """A rectangle on the floor plan, in cm from the upper left corner."""
+
+    x: int
+    y: int
+    w: int
+    d: int
+    code: str = ""
+    kind: str = ""
+    device: str = ""
+    name: Words = {}
+
+
+class Spot(_Entry):
+    """A point on the floor plan, in cm from the upper left corner."""
+
+    x: int
+    y: int
+    kind: str
+    device: str = ""
+    name: Words = {}
+
+
+class Row(_Entry):
+    """A row of equal racks, from the left."""
+
+    x: int
+    y: int
+    count: int
+    first: int
+    zone: int
+    kw: tuple[float, ...]
+
+
+class Plan(_Entry):
+    """The floor of the room, in cm."""
+
+    width: int
+    depth: int
+    rack_w: int
+    rack_d: int
+    rows: tuple[Row, ...]
+    aisles: tuple[Box, ...]
+    units: tuple[Box, ...]
+    doors: tuple[Box, ...]
+    sensors: tuple[Spot, ...]
+    leak_cable: tuple[tuple[int, int], ...]
+
+
+class Credential(_Entry):
+    """What an agent needs to be answered. The room is made up, so are these."""
+
+    code: str
+    kind: Literal["snmp-v2c", "snmp-v3", "ssh", "http", "none"]
+    community: str = ""
+    user: str = ""
+    password: str = ""
+    auth: str = ""
+    auth_password: str = ""
+    priv: str = ""
+    priv_password: str = ""
+
+
+class Ups(_Entry):
+    """Ratings of a UPS: kVA, kWh that the full battery gives, kW hosted for racks without own devices."""
+
+    device: str
+    rated_kva: float
+    energy_kwh: float
+    hosted_kw: float
+    partner: str
+
+
+class Cooler(_Entry):
+    """A cooling unit: the most heat it carries away, kW, and the supply air it aims at, Celsius.
+
+    `power` feeds its fans and compressor; its controller has the device's own supply.
+    """
+
+    device: str
+    power: str
+    zone: int
+    capacity_kw: float
+    setpoint: float
+
+
+class Plant(_Entry):
+    """The whole room."""
+
+    room: str
+    community: str
+    places: tuple[Place, ...]
+    plan: Plan
+    credentials: tuple[Credential, ...]
+    passive: tuple[Passive, ...]
+    devices: tuple[Device, ...]
+    links: tuple[Link, ...]
+    services: tuple[Service, ...]
+    upses: tuple[Ups, ...]
+    coolers: tuple[Cooler, ...]
+
+    def device(self, name: str) -> Device:
+        """The device of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for device in self.devices:
+            if device.name == name:
+                return device
+        raise KeyError(name)
+
+
+def load() -> Plant:
+    """Read `room.yaml`.
+
+    Raises:
+        msgspec.ValidationError: a key is unknown or a value has the wrong type.
+    """
+    text = files("agent.playback").joinpath("room.yaml").read_bytes()
+    return msgspec.yaml.decode(text, type=Plant)

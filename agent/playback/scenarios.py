@@ -1,0 +1,281 @@
+"""What can go wrong in the room, step by step, and how it comes right again.
+
+A scenario changes causes only (a breaker, a compressor, a cable); effects follow from physics.
+Each ends by itself: `breaks` for a while, then restores and waits until the room is well.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.playback.hosts import GIB
+from agent.playback.plant import Words
+from agent.playback.room import Room
+
+BATTERY_PACE, CHARGE_PACE, AIR_PACE = 6.0, 60.0, 6.0
+FULL_DISK = 0.965
+COOL_C = 24.5
+
+
+@dataclass
+class Scenario:
+    """One story. `act` is called every step with the seconds since its start while it breaks."""
+
+    name: str
+    title: Words
+    seen: tuple[Words, ...]
+    breaks_s: float
+    act: Callable[[Room, float], None]
+    restore: Callable[[Room], None]
+    well: Callable[[Room], bool] = lambda _room: True
+
+
+@dataclass
+class Stage:
+    """Plays one scenario at a time. `phase` is idle, running or restoring."""
+
+    room: Room
+    scenarios: dict[str, Scenario]
+    auto: bool = False
+    idle_gap_s: float = 600.0
+    phase: str = "idle"
+    current: Scenario | None = None
+    elapsed_s: float = 0.0
+    rest_s: float = 0.0
+    turn: int = 0
+    past: list[tuple[str, float, float]] = field(default_factory=list)  # name, start, end: seconds
+
+    def start(self, name: str) -> None:
+        """Begin a scenario; one that runs is restored first.
+
+        Raises:
+            KeyError: there is no such scenario.
+        """
+        scenario = self.scenarios[name]
+        if self.current is not None:
+            self._finish()
+        self.current, self.phase, self.elapsed_s = scenario, "running", 0.0
+
+    def stop(self, name: str) -> None:
+        """Begin to restore, where that scenario runs."""
+        if self.current is not None and self.current.name == name and self.phase == "running":
+            self._restore()
+
+    def step(self, seconds: float) -> None:
+        """Advance with the room."""
+        if self.current is None:
+            self._rest(seconds)
+            return
+        self.elapsed_s += seconds
+        if self.phase == "running":
+            if self.elapsed_s < self.current.breaks_s:
+                self.current.act(self.room, self.elapsed_s)
+            else:
+                self._restore()
+        elif self.current.well(self.room):
+            self._finish()
+
+    def _restore(self) -> None:
+        if self.current is not None:
+            self.current.restore(self.room)
+            self.phase = "restoring"
+
+    def _finish(self) -> None:
+        if self.current is None:
+            return
+        if self.phase == "running":
+            self.current.restore(self.room)
+        self.past.append((self.current.name, self.room.now_s - self.elapsed_s, self.room.now_s))
+        self.room.battery_pace = self.room.air_pace = 1.0
+        self.current, self.phase, self.rest_s = None, "idle", 0.0
+
+    def _rest(self, seconds: float) -> None:
+        self.rest_s += seconds
+        if self.auto and self.rest_s >= self.idle_gap_s:
+            names = list(self.scenarios)
+            self.start(names[self.turn % len(names)])
+            self.turn += 1
+
+
+# -- the stories ------------------------------------------------------------------------------------
+
+
+def _lose_feed_a(room: Room, at_s: float) -> None:
+    room.battery_pace, room.air_pace = BATTERY_PACE, AIR_PACE
+    room.breakers["LV-2"] = at_s < 1
+
+
+def _close_feed_a(room: Room) -> None:
+    room.breakers["LV-2"] = True
+    room.battery_pace, room.air_pace = CHARGE_PACE, AIR_PACE
+
+
+def _feed_a_well(room: Room) -> bool:
+    charged = all(supply.battery.charge > 0.95 for supply in room.supplies.values())
+    return charged and all(room.up.values()) and max(room.air.zones) < COOL_C
+
+
+def _trip_compressor(room: Room, _at_s: float) -> None:
+    room.air_pace = AIR_PACE
+    room.coolers["CRAC-B1-1"].compressor_fault = True
+
+
+def _reset_compressor(room: Room) -> None:
+    room.coolers["CRAC-B1-1"].compressor_fault = False
+
+
+def _cool(room: Room) -> bool:
+    return max(room.air.zones) < COOL_C
+
+
+FLAPPING = ("SW-ACC-5", 11)
+
+
+def _flap(room: Room, at_s: float) -> None:
+    if int(at_s) % 24 < 11:
+        room.network.down.add(FLAPPING)
+    else:
+        room.network.down.discard(FLAPPING)
+    room.network.errors[FLAPPING] = 38.0
+
+
+def _mend_cable(room: Room) -> None:
+    room.network.down.discard(FLAPPING)
+    room.network.errors.pop(FLAPPING, None)
+
+
+FILLING = ("SRV-2", "/var")
+_FILL_S = 200.0
+_BEFORE = 0.58
+
+
+def _fill(room: Room, _at_s: float) -> None:
+    host, path = FILLING
+    disk = room.hosts[host].disks[path]
+    disk.grows = 0.0 if disk.share >= FULL_DISK else disk.size * (FULL_DISK - _BEFORE) / _FILL_S
+
+
+def _clean_disk(room: Room) -> None:
+    host, path = FILLING
+    disk = room.hosts[host].disks[path]
+    disk.used, disk.grows = disk.size * _BEFORE, 9_000.0
+
+
+def _tell(room: Room, what: str, door: str, person: str = "") -> None:
+    event = {"at": room.now.isoformat(), "door": door, "event": what, "person": person}
+    if not room.environment.events or room.environment.events[0]["event"] != what:
+        room.environment.events.insert(0, event)
+        del room.environment.events[20:]
+
+
+def _force_door(room: Room, at_s: float) -> None:
+    door = room.environment.doors["B1-01"]
+    if door.state == "closed":
+        door.opened_s = room.now_s
+    door.state = "forced"
+    room.environment.motion = at_s > 3
+    _tell(room, "door_forced", "B1-01")
+
+
+def _close_door(room: Room) -> None:
+    room.environment.doors["B1-01"].state = "closed"
+    room.environment.motion = False
+    _tell(room, "door_closed", "B1-01")
+
+
+def _leak(room: Room, at_s: float) -> None:
+    room.environment.leak_m = 5.4
+    room.air.humidity = min(62.0, room.air.humidity + 0.05 if at_s > 5 else room.air.humidity)
+
+
+def _dry(room: Room) -> None:
+    room.environment.leak_m = None
+
+
+def all_scenarios() -> dict[str, Scenario]:
+    """Every story by name, in the order of the timetable."""
+    stories = (
+        Scenario(
+            "mains_failure",
+            {"en": "Mains feed A is lost", "zh": "市电 A 路中断"},
+            (
+                {"en": "Breaker Q14 in LV-2 opens; UPS-B1-A goes on battery.", "zh": "LV-2 断路器 Q14 分闸，UPS-B1-A 转电池供电。"},
+                {"en": "CRAC-B1-2 stops and zone 2 warms.", "zh": "CRAC-B1-2 停机，2 区升温。"},
+                {
+                    "en": "After about four minutes the battery is empty: the A-side PDUs, three access switches and SRV-3 go silent; dual-corded devices stay up.",
+                    "zh": "约 4 分钟后电池耗尽：A 路 PDU、三台接入交换机和 SRV-3 失联，双电源设备不受影响。",
+                },
+                {
+                    "en": "Then Q14 is closed: PDUs, switches and server return, the battery recharges, the room cools.",
+                    "zh": "随后 Q14 合闸：PDU、交换机、服务器依次恢复，电池充电，机房降温。",
+                },
+            ),
+            330.0,
+            _lose_feed_a,
+            _close_feed_a,
+            _feed_a_well,
+        ),
+        Scenario(
+            "crac_fault",
+            {"en": "Compressor of CRAC-B1-1 trips", "zh": "CRAC-B1-1 压缩机跳闸"},
+            (
+                {"en": "CRAC-B1-1 reports a compressor alarm; its supply air warms.", "zh": "CRAC-B1-1 报压缩机告警，送风温度上升。"},
+                {"en": "Zone 1 passes 27 °C within two minutes.", "zh": "1 区两分钟内超过 27 °C。"},
+                {"en": "After four minutes the compressor is reset and zone 1 cools.", "zh": "四分钟后压缩机复位，1 区降温。"},
+            ),
+            240.0,
+            _trip_compressor,
+            _reset_compressor,
+            _cool,
+        ),
+        Scenario(
+            "link_flap",
+            {"en": "Uplink of SW-ACC-5 flaps", "zh": "SW-ACC-5 上行链路反复中断"},
+            (
+                {
+                    "en": "The link from SW-ACC-5 port 11 to SW-CORE-1 goes down and up every few seconds, with input errors at both ends.",
+                    "zh": "SW-ACC-5 端口 11 至 SW-CORE-1 的链路反复断通，两端均有接收错误。",
+                },
+                {"en": "The second uplink carries on; no device is lost.", "zh": "第二条上行链路正常，无设备失联。"},
+            ),
+            180.0,
+            _flap,
+            _mend_cable,
+        ),
+        Scenario(
+            "disk_filling",
+            {"en": "/var of SRV-2 fills up", "zh": "SRV-2 的 /var 将满"},
+            (
+                {"en": "/var of SRV-2 grows from 58% to over 96% in about three minutes.", "zh": "SRV-2 的 /var 约三分钟内由 58% 增至 96% 以上。"},
+                {"en": "After five minutes old logs are removed.", "zh": "五分钟后清理旧日志。"},
+            ),
+            300.0,
+            _fill,
+            _clean_disk,
+        ),
+        Scenario(
+            "door_forced",
+            {"en": "Door B1-01 is forced", "zh": "门 B1-01 被强行打开"},
+            (
+                {
+                    "en": "The door contact, the access controller and the camera tell of a door that opened without a badge.",
+                    "zh": "门磁、门禁控制器和摄像机均报未刷卡开门。",
+                },
+                {"en": "The door is closed after two minutes.", "zh": "两分钟后关门。"},
+            ),
+            120.0,
+            _force_door,
+            _close_door,
+        ),
+        Scenario(
+            "leak",
+            {"en": "Water below the floor near CRAC-B1-2", "zh": "CRAC-B1-2 附近地板下漏水"},
+            (
+                {"en": "The leak rope alarms at 5 m; humidity rises slowly.", "zh": "漏水绳 5 米处告警，湿度缓升。"},
+                {"en": "After three minutes the rope is dry again.", "zh": "三分钟后漏水绳恢复干燥。"},
+            ),
+            180.0,
+            _leak,
+            _dry,
+        ),
+    )
+    return {story.name: story for story in stories}
