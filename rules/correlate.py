@@ -8,9 +8,11 @@ Nothing joins because it is near: only a cause that explains old and new togethe
 The state is a plain value that follows from the groups and their alerts; `restore` rebuilds it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import heappop, heappush
 
 from rules.causes import Candidate, Cause, candidates
 from rules.story import Episode, Severity, Stage, Story, Weigher
@@ -29,6 +31,7 @@ class Kind(StrEnum):
     EASED = "alert_resolved"
     ENDED = "ended"
     REOPENED = "reopened"
+    CHANGED = "changed"  # an alert's severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,12 @@ class Correlator:
         self.weigher = Weigher(graph, changed)
         self.stories: dict[int, Story] = {}
         self.group_of: dict[int, int] = {}
-        self._next_group = next_group
+        self.next_group = next_group
         self._by_cause: dict[Cause, set[int]] = {}
         self._recent: dict[str, int] = {}  # fingerprint -> the group that had it last
-        self._alarmed: dict[int, float] = {}  # nodes whose power alarm is open
+        self.alarmed: dict[int, float] = {}  # nodes whose power alarm is open
+        self._holds: list[tuple[float, int]] = []  # heap of hold ends; an entry is stale if it differs
+        self._ended: deque[tuple[float, int]] = deque()
         self._candidates: dict[tuple[int, Symptom, int | None], tuple[Candidate, ...]] = {}
 
     @property
@@ -144,15 +149,15 @@ class Correlator:
         """An alert began. Returns what became of the groups, in order."""
         found = self.candidates(episode)
         if episode.symptom is Symptom.POWER:
-            self._alarmed[episode.node] = episode.at
+            self.alarmed[episode.node] = episode.at
         story, reopened = self._choose(episode, found)
         if story is None:
             return self._begin(episode, found)
         decisions = [Decision(Kind.REOPENED, story.id, episode.key)] if reopened else []
-        if reopened and not story.told:
-            story.hold_until = episode.at + self.policy.hold(episode)
         if story.stage in (Stage.RECOVERING, Stage.ENDED):
             story.stage = Stage.OPEN if story.told else Stage.PENDING
+        if reopened and not story.told:
+            self._hold(story, episode.at + self.policy.hold(episode))
         was = story.best
         self._put(story, episode, found)
         self.weigher.settle(story, self._now(story, episode.at))
@@ -160,7 +165,8 @@ class Correlator:
         if story.best != was:
             decisions.append(Decision(Kind.REROOTED, story.id, episode.key))
         if story.stage is Stage.PENDING:
-            story.hold_until = min(
+            self._hold(
+                story,
                 story.hold_until,
                 episode.at + self.policy.hold(episode),
                 story.started + self._together(story),
@@ -177,44 +183,91 @@ class Correlator:
         episode.over = True
         story.over += 1
         if episode.symptom is Symptom.POWER:
-            self._alarmed.pop(episode.node, None)
+            self.alarmed.pop(episode.node, None)
         decisions = [Decision(Kind.EASED, story.id, key)]
         living = story.living
         if living == 0:
             story.stage, story.ended = Stage.ENDED, at
+            self._ended.append((at, story.id))
             decisions.append(Decision(Kind.ENDED, story.id, key))
         elif story.stage is Stage.OPEN and living * 2 <= story.size and not story.cause_lives:
             story.stage = Stage.RECOVERING
         return decisions
 
+    def again(self, key: int, at: float) -> list[Decision]:
+        """An alert that was over fires again, within the time in which it counts as the same."""
+        story = self.stories[self.group_of[key]]
+        episode = story.episodes[key]
+        if not episode.over:
+            return []
+        episode.over = False
+        story.over -= 1
+        if episode.symptom is Symptom.POWER:
+            self.alarmed[episode.node] = at
+        ended = story.stage is Stage.ENDED
+        if story.stage in (Stage.RECOVERING, Stage.ENDED):
+            story.stage = Stage.OPEN if story.told else Stage.PENDING
+        if ended and not story.told:
+            self._hold(story, at + self.policy.hold(episode))
+        decisions = [Decision(Kind.REOPENED if ended else Kind.JOINED, story.id, key)]
+        return decisions + self._tell(story, at, key)
+
+    def reweigh(self, key: int, severity: Severity, at: float) -> list[Decision]:
+        """An alert's severity changed; a graver one may be worth telling sooner."""
+        story = self.stories.get(self.group_of.get(key, 0))
+        if story is None:
+            return []
+        episode = story.episodes[key]
+        episode.severity = severity
+        if story.stage is Stage.PENDING:
+            self._hold(story, story.hold_until, at + self.policy.hold(episode))
+        return [Decision(Kind.CHANGED, story.id, key), *self._tell(story, at, key)]
+
     def tick(self, now: float) -> list[Decision]:
         """Time passed: holds end, items that should be silent have been asked, old groups go."""
         decisions: list[Decision] = []
-        for story in list(self.stories.values()):
-            if story.stage in (Stage.ENDED, Stage.MERGED):
-                if now - story.ended > self.policy.keep:
-                    self._forget(story)
+        while self._holds and self._holds[0][0] <= now:
+            hold, group = heappop(self._holds)
+            story = self.stories.get(group)
+            if story is None or story.stage is not Stage.PENDING or story.hold_until != hold:
                 continue
-            if story.stage is Stage.PENDING:
-                was = story.best
-                if self.weigher.settle(story, now) != was:
-                    decisions.append(Decision(Kind.REROOTED, story.id))
-                decisions += self._tell(story, now, 0)
+            was = story.best
+            if self.weigher.settle(story, now) != was:
+                decisions.append(Decision(Kind.REROOTED, story.id))
+            decisions += self._tell(story, now, 0)
+        while self._ended and now - self._ended[0][0] > self.policy.keep:
+            ended, group = self._ended.popleft()
+            story = self.stories.get(group)
+            if story is not None and story.stage in (Stage.ENDED, Stage.MERGED) and story.ended == ended:
+                self._forget(story)
         return decisions
 
     def due(self) -> float | None:
         """When the next hold ends, s since 1970; None where nothing waits."""
-        waiting = (s.hold_until for s in self.stories.values() if s.stage is Stage.PENDING)
-        first = min(waiting, default=float("inf"))
-        return first if first != float("inf") else None
+        while self._holds:
+            hold, group = self._holds[0]
+            story = self.stories.get(group)
+            if story is not None and story.stage is Stage.PENDING and story.hold_until == hold:
+                return hold
+            heappop(self._holds)
+        return None
+
+    def _hold(self, story: Story, *until: float) -> None:
+        """Hold a story until the earliest of these moments."""
+        story.hold_until = min(until)
+        if story.stage is Stage.PENDING and story.hold_until != float("inf"):
+            heappush(self._holds, (story.hold_until, story.id))
 
     def restore(self, story: Story, episodes: Iterable[Episode]) -> None:
         """Put a stored group back as it was, without deciding anything anew."""
         self.stories[story.id] = story
+        self._hold(story, story.hold_until)
+        if story.stage is Stage.ENDED:
+            self._ended.append((story.ended, story.id))
         best = story.best
         for episode in sorted(episodes, key=lambda e: (e.at, e.key)):
             if episode.symptom is Symptom.POWER and not episode.over:
-                self._alarmed[episode.node] = episode.at
+                self.alarmed[episode.node] = episode.at
             self._put(story, episode, self.candidates(episode))
         if best in story.tallies:
             story.best = best
@@ -251,7 +304,7 @@ class Correlator:
         empty.own[Cause(episode.symptom, episode.node)] = episode.at
         least = float("inf")
         for candidate in found:
-            cost = self.weigher.explains(empty, candidate, episode, self._alarmed)
+            cost = self.weigher.explains(empty, candidate, episode, self.alarmed)
             if cost is not None:
                 least = min(least, self.weigher.base(empty, candidate.cause) + cost)
         return least + NEW_GROUP
@@ -262,7 +315,7 @@ class Correlator:
         now = self._now(story, episode.at)
         if cause == Cause(episode.symptom, episode.node) and cause not in story.own:
             return self._growth_by_own(story, episode, candidate, now)
-        plus = self.weigher.explains(story, candidate, episode, self._alarmed)
+        plus = self.weigher.explains(story, candidate, episode, self.alarmed)
         if plus is None:
             return None
         return self.weigher.cost(story, cause, now, plus=plus) - story.cost
@@ -275,7 +328,7 @@ class Correlator:
         for key, found in story.candidates.items():
             for other in found:
                 if other.cause == cause:
-                    cost = self.weigher.explains(story, other, story.episodes[key], self._alarmed)
+                    cost = self.weigher.explains(story, other, story.episodes[key], self.alarmed)
                     if cost is not None:
                         explained, total = explained + 1, total + cost
         total += self.weigher.base(story, cause) + 9.0 * (story.size - explained)
@@ -294,17 +347,17 @@ class Correlator:
     # -- changing -----------------------------------------------------------------------------
 
     def _begin(self, episode: Episode, found: tuple[Candidate, ...]) -> list[Decision]:
-        story = Story(self._next_group(), episode.at)
+        story = Story(self.next_group(), episode.at)
         self.stories[story.id] = story
         self._put(story, episode, found)
         self.weigher.settle(story, episode.at)
-        story.hold_until = episode.at + self.policy.hold(episode)
+        self._hold(story, episode.at + self.policy.hold(episode))
         decisions = [Decision(Kind.BEGUN, story.id, episode.key)]
         decisions += self._merge(story, episode.at)
         return decisions + self._tell(self.stories[decisions[-1].group], episode.at, episode.key)
 
     def _put(self, story: Story, episode: Episode, found: tuple[Candidate, ...]) -> None:
-        self.weigher.add(story, episode, found, self._alarmed)
+        self.weigher.add(story, episode, found, self.alarmed)
         self.group_of[episode.key] = story.id
         self._recent[episode.fingerprint] = story.id
         for candidate in found:
@@ -341,7 +394,7 @@ class Correlator:
         for key, found in other.candidates.items():
             for candidate in found:
                 if candidate.cause == story.best:
-                    plus = self.weigher.explains(story, candidate, other.episodes[key], self._alarmed)
+                    plus = self.weigher.explains(story, candidate, other.episodes[key], self.alarmed)
                     if plus is not None:
                         explained, cost = explained + 1, cost + plus
         left = story.size - tally.explained + other.size - explained
@@ -354,10 +407,9 @@ class Correlator:
         for key in moved:
             self._put(elder, younger.episodes[key], younger.candidates[key])
         if elder.stage is Stage.PENDING:
-            elder.hold_until = min(
-                elder.hold_until, younger.hold_until, elder.started + self._together(elder)
-            )
+            self._hold(elder, elder.hold_until, younger.hold_until, elder.started + self._together(elder))
         younger.stage, younger.ended, younger.merged_into = Stage.MERGED, now, elder.id
+        self._ended.append((now, younger.id))
         for found in younger.candidates.values():
             for candidate in found:
                 self._by_cause.get(candidate.cause, set()).discard(younger.id)
@@ -382,6 +434,7 @@ class Correlator:
             self.weigher.settle(fresh, fresh.started)
         else:
             fresh.stage, fresh.ended = Stage.ENDED, episode.at
+            self._ended.append((fresh.ended, fresh.id))
         return episode, found
 
     def _forget(self, story: Story) -> None:

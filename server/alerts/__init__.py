@@ -1,0 +1,1 @@
+"""Alerts: conditions, repeats, groups with a probable cause."""
