@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from rules.fingerprint import identity
@@ -68,7 +68,7 @@ class _Batch:
     sequence: int
     received_at: datetime
     now: datetime
-    mark: AlertMark
+    next_alert: int
     matchers: list[Matcher]
     known: dict[str, _Known] = field(default_factory=dict)
     seen: set[tuple[int, int]] = field(default_factory=set)
@@ -110,11 +110,13 @@ def take(
     mark = locked_mark(session)
     devices = {one.device for one in news}
     cis = ci_of if ci_of is not None else _cis_of(session, source, devices)
-    batch = _Batch(source, sequence, received_at, now, mark, matchers(session, now))
+    batch = _Batch(source, sequence, received_at, now, mark.next_alert, matchers(session, now))
     keyed = [_keys(one, source, cis) for one in news]
-    _load(session, batch, {f for keys in keyed for f in keys[:2]}, [keys[2] for keys in keyed])
+    _load(session, batch, {f for keys in keyed for f in keys[:2]})
+    _load_told(session, batch, keyed)
     for one, keys in zip(news, keyed, strict=True):
         _take_one(batch, one, keys, cis.get(one.device))
+    mark.next_alert = batch.next_alert
     fresh = {known.row["id"]: known.row for known in batch.known.values() if known.new}
     group_changes(session, mark, batch.changes, now=now, fresh=fresh, write=lambda: _write(session, batch))
     if batch.changes:
@@ -179,16 +181,12 @@ def _keys(news: AlertNews, source: str, cis: Mapping[str, int]) -> tuple[str, st
 KNOWN_COLUMNS = (
     Alert.id,
     Alert.fingerprint,
-    Alert.group_id,
     Alert.ci_id,
     Alert.source,
-    Alert.rule,
-    Alert.symptom,
     Alert.severity,
     Alert.state,
     Alert.value,
     Alert.started_at,
-    Alert.last_at,
     Alert.resolved_at,
     Alert.held_until,
     Alert.count,
@@ -198,7 +196,7 @@ KNOWN_COLUMNS = (
 )
 
 
-def _load(session: Session, batch: _Batch, fingerprints: set[str], dedup_keys: list[int]) -> None:
+def _load(session: Session, batch: _Batch, fingerprints: set[str]) -> None:
     for part in _parts(fingerprints):
         query = select(*KNOWN_COLUMNS).where(
             Alert.fingerprint.in_(part),
@@ -208,11 +206,18 @@ def _load(session: Session, batch: _Batch, fingerprints: set[str], dedup_keys: l
             known = batch.known.get(row["fingerprint"])
             if known is None or known.row["resolved_at"] is not None:
                 batch.known[row["fingerprint"]] = _Known(dict(row))
-    ids = [known.row["id"] for known in batch.known.values()]
-    for start in range(0, len(ids), 500):
-        told = select(AlertEvent.alert_id, AlertEvent.dedup_key).where(
-            AlertEvent.alert_id.in_((0, *ids[start : start + 500])), AlertEvent.dedup_key.in_(dedup_keys)
-        )
+
+
+def _load_told(session: Session, batch: _Batch, keyed: Sequence[tuple[str, str, int]]) -> None:
+    """Which of this news was told before."""
+    pairs = [(0, dedup) for _, _, dedup in keyed]
+    for own, apart, dedup in keyed:
+        known = batch.known.get(own) or batch.known.get(apart)
+        if known is not None:
+            pairs.append((known.row["id"], dedup))
+    pair = tuple_(AlertEvent.alert_id, AlertEvent.dedup_key)
+    for start in range(0, len(pairs), 400):
+        told = select(AlertEvent.alert_id, AlertEvent.dedup_key).where(pair.in_(pairs[start : start + 400]))
         batch.seen.update((row.alert_id, row.dedup_key) for row in session.execute(told))
 
 
@@ -326,8 +331,8 @@ def _fires(
 def _new_row(
     batch: _Batch, news: AlertNews, fingerprint: str, ci_id: int | None, at: datetime
 ) -> dict[str, Any]:
-    number = batch.mark.next_alert
-    batch.mark.next_alert = number + 1
+    number = batch.next_alert
+    batch.next_alert = number + 1
     told = SYMPTOMS.get(news.symptom, Symptom.OTHER)
     if told is Symptom.OTHER:
         told = symptom_of(news.rule, news.metric, news.summary.get("en") or news.summary.get("zh", ""))
