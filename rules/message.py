@@ -1,0 +1,34 @@
+"""The sentence of an alert: places filled once with data, which stays as it is, whatever it contains."""
+
+import re
+from collections.abc import Mapping
+
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+MAX_PLACE = 200  # characters of one value in a sentence
+
+
+def fill(sentence: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+    """The sentence in each language with its places filled; a place without a value is left empty."""
+    return {
+        language: _PLACE.sub(lambda match: places.get(match[1], "")[:MAX_PLACE], text)
+        for language, text in sentence.items()
+    }
+
+
+def places(text: str) -> set[str]:
+    """The names of a sentence's places."""
+    return set(_PLACE.findall(text))
+
+
+def number(value: float, metric: str, unit: str) -> str:
+    """A value for people: `_ratio` in per cent, long times in minutes or hours, else with its unit."""
+    if metric.endswith("_ratio"):
+        return f"{_short(value * 100)} %"
+    if unit == "s" and abs(value) >= 120:
+        return f"{_short(value / 60)} min" if abs(value) < 7200 else f"{_short(value / 3600)} h"
+    return f"{_short(value)} {unit}".strip()
+
+
+def _short(value: float) -> str:
+    digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}"
