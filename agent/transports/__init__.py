@@ -1,1 +1,1 @@
-"""Ways to ask a device. Each is bounded in time, bytes and items; none raises for what a network does."""
+"""Ways to ask a device. Each is bounded in time, bytes and items; what goes wrong is one `TroubleError`."""

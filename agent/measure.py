@@ -1,0 +1,126 @@
+"""Raw values to values in the plan's unit: scale, states, dead values, bounds of meaning. Pure."""
+
+import math
+from collections.abc import Callable
+
+from agent.reading import Value
+from agent.transports.trouble import printable, text_of
+from rules.plan import Metric
+
+Raw = str | int | float | bytes | bool | None
+Labels = tuple[tuple[str, str], ...]
+Convert = Callable[[Raw, Labels], Value]
+MAX_NUMBER = 40  # characters of a text that is read as a number
+_HEX = 100  # bytes of an unprintable value that are kept
+
+
+def shown(raw: Raw) -> str | int | float | bool | None:
+    """A raw value as it may be kept and shown: bytes as text, or in hex where they are no text."""
+    if not isinstance(raw, bytes):
+        return text_of(raw.encode("utf-8", "replace")) if isinstance(raw, str) else raw
+    return text_of(raw) if printable(raw) else f"0x{raw[:_HEX].hex()}"
+
+
+def text(raw: Raw) -> str:
+    """A raw value as a label or an identity."""
+    value = shown(raw)
+    return "" if value is None else str(value).strip()
+
+
+def number(raw: Raw) -> float | None:
+    """A raw value as a finite number, or None. Texts such as `23.5` count: sensors often send them."""
+    if isinstance(raw, bytes):
+        raw = raw.decode("ascii", "replace")
+    if isinstance(raw, str):
+        if len(raw) > MAX_NUMBER:
+            return None
+        try:
+            raw = float(raw.strip().rstrip("\x00"))
+        except ValueError:
+            return None
+    if raw is None:
+        return None
+    value = float(raw)
+    return value if math.isfinite(value) else None
+
+
+def converter(metric: Metric) -> Convert:
+    """How a metric's raw values become values."""
+    return _state(metric) if metric.states else _measured(metric)
+
+
+def _state(metric: Metric) -> Convert:
+    name = metric.name
+    known: dict[Raw, float] = {}
+    for said, code in metric.states.items():
+        known[said] = float(code)
+        if said.lstrip("-").isdigit():
+            known[int(said)] = float(code)
+    dead = metric.dead
+
+    def convert(raw: Raw, labels: Labels) -> Value:
+        said = shown(raw)
+        if isinstance(said, str):
+            said = said.strip()
+        if said in dead:
+            return Value(name, None, labels, said, "dead")
+        if isinstance(said, bool):
+            said = str(said).lower() if str(said).lower() in known else int(said)
+        code = known.get(said)
+        if code is not None:
+            return Value(name, code, labels, said)
+        return Value(name, number(raw), labels, said, "unknown_state")
+
+    return convert
+
+
+def _measured(metric: Metric) -> Convert:
+    name, scale, offset, dead = metric.name, metric.scale, metric.offset, metric.dead
+    low = -math.inf if metric.low is None else metric.low
+    high = math.inf if metric.high is None else metric.high
+    plain = scale == 1.0 and offset == 0.0
+
+    def convert(raw: Raw, labels: Labels) -> Value:
+        if type(raw) is int:
+            kept: str | int | float | bool | None = raw
+            found: float | None = float(raw)
+        else:
+            kept, found = shown(raw), number(raw)
+        if dead and (kept in dead or found in dead):
+            return Value(name, None, labels, kept, "dead")
+        if found is None:
+            return Value(name, None, labels, kept, "not_a_number")
+        if not plain:
+            found = found * scale + offset
+        if low <= found <= high:
+            return Value(name, found, labels, kept)
+        return Value(name, None, labels, kept, "out_of_range")
+
+    return convert
+
+
+def missing(metric: Metric, labels: Labels = ()) -> Value:
+    """The value of a metric that the device does not have."""
+    return Value(metric.name, None, labels, None, "no_such")
+
+
+def labels_of(pairs: dict[str, str]) -> Labels:
+    """Labels sorted by name, each within the wire's bound."""
+    return tuple((name, value[:200]) for name, value in sorted(pairs.items()))
+
+
+class Apart:
+    """Keeps the rows of a table apart: rows of the same labels get a number, from the second on."""
+
+    def __init__(self) -> None:
+        self._seen: set[Labels] = set()
+
+    def labels(self, pairs: dict[str, str]) -> Labels:
+        """The labels of the next row."""
+        labels = labels_of(pairs)
+        turn = 1
+        while labels in self._seen:
+            turn += 1
+            labels = labels_of(pairs | {"row": str(turn)})
+        self._seen.add(labels)
+        return labels

@@ -1,0 +1,150 @@
+"""Asks a device for what a plan names, over its transport, within one total deadline.
+
+`Poller.poll` never raises for what a device or the network does: silence is a reading. Devices are
+independent; one that hangs holds up nobody but itself. What is worth remembering between two polls
+(learned answers, sessions, resolved names) is kept per target and dropped when the target changes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.poll_facts import reading_of, reading_of_words, registers_of
+from agent.poll_snmp import SnmpPoll
+from agent.reading import Reading, Target
+from agent.transports import modbus, tcp
+from agent.transports.facts import Facts
+from agent.transports.host import Host
+from agent.transports.http import Http, Page
+from agent.transports.icmp import Icmp
+from agent.transports.snmp import Snmp
+from agent.transports.ssh import Ssh
+from agent.transports.trouble import TroubleError
+from rules.plan import Plan
+from rules.profile_form import Transport
+
+GRACE_S = 1.0  # over the deadline a transport has itself
+DEADLINE_S = 120.0  # whatever a target says
+
+
+@dataclass(slots=True)
+class _Kept:
+    target: Target
+    plan: Plan
+    poll: SnmpPoll
+
+
+def utcnow() -> datetime:
+    """The time now; the program's clock may be another."""
+    return datetime.now(UTC)
+
+
+class Poller:
+    """All polling of an agent. Make it inside the running loop; `close` it at the end."""
+
+    def __init__(self, clock: Callable[[], datetime] = utcnow) -> None:
+        self.snmp = Snmp()
+        self._icmp = Icmp()
+        self._ssh = Ssh()
+        self._host = Host()
+        self._http: Http | None = None
+        self._clock = clock
+        self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._ways: dict[Transport, Callable[[Target, Plan, float], Awaitable[Reading]]] = {
+            "snmp": self._by_snmp,
+            "modbus": self._by_modbus,
+            "http": self._by_http,
+            "ssh": self._by_ssh,
+            "icmp": self._by_icmp,
+            "tcp": self._by_tcp,
+            "host": self._by_host,
+        }
+
+    async def close(self) -> None:
+        """Let go of sockets, sessions and threads."""
+        self.snmp.close()
+        self._icmp.close()
+        self._ssh.close()
+        if self._http is not None:
+            await self._http.close()
+
+    def forget(self, key: str) -> None:
+        """A target is gone."""
+        for identifying in (False, True):
+            self._kept.pop((key, identifying), None)
+
+    async def poll(self, target: Target, plan: Plan) -> Reading:
+        """One reading, after at most the larger of the target's and the plan's timeout (and a second)."""
+        timeout_s = min(DEADLINE_S, max(target.timeout_s, plan.timeout_s))
+        try:
+            async with asyncio.timeout(timeout_s + GRACE_S):
+                reading = await self._ways[plan.transport](target, plan, timeout_s)
+        except TroubleError as trouble:
+            return trouble.reading()
+        except TimeoutError:
+            return Reading(up=False, reason="no_answer", detail=f"No answer in {timeout_s:g} s.")
+        return reading
+
+    async def _by_snmp(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        key = (target.key, bool(plan.identity))
+        kept = self._kept.get(key)
+        if kept is None or kept.target != target or (kept.plan is not plan and kept.plan != plan):
+            kept = self._kept[key] = _Kept(target, plan, SnmpPoll(target, plan))
+        return await kept.poll.read(self.snmp, timeout_s)
+
+    async def _by_modbus(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        unit = target.params.get("unit", 1)
+        if not isinstance(unit, int) or not 0 <= unit <= 255:
+            raise TroubleError("configuration", "The Modbus unit is a number from 0 to 255.")
+        words, rtt_s = await modbus.fetch(
+            target.address, target.port, unit, registers_of(plan), timeout_s=timeout_s
+        )
+        return reading_of_words(plan, words, rtt_s)
+
+    async def _by_http(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        if self._http is None:
+            self._http = Http()
+        page = page_of(target, plan)
+        return reading_of(plan, await self._http.fetch(page, now=self._clock(), timeout_s=timeout_s))
+
+    async def _by_ssh(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        return reading_of(plan, await self._ssh.fetch(target, timeout_s=timeout_s))
+
+    async def _by_icmp(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        count = target.params.get("count", 3)
+        count = max(1, min(20, count)) if isinstance(count, int) else 3
+        facts = await self._icmp.fetch(target.address, count=count, timeout_s=timeout_s)
+        return reading_of(plan, facts)
+
+    async def _by_tcp(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        if not target.port:
+            raise TroubleError("configuration", "A TCP target needs a port.")
+        banner = bool(target.params.get("banner", False))
+        facts: Facts = await tcp.fetch(target.address, target.port, timeout_s=timeout_s, banner=banner)
+        return reading_of(plan, facts)
+
+    async def _by_host(self, target: Target, plan: Plan, timeout_s: float) -> Reading:  # noqa: ARG002
+        return reading_of(plan, await self._host.fetch(timeout_s=timeout_s))
+
+
+def page_of(target: Target, plan: Plan) -> Page:
+    """The page of an HTTP target. `params`: scheme, path, verify, contains; the plan's page otherwise."""
+    params, credential = target.params, target.credential
+    secure = target.port in {443, 8443} or bool(params.get("tls", False))
+    scheme = str(params.get("scheme") or ("https" if secure else "http"))
+    if scheme not in {"http", "https"}:
+        raise TroubleError("configuration", f"'{scheme}' is no scheme for a page.")
+    path = str(params.get("path") or plan.http or "/")
+    address = f"[{target.address}]" if ":" in target.address else target.address
+    port = f":{target.port}" if target.port else ""
+    uses_json = any(one.json for one in plan.scalars) or any(one.json for one in plan.tables)
+    return Page(
+        url=f"{scheme}://{address}{port}/{path.removeprefix('/')}",
+        user=str(credential.get("user") or ""),
+        password=str(credential.get("password") or ""),
+        token=str(credential.get("token") or ""),
+        verify=params.get("verify", True) not in {False, "false", "no"},
+        contains=str(params.get("contains") or ""),
+        json=uses_json,
+    )
