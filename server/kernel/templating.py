@@ -127,6 +127,7 @@ def environment(templates: Mapping[str, Path], assets: Assets, *, reload: bool =
             "page_now": _now,
             "texts_json": texts_json,
             "language": i18n.current_language,
+            "zone_name": lambda: str(i18n.current_zone()),
         }
     )
     env.filters.update(_filters())

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 if TYPE_CHECKING:
     from server.kernel.call import Actor
 
-Expression: TypeAlias = "ColumnElement[Any] | InstrumentedAttribute[Any]"
+Expression: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 Kind = Literal[
     "text", "id", "number", "moment", "ago", "sev", "pri", "st", "person", "ci", "sla", "tag", "custom"
 ]

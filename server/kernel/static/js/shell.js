@@ -1,2 +1,12 @@
 // The shell's behaviour; each part is a module of its own.
 import "./times.js";
+import "./dialogs.js";
+import "./toasts.js";
+import "./appearance.js";
+import "./keys.js";
+import "./palette.js";
+import "./table.js";
+import "./lookup.js";
+import "./drafts.js";
+import "./timeline.js";
+import "./live.js";

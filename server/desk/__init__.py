@@ -1,0 +1,27 @@
+"""The desk: home, my work, the command palette, saved views, help."""
+
+from server.desk import help as help_pages
+from server.desk import home, palette, views
+from server.kernel.i18n import N_
+from server.kernel.listing.saved import SHARE
+from server.kernel.practice import NavItem, Permission, Practice
+
+PRACTICE = Practice(
+    name="desk",
+    routes=(home.pages, palette.pages, views.pages, help_pages.pages),
+    permissions=(
+        Permission(
+            SHARE,
+            N_("Share views of tables with everyone"),
+            roles=(
+                "incident_supervisor",
+                "incident_manager",
+                "configuration_manager",
+                "knowledge_manager",
+                "service_manager",
+            ),
+        ),
+    ),
+    navigation=(NavItem("home", "", N_("Home"), "home", "/", order=1),),
+    palette=help_pages.search,
+)
