@@ -1,20 +1,24 @@
 """The application: finds the practices, binds their routes, starts and stops what runs beside."""
 
+import asyncio
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import AsyncIterator, Sequence
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import structlog
 from aiohttp import web
 
 import server
-from server.kernel import api, assets, i18n, keys, secrets, serving, stream, system, templating
+from server.kernel import assets, keys, secrets, serving, stream, system, telemetry, templating
 from server.kernel.call import Authenticator
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.db import Database
 from server.kernel.jobrunner import JobRunner
+from server.kernel.migrate import migrate
 from server.kernel.practice import Job, Permission, Practice, Schedule
 from server.kernel.routing import Route
 from server.kernel.settings import Settings
@@ -87,8 +91,8 @@ def create_app(
     app.router.add_routes(serving.system_routes())
     files.add_to(app)
     for practice in found:
-        for signal, subscriber in practice.subscriptions:
-            signal.subscribe(subscriber)
+        for news, subscriber in practice.subscriptions:
+            news.subscribe(subscriber)
     app.cleanup_ctx.append(_living(found, owned=database is None, run_jobs=run_jobs))
     return app
 
@@ -100,7 +104,9 @@ def _authenticator(found: Sequence[Practice]) -> Authenticator:
     return offered[0]
 
 
-def _living(found: Sequence[Practice], *, owned: bool, run_jobs: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _living(
+    found: Sequence[Practice], *, owned: bool, run_jobs: bool
+) -> Callable[[web.Application], AsyncIterator[None]]:
     async def living(app: web.Application) -> AsyncIterator[None]:
         """Start hub and jobs, let practices start, and undo it all in reverse."""
         database = app[keys.DATABASE]
@@ -126,3 +132,40 @@ def _living(found: Sequence[Practice], *, owned: bool, run_jobs: bool):  # type:
             database.close()
 
     return living
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; says on standard output where, once it is ready."""
+    import uvloop  # noqa: PLC0415  only to serve
+
+    telemetry.configure_logs(json_lines=settings.log_format == "json", level=settings.log_level)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    practices()  # knows all tables
+    database = Database(settings.database_url)
+    try:
+        migrate(database)
+        uvloop.run(_serve(settings, database))
+    finally:
+        database.close()
+
+
+async def _serve(settings: Settings, database: Database) -> None:
+    app = create_app(settings, database=database)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        await site.start()
+        for address in runner.addresses:
+            sys.stdout.write(f"Watchdesk is ready: http://{address[0]}:{address[1]}\n")
+        sys.stdout.flush()
+        log.info("serving", host=settings.host, port=settings.port, version=app[keys.VERSION])
+        await stop.wait()
+        log.info("stopping")
+        await app[keys.HUB].stop()
+    finally:
+        await runner.cleanup()

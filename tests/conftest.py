@@ -17,13 +17,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.desk_client import Desk, open_desk
-from tests.postgres import Postgres
 from sqlalchemy import create_engine
 
 import server
 from server.kernel.clock import ManualClock
 from server.kernel.db import Base, Database
+from tests.desk_client import Desk, open_desk
+from tests.postgres import Postgres
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse, DummyCookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,8 +19,14 @@ from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.settings import Settings
 
-OF_THE_DESK = ("first_line", "second_line", "third_line", "incident_supervisor", "configuration_manager",
-               "knowledge_manager")
+OF_THE_DESK = (
+    "first_line",
+    "second_line",
+    "third_line",
+    "incident_supervisor",
+    "configuration_manager",
+    "knowledge_manager",
+)
 PEOPLE: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "alice": ({"en": "Alice Zhou", "zh": "周爱丽"}, OF_THE_DESK),
     "bob": ({"en": "Bob Wang", "zh": "王博"}, ("second_line",)),
@@ -32,9 +38,10 @@ PEOPLE: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 class Browser:
     """One person's browser. Posts carry the CSRF token by themselves."""
 
-    def __init__(self, client: "TestClient[web.Request, web.Application]", token: str | None, person_id: int) -> None:
+    def __init__(self, client: Any, token: str | None, person_id: int) -> None:
         self._client = client
         self.token = token
+        self.cookies: dict[str, str] = {} if token is None else {"watchdesk": token}
         self.person_id = person_id
         self._csrf: str | None = None
 
@@ -80,10 +87,15 @@ class Browser:
 
     async def _ask(self, method: str, path: str, **how: Any) -> ClientResponse:
         headers = {**how.pop("headers", {})}
-        if self.token is not None:
-            headers.setdefault("Cookie", f"watchdesk={self.token}")
+        if self.cookies:
+            headers.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         how.setdefault("allow_redirects", False)
-        return await self._client.request(method, path, headers=headers, **how)
+        response: ClientResponse = await self._client.request(method, path, headers=headers, **how)
+        for name, cookie in response.cookies.items():
+            self.cookies.pop(name, None)
+            if cookie.value and cookie["max-age"] != "0":
+                self.cookies[name] = cookie.value
+        return response
 
 
 class Desk(Browser):
@@ -100,9 +112,8 @@ class Desk(Browser):
     @property
     def app(self) -> web.Application:
         """The running application."""
-        app = self._client.app
-        assert app is not None
-        return app
+        running: web.Application = self._client.app
+        return running
 
     @property
     def db(self) -> Database:
@@ -134,10 +145,11 @@ async def open_desk(
         clock=clock,
         run_jobs=run_jobs,
     )
-    async with TestClient(TestServer(app)) as client, TestClient(client.server) as other:
+    server = TestServer(app)
+    async with TestClient(server, cookie_jar=DummyCookieJar()) as client:
         tokens = await database.run(_invite, clock)
         browsers = {name: Browser(client, token, number) for name, (number, token) in tokens.items()}
-        yield Desk(client, browsers, Browser(other, None, 0))
+        yield Desk(client, browsers, Browser(client, None, 0))
 
 
 def _invite(session: Session, clock: ManualClock) -> dict[str, tuple[int, str]]:

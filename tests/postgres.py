@@ -45,11 +45,13 @@ class Postgres:
         if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-        self._run("initdb", "-D", self._data, "-U", self._user, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        self._run(
+            "initdb", "-D", self._data, "-U", self._user, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
         settings = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
             [self._bin / "postgres", "-D", self._data, "-k", self.folder, *settings],
-            preexec_fn=_as_nobody,
+            preexec_fn=_as_nobody,  # noqa: PLW1509  single-threaded here
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

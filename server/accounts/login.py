@@ -53,7 +53,14 @@ async def sign_in(
     if not await passwords.fits(password, known.stored) or known.person_id is None:
         return Try(None, left)
     token = await database.run(
-        _open, known.person_id, account, now=now, hours=hours, address=address, browser=browser, replaces=replaces
+        _open,
+        known.person_id,
+        account,
+        now=now,
+        hours=hours,
+        address=address,
+        browser=browser,
+        replaces=replaces,
     )
     return Try(token, TRIES_PER_ACCOUNT)
 
@@ -74,7 +81,9 @@ def _count_try(session: Session, account: str, address: str, *, now: datetime) -
         )
     )
     tries = select(func.count()).select_from(AccessEvent).where(AccessEvent.kind == "failed")
-    mine = session.scalar(tries.where(AccessEvent.account == account, AccessEvent.at > (last_in or since))) or 0
+    mine = (
+        session.scalar(tries.where(AccessEvent.account == account, AccessEvent.at > (last_in or since))) or 0
+    )
     source = session.scalar(tries.where(AccessEvent.source == address, AccessEvent.at > since)) or 0
     left = min(TRIES_PER_ACCOUNT - mine, TRIES_PER_SOURCE - source) - 1
     person = session.execute(
@@ -99,7 +108,9 @@ def _open(
     session.add(AccessEvent(at=now, kind="login", account=account, source=address))
     mine = session.scalars(
         select(AccessEvent).where(
-            AccessEvent.kind == "failed", AccessEvent.account == account, AccessEvent.source == address,
+            AccessEvent.kind == "failed",
+            AccessEvent.account == account,
+            AccessEvent.source == address,
             AccessEvent.at == now,
         )
     ).first()
@@ -107,6 +118,4 @@ def _open(
         session.delete(mine)  # the try that succeeded is no failure
     if replaces is not None:
         sessions.forget(session, replaces)
-    return sessions.open_session(
-        session, person_id, now=now, hours=hours, address=address, browser=browser
-    )
+    return sessions.open_session(session, person_id, now=now, hours=hours, address=address, browser=browser)

@@ -47,7 +47,7 @@ class Person(Base):
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  SQLAlchemy declares it so
 
 
 class Group(Base):
@@ -64,7 +64,7 @@ class Group(Base):
     active: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  SQLAlchemy declares it so
 
 
 class GroupMember(Base):
@@ -88,7 +88,7 @@ class Role(Base):
     permissions: Mapped[list[Any]]
     version: Mapped[int] = mapped_column(default=1)
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  SQLAlchemy declares it so
 
 
 class PersonRole(Base):
@@ -147,7 +147,10 @@ class AccessEvent(Base):
     account: Mapped[str] = mapped_column(String(64))  # as skeleton; may belong to nobody
     source: Mapped[str] = mapped_column(String(64))  # network address
 
-    __table_args__ = (Index("ix_access_event_account", "account", "at"), Index("ix_access_event_source", "source", "at"))
+    __table_args__ = (
+        Index("ix_access_event_account", "account", "at"),
+        Index("ix_access_event_source", "source", "at"),
+    )
 
 
 class SetupToken(Base):

@@ -17,11 +17,12 @@ def skeleton(name: str) -> str:
 
 
 def check_username(name: str) -> str:
-    """The user name, if it can be one: 2 to 64 letters, digits and . @ + - _"""
+    """Return the user name, if it can be one: 2 to 64 letters, digits and `. @ + - _`."""
     name = unicodedata.normalize("NFC", name.strip())
     if USERNAME.fullmatch(name) is None:
         raise InvalidError(
-            N_("A user name has 2 to 64 letters, digits, or one of . @ + - _ and no spaces."), field="/username"
+            N_("A user name has 2 to 64 letters, digits, or one of . @ + - _ and no spaces."),
+            field="/username",
         )
     return name
 
@@ -29,7 +30,9 @@ def check_username(name: str) -> str:
 def clean_text(text: str, *, longest: int, field: str) -> str:
     """A line of text as it is stored: NFC, without control and invisible direction characters."""
     text = unicodedata.normalize("NFC", text).strip()
-    text = "".join(sign for sign in text if unicodedata.category(sign) not in {"Cc", "Cs"} and sign not in HIDDEN)
+    text = "".join(
+        sign for sign in text if unicodedata.category(sign) not in {"Cc", "Cs"} and sign not in HIDDEN
+    )
     if len(text) > longest:
         raise InvalidError(N_("At most {limit} characters."), field=field, limit=longest)
     return text

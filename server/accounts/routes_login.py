@@ -85,5 +85,5 @@ async def choose_language(call: Call) -> web.Response:
 async def appearance(call: Call) -> web.Response:
     """Change language, theme or density, and go back to the page."""
     chosen = {name: str(call.form[name]) for name in ("language", "theme", "density") if name in call.form}
-    await call.db.run(people.set_appearance, call.actor.id, **chosen)
+    await call.db.run(people.set_appearance, call.actor.id, chosen)
     return call.redirect(str(call.form.get("back", "/")))

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, built from the same types that check each request."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ class Operation:
         return None if self.answer is None else TypeAdapter(self.answer)
 
 
-def document(routes: Iterable["Route"], *, version: str, base: str) -> dict[str, Any]:
+def document(routes: Sequence["Route"], *, version: str, base: str) -> dict[str, Any]:
     """The document of all API routes, in the reader's language."""
     shown = [route for route in routes if route.kind == "api" and route.operation is not None]
     schemas, refs = _schemas(shown)
@@ -79,7 +79,11 @@ def document(routes: Iterable["Route"], *, version: str, base: str) -> dict[str,
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Watchdesk", "version": version, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": "Watchdesk",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": base}],
         "security": [{"token": []}],
         "paths": dict(sorted(paths.items())),
@@ -105,7 +109,7 @@ def _schemas(routes: list["Route"]) -> tuple[dict[str, Any], dict[tuple[str, str
     if not inputs:
         return {}, {}
     found, whole = TypeAdapter.json_schemas(inputs, ref_template=REF)
-    return whole.get("$defs", {}), {key[0]: schema for key, schema in found.items()}  # type: ignore[misc]
+    return whole.get("$defs", {}), {key[0]: schema for key, schema in found.items()}
 
 
 def _operation(route: "Route", refs: dict[tuple[str, str], Any]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class ChainState:
     why: str = ""
 
 
-origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+SYSTEM = Origin()
+origin: ContextVar[Origin] = ContextVar("origin", default=SYSTEM)
 
 
 @contextmanager
@@ -109,9 +110,16 @@ def append(session: Session, changes: list[dict[str, Any]]) -> None:
     session.execute(insert(AuditRow).values(previous=previous, **row))
 
 
-def verify(session: Session, *, batch: int = 1000) -> ChainState:
-    """Walk the whole chain from its first row; stops at the first that does not fit."""
-    previous, expected = START, 1
+def verify(session: Session, *, must_have: str = "", batch: int = 1000) -> ChainState:
+    """Walk the whole chain from its first row; stops at the first that does not fit.
+
+    Args:
+        session: a reading session.
+        must_have: a hash noted earlier (or its beginning), which must occur: rows that were cut
+            off the end leave a chain that is whole in itself.
+        batch: rows fetched at once.
+    """
+    previous, expected, met = START, 1, not must_have
     query = select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=batch)
     for row in session.scalars(query):
         if row.id != expected:
@@ -122,6 +130,9 @@ def verify(session: Session, *, batch: int = 1000) -> ChainState:
         if row.hash != row_hash(previous, _content(fields)):
             return ChainState(expected - 1, previous, row.id, "its content was altered")
         previous, expected = row.hash, expected + 1
+        met = met or row.hash.startswith(must_have)
+    if not met:
+        return ChainState(expected - 1, previous, expected, f"it has no row with the hash {must_have}")
     return ChainState(expected - 1, previous)
 
 
@@ -188,7 +199,7 @@ def _change(kind: str, row: object) -> dict[str, Any] | None:
     return change
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:  # noqa: PLR0911  one line for each type
     """A value as JSON takes it."""
     if name in SECRET_NAMES:
         return REDACTED

@@ -178,7 +178,7 @@ class Call:
         else:
             response = web.Response(status=303, headers={"Location": target})
         if toast is not None:
-            text = i18n._(toast).format(**{name: _shown(value) for name, value in places.items()})  # noqa: SLF001
+            text = i18n._(toast).format(**{name: _shown(value) for name, value in places.items()})
             said = {"text": text, "undo_url": undo_url, "undo_values": dict(undo_values or {})}
             response.headers["X-Toast"] = json.dumps(said)  # the gate turns it into a signed cookie
         return response

@@ -8,6 +8,8 @@ places, marked with `N_` where they are written and translated when they are sho
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from server.kernel.i18n import N_
+
 
 class DeskError(Exception):
     """Something the asker can understand and mend.
@@ -25,7 +27,7 @@ class DeskError(Exception):
     def __init__(
         self, msgid: str, *, field: str | None = None, limit: int | None = None, **places: Any
     ) -> None:
-        super().__init__(msgid.format(**places))
+        super().__init__(msgid.format(**{"limit": limit, **places}))
         self.msgid = msgid
         self.field = field
         self.limit = limit
@@ -65,6 +67,19 @@ class ConflictError(DeskError):
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
+
+
+class StaleError(ConflictError):
+    """Someone changed the record since the version that the asker saw; `current` is the newest."""
+
+    code = "stale"
+
+    def __init__(self, *, current: int) -> None:
+        super().__init__(
+            N_("Someone changed this meanwhile. Load it again, then repeat your change."),
+            field="/version",
+            current=current,
+        )
 
 
 class TooLargeError(DeskError):

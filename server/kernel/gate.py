@@ -48,9 +48,7 @@ async def admit(route: Route, request: web.Request) -> tuple[Call, dict[str, Any
     _speak(call)
     if call.actor_or_none is not None:
         via = "api" if route.kind == "api" else "web"
-        audit.origin.set(
-            audit.Origin(call.actor_or_none.username, via, request[keys.REQUEST_ID])
-        )
+        audit.origin.set(audit.Origin(call.actor_or_none.username, via, request[keys.REQUEST_ID]))
     if route.guard is not None:
         await route.guard(call)
     elif not route.public:
@@ -94,7 +92,11 @@ async def _recognise(call: Call) -> None:
 
 
 def _visit(
-    session: Session, who: Authenticator, token: str, call: Call, shell: bool  # noqa: FBT001
+    session: Session,
+    who: Authenticator,
+    token: str,
+    call: Call,
+    shell: bool,  # noqa: FBT001
 ) -> tuple[Visit, Mapping[str, tuple[templating.NavEntry, ...]]] | None:
     visit = who.visit(session, token, call.now)
     if visit is None:
@@ -115,7 +117,7 @@ def _navigation(
         if item.permission is not None and not actor.may(item.permission):
             continue
         number, hot = _count(session, app, item, actor, now, fresh=method != "GET")
-        entry = templating.NavEntry(item.key, i18n._(item.label), item.icon, item.url, number, hot)  # noqa: SLF001
+        entry = templating.NavEntry(item.key, i18n._(item.label), item.icon, item.url, number, hot)
         groups.setdefault(item.group, []).append(entry)
     return {group: tuple(entries) for group, entries in groups.items()}
 
@@ -212,7 +214,9 @@ async def read_form(request: web.Request, limit: int) -> MultiDictProxy[Any]:
     try:
         pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=1000, errors="strict")
     except ValueError as error:
-        raise ForbiddenError(N_("The form cannot be read: it is not UTF-8, or has over 1,000 fields.")) from error
+        raise ForbiddenError(
+            N_("The form cannot be read: it is not UTF-8, or has over 1,000 fields.")
+        ) from error
     return MultiDictProxy(MultiDict((name, value.replace("\x00", "\ufffd")) for name, value in pairs))
 
 

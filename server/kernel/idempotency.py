@@ -75,7 +75,9 @@ def earlier(session: Session, asked: Once) -> tuple[int, str] | None:
     if row.fingerprint != asked.fingerprint:
         raise ConflictError(N_("This Idempotency-Key was used for another request."))
     if row.status is None:
-        raise ConflictError(N_("The first request with this Idempotency-Key had its effect but is not answered yet."))
+        raise ConflictError(
+            N_("The first request with this Idempotency-Key had its effect but is not answered yet.")
+        )
     return row.status, row.answer or ""
 
 
@@ -107,7 +109,10 @@ def _before_commit(session: Session) -> None:
     )
     if known is None:
         row: dict[str, Any] = {
-            "actor_id": asked.actor_id, "key": asked.key, "at": asked.at, "fingerprint": asked.fingerprint
+            "actor_id": asked.actor_id,
+            "key": asked.key,
+            "at": asked.at,
+            "fingerprint": asked.fingerprint,
         }
         session.execute(insert(IdempotencyRow).values(**row))
 

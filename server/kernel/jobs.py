@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.kernel.clock import Clock
 from server.kernel.db import Base, Database, database_now, insert_missing
-from server.kernel.practice import Job, Schedule
+from server.kernel.practice import Schedule
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -278,8 +278,7 @@ def plan(session: Session, schedules: dict[str, Schedule], *, now: datetime) -> 
             _remember(session, schedule, row, following)
             continue
         if row.next_at > now:
-            if row.next_at > following:
-                row.next_at = following
+            row.next_at = min(row.next_at, following)
             continue
         planned_at = row.next_at
         row.next_at = following
@@ -302,6 +301,7 @@ def next_time(schedule: Schedule, now: datetime) -> datetime:
         return datetime.fromtimestamp((now.timestamp() // step + 1) * step, UTC)
     from cronsim import CronSim  # noqa: PLC0415  only for cron
 
+    assert schedule.cron is not None
     following: datetime = next(CronSim(schedule.cron, now))
     return following
 

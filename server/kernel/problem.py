@@ -40,7 +40,7 @@ class HttpRefusalError(DeskError):
 def bug(request_id: str) -> BugError:
     """The answer to an unhandled error."""
     return BugError(
-        N_("Watchdesk made a mistake here. What you had sent is not stored. Tell your administrator {request_id}."),
+        N_("A mistake of Watchdesk; what you sent is not stored. Tell your administrator: {request_id}."),
         request_id=request_id,
     )
 
@@ -78,10 +78,12 @@ def answer(request: web.Request, error: DeskError, call: Call | None) -> web.Str
 
 def sentence(error: DeskError) -> str:
     """The error in the reader's language."""
-    places = {name: i18n.loc(value) if isinstance(value, dict) else value for name, value in error.places.items()}
+    places = {
+        name: i18n.loc(value) if isinstance(value, dict) else value for name, value in error.places.items()
+    }
     if error.limit is not None:
         places.setdefault("limit", error.limit)
-    return i18n._(error.msgid).format(**places)  # noqa: SLF001
+    return i18n._(error.msgid).format(**places)
 
 
 def _problem(request: web.Request, error: DeskError, status: int) -> web.Response:
@@ -114,7 +116,9 @@ def _jsonable(value: Any) -> Any:
 def _to_login(request: web.Request) -> web.Response:
     if request.headers.get("HX-Request") == "true":
         return web.Response(status=401, headers={"HX-Redirect": "/login"})
-    return web.Response(status=302, headers={"Location": gate.login_url(request), "Cache-Control": "no-store"})
+    return web.Response(
+        status=302, headers={"Location": gate.login_url(request), "Cache-Control": "no-store"}
+    )
 
 
 def _fragment(error: DeskError, status: int) -> web.Response:

@@ -40,7 +40,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 def escape_control(text: str) -> str:
-    """Show control characters, line breaks, direction overrides and surrogates as `\\xNN` or `\\uNNNN`."""
+    """Show control characters, direction overrides and surrogates by their escapes."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 

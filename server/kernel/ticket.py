@@ -81,9 +81,7 @@ def links(session: Session, number: str) -> Sequence[Link]:
     rows = session.scalars(
         select(TicketLink).where(or_(TicketLink.a == number, TicketLink.b == number)).order_by(TicketLink.id)
     )
-    return [
-        Link(row.b if row.a == number else row.a, row.kind, row.a == number, row.at) for row in rows
-    ]
+    return [Link(row.b if row.a == number else row.a, row.kind, row.a == number, row.at) for row in rows]
 
 
 def _begin(session: Session, prefix: str) -> None:

@@ -1,9 +1,9 @@
 """Pages of a practice: HTML routes behind the gate.
 
-    pages = Pages("incidents")
+pages = Pages("incidents")
 
-    @pages.get("/incidents/{number}", permission="incident.read")
-    async def record(call: Call, number: str) -> web.Response: ...
+@pages.get("/incidents/{number}", permission="incident.read")
+async def record(call: Call, number: str) -> web.Response: ...
 """
 
 from collections.abc import Callable
@@ -19,10 +19,8 @@ H = TypeVar("H", bound=Handler)
 __all__ = ["Call", "Pages", "Raw", "web"]
 
 
-class Pages(Routes):
-    """The HTML pages of a practice. A POST carries the CSRF token and is read into `call.form`."""
-
-    kind = "page"
+class _Declaring(Routes):
+    """Routes that are declared by `get` and `post`."""
 
     def get(
         self, path: str, *, permission: str | None = None, signed_in: bool = False, public: bool = False
@@ -52,7 +50,13 @@ class Pages(Routes):
         return declare
 
 
-class Raw(Pages):
+class Pages(_Declaring):
+    """The HTML pages of a practice. A POST carries the CSRF token and is read into `call.form`."""
+
+    kind = "page"
+
+
+class Raw(_Declaring):
     """Routes of programs that are no JSON API (agents, webhooks): usually with a `guard`.
 
     A Raw route reads its own body: `await gate.read_body(call.request, limit)`; errors are
