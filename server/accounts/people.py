@@ -26,6 +26,7 @@ PLAIN = ("email", "phone", "title", "location", "department_id", "manager_id", "
 
 def create(
     session: Session,
+    /,
     username: str,
     name: dict[str, str],
     *,
@@ -71,7 +72,9 @@ def create(
     return person
 
 
-def change(session: Session, person_id: int, *, version: int, name: dict[str, str], **fields: Any) -> Person:
+def change(
+    session: Session, /, person_id: int, *, version: int, name: dict[str, str], **fields: Any
+) -> Person:
     """Change a person's data.
 
     Raises:

@@ -185,7 +185,7 @@ async def _once(
         token = idempotency.once.set(asked)
         try:
             made = _response(operation, await call.route.handler(call, **values))
-        except IntegrityError:
+        except (IntegrityError, idempotency.DoneMeanwhileError):
             before = await call.db.read(idempotency.earlier, asked)
             if before is None:
                 raise

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import String, Text, delete, event, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.kernel.db import Base
+from server.kernel.db import Base, after_commit
 from server.kernel.errors import ConflictError, InvalidError
 from server.kernel.i18n import N_
 
@@ -36,14 +36,19 @@ class IdempotencyRow(Base):
     answer: Mapped[str | None] = mapped_column(Text)
 
 
-@dataclass(frozen=True)
+class DoneMeanwhileError(Exception):
+    """The same key had its effect through another request since this one began."""
+
+
+@dataclass
 class Once:
-    """A request that shall have one effect."""
+    """A request that shall have one effect; `written` once a transaction of it is committed."""
 
     actor_id: int
     key: str
     fingerprint: str
     at: datetime
+    written: bool = False
 
 
 once: ContextVar[Once | None] = ContextVar("once", default=None)
@@ -107,7 +112,10 @@ def _before_commit(session: Session) -> None:
             IdempotencyRow.actor_id == asked.actor_id, IdempotencyRow.key == asked.key
         )
     )
+    if known is not None and not asked.written:
+        raise DoneMeanwhileError
     if known is None:
+        after_commit(session, lambda: setattr(asked, "written", True))
         row: dict[str, Any] = {
             "actor_id": asked.actor_id,
             "key": asked.key,
