@@ -5,6 +5,7 @@ Every file carries a hash of its content in its name and is listed in `manifest.
 manifest already tells of the same lock, sources and icons, nothing is done.
 """
 
+import ast
 import gzip
 import hashlib
 import importlib.util
@@ -13,7 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -39,12 +40,13 @@ LICENCES = (
 )
 
 # Where an icon is named for certain: macros, fields and tables in templates and Python, fields in YAML.
-ICON_IN_TEXT = re.compile(
+ICON_IN_TEMPLATE = re.compile(
     r"""\bti\(\s*["']([a-z0-9-]+)["']|\bicon(?:_name)?["']?\s*[=:]\s*["']([a-z0-9-]+)["']"""
 )
 ICON_IN_YAML = re.compile(r"""\bicon:\s*["']?([a-z0-9-]+)["']?""")
 ICON_TABLE = re.compile(r"\bICONS\b[^=\n]*=\s*[({](.*?)[)}]", re.DOTALL)
 TABLE_VALUE = re.compile(r""":\s*["']([a-z0-9-]+)["']""")
+ICON_PLACE = {"NavItem": 3, "SettingsPage": 4, "PaletteEntry": 3}  # where the icon stands without its name
 # Where one may stand among other words: taken when there is an icon of that name.
 PERHAPS = re.compile(r"\b(?:m\.tag|m\.ci|states\.\w+)\((.*?)\)\s*-?[}%]}", re.DOTALL)
 WORD = re.compile(r"""["']([a-z][a-z0-9-]+)["']""")
@@ -70,8 +72,10 @@ def icons_in_use(root: Path = ROOT) -> tuple[dict[str, str], set[str]]:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".yaml":
             names = ICON_IN_YAML.findall(text)
+        elif path.suffix == ".py":
+            names = list(_in_python(text))
         else:
-            names = [name for groups in ICON_IN_TEXT.findall(text) for name in groups if name]
+            names = [name for groups in ICON_IN_TEMPLATE.findall(text) for name in groups if name]
             for table in ICON_TABLE.findall(text):
                 names += TABLE_VALUE.findall(table)
         for name in names:
@@ -79,6 +83,31 @@ def icons_in_use(root: Path = ROOT) -> tuple[dict[str, str], set[str]]:
         if path.suffix == ".html":
             perhaps.update(word for call in PERHAPS.findall(text) for word in WORD.findall(call))
     return found, perhaps - found.keys()
+
+
+def _in_python(text: str) -> Iterator[str]:
+    """Icons in calls (`icon="flame"`, or at their place), in fields, and in tables named ...ICONS."""
+    for node in ast.walk(ast.parse(text)):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            given += [keyword.value for keyword in node.keywords if keyword.arg in {"icon", "icon_name"}]
+            place = ICON_PLACE.get(getattr(node.func, "id", ""), len(node.args))
+            given += node.args[place : place + 1]
+        elif isinstance(node, ast.Dict):
+            given += [
+                value
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant) and key.value == "icon"
+            ]
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(getattr(target, "id", "").endswith("ICONS") for target in targets):
+                given += node.value.values
+        elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "icon" and node.value:
+            given.append(node.value)
+        for value in given:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+                yield value.value
 
 
 def fingerprint(icons: Iterable[str]) -> str:

@@ -66,7 +66,7 @@ class Assets:
         )
         self._vendor: dict[str, str] = told["files"]
         self._icons = frozenset(told["icons"])
-        self._vendor_files: dict[str, Asset] = {}
+        self._vendor_files = {name: Asset.read(VENDOR / name) for name in self._vendor.values()}
         self._scan()
 
     def _scan(self) -> None:
@@ -109,12 +109,10 @@ class Assets:
         app.router.add_get("/static/{build}/{name:.+}", self._serve_own)
 
     async def _serve_vendor(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in self._vendor.values():
+        asset = self._vendor_files.get(request.match_info["name"])
+        if asset is None:
             raise web.HTTPNotFound
-        if name not in self._vendor_files:
-            self._vendor_files[name] = Asset.read(VENDOR / name)
-        return _answer(request, self._vendor_files[name], FOREVER)
+        return _answer(request, asset, FOREVER)
 
     async def _serve_own(self, request: web.Request) -> web.Response:
         if self._reload:
