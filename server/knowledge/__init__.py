@@ -1,14 +1,29 @@
 """Articles, suggestions and what came of them."""
 
 from server.kernel.i18n import N_
-from server.kernel.practice import Permission, Practice
+from server.kernel.practice import NavItem, Permission, Practice
 from server.knowledge.api import api
+from server.knowledge.pages import pages
+from server.knowledge.palette import search, to_review
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
 PRACTICE = Practice(
     name="knowledge",
-    routes=(api,),
+    routes=(pages, api),
+    navigation=(
+        NavItem(
+            key="knowledge",
+            group="desk",
+            label=N_("Knowledge"),
+            icon="book-2",
+            url="/knowledge",
+            permission="knowledge.read",
+            order=50,
+            count=to_review,
+        ),
+    ),
+    palette=search,
     permissions=(
         Permission(
             "knowledge.read",

@@ -149,6 +149,29 @@ def learn_case(
     changed(session, number)
 
 
+def case(session: Session, number: str) -> Case:
+    """The case that an incident left behind."""
+    found = session.get(Case, number)
+    if found is None:
+        raise NotFoundError(
+            N_("{number} is not resolved, so there is nothing to write down yet."), number=number
+        )
+    return found
+
+
+def draft_of(found: Case) -> dict[str, str]:
+    """The texts of an article as a case suggests them."""
+    facets = {name: found.facets.get(name, "") for name in ("ci_class", "model", "alert", "service")}
+    return {
+        "title": found.title,
+        "symptom": found.symptom,
+        "cause": found.cause,
+        "solution": found.solution,
+        "language": found.language,
+        **facets,
+    }
+
+
 def forget_case(session: Session, number: str) -> None:
     """An incident that was reopened was not resolved by what it says."""
     case = session.get(Case, number)

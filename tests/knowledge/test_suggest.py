@@ -15,7 +15,7 @@ from server.knowledge.suggest import LEAST_SCORE, Query, Suggestion, suggest
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALICE, BOB = 1, 2
-MAINS = {
+MAINS: dict[str, object] = {
     "title": "One feed lost: check the panel breaker, watch the UPS return",
     "symptom": "The UPS runs on battery; the other feed of the room is healthy.",
     "cause": "A breaker in the low-voltage panel is open.",
@@ -23,7 +23,7 @@ MAINS = {
     "applies_to": {"ci_class": ["ups"], "alert": ["UpsOnBattery"]},
     "language": "en",
 }
-PRINTER = {
+PRINTER: dict[str, object] = {
     "title": "Printer prints blank pages",
     "symptom": "Pages come out empty after the toner was changed.",
     "solution": "Remove the seal of the cartridge.",
