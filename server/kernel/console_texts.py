@@ -4,7 +4,7 @@ import json
 
 from markupsafe import Markup
 
-from server.kernel.i18n import N_, _
+from server.kernel.i18n import N_, _, pgettext
 
 TEXTS = {
     "live": N_("Live"),
@@ -75,6 +75,8 @@ TEXTS = {
 
 def texts_json() -> Markup:
     """The texts in the reader's language as JSON that is safe inside a script element."""
-    said = json.dumps({key: _(msgid) for key, msgid in TEXTS.items()}, ensure_ascii=False)
+    told = {key: _(msgid) for key, msgid in TEXTS.items()}
+    told["min_part"] = pgettext("part", "{n} min")
+    said = json.dumps(told, ensure_ascii=False)
     safe = said.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return Markup(safe)  # noqa: S704  no sign of markup is left

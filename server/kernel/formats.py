@@ -10,10 +10,20 @@ from typing import Literal
 from babel.dates import format_date as babel_date
 from babel.dates import get_timezone_name
 
-from server.kernel.catalogue import _, ngettext
+from server.kernel.catalogue import _, pgettext
 from server.kernel.language import current_language, current_zone
 
 LOCALES = {"en": "en_GB", "zh": "zh_CN"}
+PATTERNS = {
+    "time": "%H:%M:%S",
+    "minute": "%H:%M",
+    "day": "{day}",
+    "date": "{date}",
+    "table": "%Y-%m-%d %H:%M",
+    "moment": "{date} %H:%M",
+    "full": "{date} %H:%M:%S {offset}",
+    "offset": "%H:%M:%S {offset}",
+}
 NBSP = "\u00a0"
 
 Style = Literal["time", "minute", "day", "date", "moment", "table", "full", "offset"]
@@ -38,23 +48,10 @@ def format_moment(at: datetime, style: Style = "moment") -> str:
     `offset` 03:07:16 +08:00.
     """
     here = local(at)
-    match style:
-        case "time":
-            return here.strftime("%H:%M:%S")
-        case "minute":
-            return here.strftime("%H:%M")
-        case "day":
-            return format_day(here.date())
-        case "date":
-            return format_date(here.date())
-        case "table":
-            return here.strftime("%Y-%m-%d %H:%M")
-        case "offset":
-            return f"{here:%H:%M:%S} {offset(at)}"
-        case "full":
-            return f"{format_date(here.date())} {here:%H:%M:%S} {offset(at)}"
-        case _:
-            return f"{format_date(here.date())} {here:%H:%M}"
+    pattern = (
+        PATTERNS[style].replace("{date}", format_date(here.date())).replace("{day}", format_day(here.date()))
+    )
+    return here.strftime(pattern.replace("{offset}", offset(at)))
 
 
 def format_date(day: date) -> str:
@@ -107,13 +104,15 @@ def format_duration(span: timedelta, *, parts: int = 2) -> str:
     hours, rest = divmod(rest, 3600)
     minutes, seconds = divmod(rest, 60)
     units = (
-        (days, ngettext("{n} d", "{n} d", days)),
-        (hours, ngettext("{n} h", "{n} h", hours)),
-        (minutes, ngettext("{n} min", "{n} min", minutes)),
-        (seconds, ngettext("{n} s", "{n} s", seconds)),
+        (days, _("{n} d")),
+        (hours, _("{n} h")),
+        (minutes, _("{n} min")),
+        (seconds, _("{n} s")),
     )
     first = next((i for i, (n, _text) in enumerate(units) if n), len(units) - 1)
     chosen = [(n, text) for n, text in units[first : first + parts] if n or first == len(units) - 1]
+    if len(chosen) > 1:  # Chinese shortens a minute beside other units
+        chosen = [(n, pgettext("part", "{n} min") if text == units[2][1] else text) for n, text in chosen]
     return " ".join(text.format(n=n) for n, text in chosen)
 
 

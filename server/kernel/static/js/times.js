@@ -8,7 +8,8 @@ export function span(seconds, parts = 2) {
   const units = [["d", Math.floor(whole / DAY)], ["h", Math.floor((whole % DAY) / HOUR)], ["min", Math.floor((whole % HOUR) / MINUTE)], ["s", whole % MINUTE]];
   let first = units.findIndex(([, n]) => n > 0);
   if (first < 0) first = 3;
-  return units.slice(first, first + parts).filter(([, n], i) => n > 0 || i === 0).map(([key, n]) => say(key, { n })).join(" ");
+  const chosen = units.slice(first, first + parts).filter(([, n], i) => n > 0 || i === 0);
+  return chosen.map(([key, n]) => say(key === "min" && chosen.length > 1 ? "min_part" : key, { n })).join(" ");
 }
 
 function relative(node, now) {
