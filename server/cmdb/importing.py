@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.identify import Outcome
+from server.accounts.models import Group
 from server.cmdb import claims, editing, links, observing, places
 from server.cmdb.classes import UNKNOWN_CLASS, catalogue
 from server.cmdb.models import Ci
@@ -40,6 +41,7 @@ class DeviceRow(_Row):
     """An item. `attributes` takes any attribute of the catalogue."""
 
     name: str = Field(min_length=1, max_length=200)
+    code: str | None = None  # under which relations of the same import speak of it
     ci_class: str = Field(UNKNOWN_CLASS, validation_alias=AliasChoices("class", "ci_class", "ci-class"))
     title: dict[str, str] | str | None = None
     vendor: str | None = None
@@ -107,9 +109,13 @@ def import_rows(
     Args:
         rows: lists by name; each row a mapping as `PlaceRow`, `DeviceRow`, `RelationRow`.
         source: whose claims they become.
-        groups: ids of support groups by code, for `owner_group`.
+        groups: ids of support groups by code, for `owner_group`; by default all there are.
         dry_run: do it all and take it back, to see what would happen.
     """
+    if "passive" in rows or "services" in rows:
+        rows = from_description(rows)
+    if groups is None:
+        groups = dict(session.execute(select(Group.code, Group.id)).tuples().all())
     lists = {part: list(rows.get(part, ())) for part in ("locations", "devices", "relations")}
     total = sum(map(len, lists.values()))
     if total > MOST_ROWS:
@@ -125,7 +131,7 @@ def import_rows(
             done.places += 1
 
         def device(row: Mapping[str, Any]) -> None:
-            _device(session, DeviceRow.model_validate(row), origin, groups or {}, done, now=now)
+            _device(session, DeviceRow.model_validate(row), origin, groups, done, now=now)
 
         def relation(row: Mapping[str, Any]) -> None:
             _relation(session, RelationRow.model_validate(row), origin, done, now=now)
@@ -135,6 +141,45 @@ def import_rows(
         if dry_run:
             whole.rollback()
     return done
+
+
+def from_description(told: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows out of a described room: its devices, what is passive in it, its services.
+
+    What says how a device is polled (port, transport, credential, profile) is left to its target.
+    """
+    devices = []
+    for one in told.get("devices", ()):
+        kept = ("name", "class", "title", "vendor", "model", "serial", "version", "address", "location")
+        row = {name: one[name] for name in (*kept, "criticality", "owner_group") if one.get(name) is not None}
+        row["macs"] = [one["mac"]] if one.get("mac") else []
+        feeds = one.get("feeds") or []
+        zone = one.get("cooling_zone")
+        extra = {
+            "rack_unit": one.get("unit") or None,
+            "height_units": one.get("height") if one.get("unit") else None,
+            "cooling_zone": str(zone) if zone else None,
+            "feed": feeds[0]
+            if len(feeds) == 1 and one.get("class") in {"ups", "pdu", "power_panel"}
+            else None,
+        }
+        row["attributes"] = {name: value for name, value in extra.items() if value is not None}
+        devices.append(row)
+    devices += [dict(one) for one in told.get("passive", ())]
+    for one in told.get("services", ()):
+        name = one["name"]
+        row = {key: one[key] for key in ("code", "class", "criticality", "owner_group") if key in one}
+        row |= {
+            "name": name.get("en") or name.get("zh"),
+            "title": name,
+            "attributes": {"users": one.get("users")},
+        }
+        devices.append(row)
+    return {
+        "locations": [dict(one) for one in told.get("locations", ())],
+        "devices": devices,
+        "relations": [dict(one) for one in told.get("relations", ())],
+    }
 
 
 def from_csv(text: str) -> dict[str, list[dict[str, Any]]]:
@@ -210,6 +255,8 @@ def _device(
         done.updated += version is not None
         done.unchanged += version is None
     done.numbers[row.name] = ci.number
+    if row.code:
+        done.numbers[row.code] = ci.number
 
 
 def _columns(session: Session, row: DeviceRow, groups: Mapping[str, int]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from server.cmdb.marks import touch_graph
@@ -11,6 +11,8 @@ from server.cmdb.models import Ci, Location, LocationKind
 from server.kernel.errors import InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_, loc
+
+DEEPEST = 12  # levels of places that are looked through
 
 
 def location(session: Session, code: str) -> Location:
@@ -54,14 +56,17 @@ def save(
 
 def path(session: Session, location_id: int | None) -> list[Location]:
     """The place and all around it, from the outside in."""
-    line: list[Location] = []
-    while location_id is not None and len(line) < len(LocationKind) * 2:
-        place = session.get(Location, location_id)
-        if place is None or place in line:
-            break
-        line.append(place)
-        location_id = place.parent_id
-    return line[::-1]
+    if location_id is None:
+        return []
+    up = select(Location.id, Location.parent_id, literal(0).label("depth")).where(Location.id == location_id)
+    line = up.cte("line", recursive=True)
+    line = line.union_all(
+        select(Location.id, Location.parent_id, line.c.depth + 1)
+        .join(line, Location.id == line.c.parent_id)
+        .where(line.c.depth < DEEPEST)
+    )
+    query = select(Location).join(line, Location.id == line.c.id).order_by(line.c.depth.desc())
+    return list(session.scalars(query))
 
 
 def location_path(session: Session, ci: Ci) -> list[Location]:

@@ -1,0 +1,149 @@
+"""What the graph page shows: the picture, what stops if this stops, the table twin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.cmdb import graphs, picture, providers, service, words
+from server.cmdb.classes import catalogue
+from server.cmdb.models import Ci, Presence
+from server.kernel.errors import NotFoundError
+from server.kernel.i18n import N_, _, loc
+
+NAME_SIGNS = 20  # of a name that fit into a box; the whole is in the tooltip and the table
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the address asks for."""
+
+    root: str
+    way: picture.Way
+    steps: int
+    fold: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A box with its words."""
+
+    box: picture.Box
+    name: str
+    title: str
+    note: str
+    icon: str
+    url: str
+    severity: str
+    root: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table twin: who depends how on whom."""
+
+    name: str
+    url: str
+    relation: str
+    other: str
+    other_url: str
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the page shows; without a root only the question for one."""
+
+    root: Ci | None
+    icon: str
+    severity: str
+    picture: picture.Picture | None
+    shown: Sequence[Shown]
+    rows: Sequence[Row]
+    stops: Sequence[Ci]
+    weakened: Sequence[Ci]
+    unknown: Sequence[Ci]
+    starts: Sequence[Ci]
+
+
+def view(session: Session, wish: Wish) -> View:
+    """The graph around an item; without a root a few items to begin with."""
+    if not wish.root:
+        query = (
+            select(Ci).where(Ci.state.not_in(graphs.ABSENT)).order_by(Ci.criticality, Ci.sort_name).limit(12)
+        )
+        return View(None, "", "", None, (), (), (), (), (), session.scalars(query).all())
+    root = service.ci(session, int(wish.root) if wish.root.isdigit() and len(wish.root) < 19 else wish.root)
+    whole = graphs.graph(session)
+    if root.id not in whole:
+        raise NotFoundError(N_("{number} is not in use and has no place in the graph."), number=root.number)
+    severities = providers.alerts_of(session, list(whole.nodes))
+    drawn = picture.draw(
+        whole,
+        root.id,
+        way=wish.way,
+        steps=wish.steps,
+        fold=wish.fold,
+        tell_apart=lambda one: severities.get(one, ""),
+    )
+    impact = service.impact(session, root.id)
+    wanted = {member for box in drawn.boxes for member in box.members}
+    items = service.cis(session, wanted | {*impact.stops[:50], *impact.weakened[:50], *impact.unknown[:50]})
+    return View(
+        root=root,
+        icon=service.icon(root.class_code),
+        severity=severities.get(root.id) or providers.of_presence(root.presence),
+        picture=drawn,
+        shown=[_shown(box, items, severities, root.id) for box in drawn.boxes],
+        rows=[
+            Row(
+                items[edge.source].name,
+                f"/cis/{items[edge.source].number}",
+                words.relation(edge.kind, forward=True),
+                items[edge.target].name,
+                f"/cis/{items[edge.target].number}",
+            )
+            for edge in drawn.edges
+        ],
+        stops=_known(items, impact.stops),
+        weakened=_known(items, impact.weakened),
+        unknown=_known(items, impact.unknown),
+        starts=(),
+    )
+
+
+def _shown(box: picture.Box, items: dict[int, Ci], severities: dict[int, str], root: int) -> Shown:
+    one = items[box.key]
+    label = loc(catalogue().of(one.class_code).label)
+    severity = severities.get(box.key) or providers.of_presence(one.presence)
+    if box.folded:
+        names = [items[member].name for member in box.members]
+        text = _("{n} × {label}").format(n=len(names), label=label)
+        return Shown(
+            box,
+            text,
+            ", ".join(names),
+            names[0] + " …",
+            service.icon(one.class_code),
+            "",
+            severity,
+            root=False,
+        )
+    name = one.name if len(one.name) <= NAME_SIGNS else f"{one.name[: NAME_SIGNS - 1]}…"
+    note = (
+        label if one.presence in {Presence.ACTIVE, Presence.UNSEEN} else words.value("presence", one.presence)
+    )
+    return Shown(
+        box,
+        name,
+        f"{one.name} · {label}",
+        note,
+        service.icon(one.class_code),
+        f"/graph?root={one.number}",
+        severity,
+        one.id == root,
+    )
+
+
+def _known(items: dict[int, Ci], ids: Sequence[int]) -> list[Ci]:
+    return [items[one] for one in ids if one in items]

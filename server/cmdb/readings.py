@@ -1,0 +1,96 @@
+"""Measured values in words: the title of a metric, its value with unit, how good it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from rules.profile import packaged
+from server.kernel.i18n import _, format_bytes, format_duration, format_number, format_unit, loc
+from server.metrics.models import Kind
+from server.metrics.service import Latest
+
+PER_CENT = 100
+THOUSAND = 1000
+MINUTE_S = 60
+WHOLE_FROM = 0.1  # ratios from here on are shown as whole per cent
+OLD_AFTER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A measured value ready to be shown. `old`: not measured for long. `severity` of a state, or ""."""
+
+    series_id: int
+    metric: str
+    title: str
+    text: str
+    at: datetime | None
+    old: bool
+    severity: str
+    labels: Mapping[str, str]
+
+
+@cache
+def _forms() -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
+    """Titles and severities of states per metric, over all packaged profiles."""
+    found: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
+    for profile in packaged().values():
+        tables = [table.metrics for table in profile.poll.tables]
+        for metrics in (profile.poll.metrics, *tables):
+            for name, form in metrics.items():
+                if name not in found:
+                    found[name] = (
+                        {str(key): said for key, said in form.title.items()},
+                        {str(key): str(to) for key, to in form.severity.items()},
+                    )
+    return found
+
+
+def title(metric: str) -> str:
+    """The name of a metric in the reader's language, or its own name in words."""
+    known = _forms().get(metric)
+    return loc(known[0]) if known and known[0] else metric.replace("_", " ")
+
+
+def reading(latest: Latest, now: datetime) -> Reading:
+    """A latest value in words; what could not be read says so and is never blank."""
+    series = latest.series
+    severity = ""
+    if latest.word is not None:
+        known = _forms().get(series.metric)
+        severity = known[1].get(latest.word, "") if known else ""
+    old = latest.at is None or now - latest.at > OLD_AFTER
+    return Reading(
+        series.id, series.metric, title(series.metric), text(latest), latest.at, old, severity, series.labels
+    )
+
+
+def text(latest: Latest) -> str:
+    """The value with its unit, or why there is none."""
+    if latest.at is None:
+        return _("not measured yet")
+    if latest.value is None:
+        return _("no value")
+    if latest.series.kind is Kind.STATE:
+        return latest.word or format_number(latest.value)
+    return number(latest.series.metric, latest.series.unit, latest.value)
+
+
+def number(metric: str, unit: str, value: float) -> str:
+    """A number of a metric: ratios as per cent, seconds as a length of time, bytes in binary units."""
+    if metric.endswith("_ratio") or unit == "ratio":
+        return f"{format_number(value * PER_CENT, 0 if abs(value) >= WHOLE_FROM else 1)}%"
+    if unit in {"s", "seconds"} and abs(value) >= 60:
+        return format_duration(timedelta(seconds=value))
+    if unit in {"B", "bytes"}:
+        return format_bytes(value)
+    unit = {"celsius": "°C", "seconds": "s", "volts": "V", "watts": "W", "amperes": "A", "hertz": "Hz"}.get(
+        unit, unit
+    )
+    if unit in {"W", "VA", "bit/s"} and abs(value) >= 1000:
+        step, prefix = (1e9, "G") if abs(value) >= 1e9 else (1e6, "M") if abs(value) >= 1e6 else (1e3, "k")
+        return format_unit(value / step, f"{prefix}{unit}", 1)
+    if unit == "°C":
+        return format_unit(value, unit, 1)
+    return format_unit(value, unit)
