@@ -117,3 +117,16 @@ class StoreState(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     token: Mapped[str] = mapped_column(String(32))  # of this store, so that a cache never outlives it
     generation: Mapped[int]
+
+
+class Firing(Base):
+    """A server rule that fires on a series; told once, remembered over restarts."""
+
+    __tablename__ = "metric_firing"
+    __audited__ = False  # the alert that follows is the record
+
+    series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rule: Mapped[str] = mapped_column(String(80), primary_key=True)
+    severity: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    told_at: Mapped[datetime]

@@ -1,0 +1,246 @@
+"""The items of one report: observations to their CIs, news to alerts, samples to their columns."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from rules import wire
+from server.agents import service as agents
+from server.agents.models import Agent, Target
+from server.alerts.taking import take as take_alerts
+from server.cmdb import service as cmdb
+from server.cmdb.models import Ci
+from server.intake.models import LostStretch, Refusal
+from server.intake.scope import POLL_LAG, POLL_UP, SPOOL_DEPTH, Device, Scope, Scopes
+from server.kernel.db import insert_missing
+from server.kernel.errors import DeskError
+from server.metrics import service as metrics
+from server.metrics.samples import Block, Ids, Values
+
+FOREIGN = "This agent does not speak for {subject}."
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A report with the agent that proved it sent it, and what of it could not be read."""
+
+    report: wire.Report
+    received_at: datetime
+    refused: list[wire.ItemAnswer] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """What it counts once by."""
+        return (self.report.agent, self.report.stream, self.report.sequence)
+
+    @property
+    def trace(self) -> str:
+        """The trace id that all of it carries."""
+        return self.report.trace or "-".join(map(str, self.key))
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is gathered of all reports before it is written at once."""
+
+    blocks: list[Block] = field(default_factory=list)
+    heard: list[agents.Heard] = field(default_factory=list)
+    polled: dict[int, agents.Polled] = field(default_factory=dict)
+    spool: dict[int, float] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    stale: set[int] = field(default_factory=set)  # agents whose devices were bound meanwhile
+
+
+class Taker:
+    """Takes one report of one agent; what is written at once for all reports goes into the batch."""
+
+    def __init__(
+        self, session: Session, delivery: Delivery, agent: Agent, batch: Batch, *, now: datetime
+    ) -> None:
+        self.session = session
+        self.delivery = delivery
+        self.agent = agent
+        self.batch = batch
+        self.now = now
+        self.source = f"agent:{agent.name}"
+        self.answers = list(delivery.refused)
+        self._unread: dict[str, set[int]] = {}
+        for answer in delivery.refused:
+            self._unread.setdefault(answer.kind, set()).add(answer.index)
+
+    def take(self, scopes: Scopes) -> list[wire.ItemAnswer]:
+        """Take all items; the answers to those that were not simply accepted."""
+        report = self.delivery.report
+        scope = scopes.of(self.session, self.agent)
+        for index, seen in enumerate(report.observations):
+            self._observe(index, seen, scope)
+        self._news(scope)
+        for index, block in enumerate(report.samples):
+            scope = self._samples(index, block, scope, scopes)
+        self._gaps()
+        ahead = report.sent_at - self.delivery.received_at.timestamp()
+        depth = self.batch.spool.get(self.agent.id)
+        self.batch.heard.append(agents.Heard(self.agent.id, self.delivery.received_at, ahead, depth))
+        return self.answers
+
+    def _observe(self, index: int, seen: wire.Observation, scope: Scope) -> None:
+        """Bring an observation to its CI."""
+        device = scope.devices.get(seen.device)
+        if device is None:
+            self._foreign("observations", index, seen.device)
+            return
+        if not seen.trace:
+            seen = msgspec.structs.replace(seen, trace=self.delivery.trace)
+        try:
+            with self.session.begin_nested():
+                ci = cmdb.observe(self.session, seen, self.source, self.now)
+        except DeskError as error:
+            self._refuse("observations", index, error.code, error.field or "", str(error))
+            return
+        except (IntegrityError, DataError) as error:
+            self._refuse("observations", index, "conflict", "", str(error.orig)[:200])
+            return
+        if ci is not None:
+            self._bind(device, ci)
+        if device.target_id is not None:
+            at = min(datetime.fromtimestamp(seen.at, UTC), self.now)
+            note(self.batch, agents.Polled(device.target_id, at, profile=seen.evidence.get("profile")))
+
+    def _bind(self, device: Device, ci: Ci) -> None:
+        """Remember which CI a device is; what was measured before it was known goes along."""
+        if device.ci_id == ci.id:
+            return
+        if not device.bound:
+            metrics.move_ci(self.session, device.ci_id, ci.id)
+        if device.target_id is None:
+            agents.bind_host(self.agent, ci.id, ci.number)
+        else:
+            target = self.session.get_one(Target, device.target_id)
+            agents.bind_ci(self.session, target, ci.id, ci.number)
+        device.ci_id = ci.id
+        self.batch.stale.add(self.agent.id)
+
+    def _news(self, scope: Scope) -> None:
+        """Hand alert news on, with the report's trace where they have none of their own."""
+        news = []
+        for index, one in enumerate(self.delivery.report.alerts):
+            if one.device not in scope.devices:
+                self._foreign("alerts", index, one.device)
+                continue
+            news.append(one if one.trace else msgspec.structs.replace(one, trace=self.delivery.trace))
+        if not news:
+            return
+        self._note_down(news, scope)
+        take_alerts(
+            self.session,
+            news,
+            source=self.source,
+            received_at=self.delivery.received_at,
+            now=self.now,
+            sequence=self.delivery.report.sequence,
+            ci_of={device.key: device.ci_id for device in scope.devices.values() if device.bound},
+        )
+
+    def _note_down(self, news: list[wire.AlertNews], scope: Scope) -> None:
+        """The reason why a device does not answer comes with the news of it."""
+        for one in news:
+            target_id = scope.devices[one.device].target_id
+            reason = one.evidence.get("reason")
+            if target_id is not None and one.symptom == "unreachable" and isinstance(reason, str):
+                at = min(datetime.fromtimestamp(one.at, UTC), self.now)
+                said = "" if one.status == "resolved" else reason
+                note(self.batch, agents.Polled(target_id, at, up=one.status == "resolved", reason=said[:40]))
+
+    def _samples(self, index: int, block: wire.SampleBlock, scope: Scope, scopes: Scopes) -> Scope:
+        """Put a block's values with those of the batch; values of foreign series stay out."""
+        ids = np.frombuffer(block.series, "<u4")
+        values = np.frombuffer(block.values, "<f8")
+        foreign = scope.foreign(ids)
+        if foreign.any():  # or registered since the scope was read
+            scope = scopes.of(self.session, self.agent, fresh=True)
+            foreign = scope.foreign(ids)
+        if foreign.any():
+            self._foreign("samples", index, str(int(ids[foreign][0])))
+            ids, values = ids[~foreign], values[~foreign]
+        if len(ids):
+            self.batch.blocks.append(Block.of(ids, round(block.at * 1000), values))
+            self._note_polls(scope, datetime.fromtimestamp(block.at, UTC), ids, values)
+        return scope
+
+    def _note_polls(self, scope: Scope, at: datetime, ids: Ids, values: Values) -> None:
+        """Read from the values how polling goes."""
+        for target in np.unique(scope.target_of[ids]).tolist():
+            if target:
+                note(self.batch, agents.Polled(target, at))
+        if not scope.special:
+            return
+        for series in scope.special.keys() & set(ids.tolist()):
+            metric, device = scope.special[series]
+            value = float(values[ids == series][-1])
+            if math.isnan(value):
+                continue
+            if metric == SPOOL_DEPTH:
+                self.batch.spool[self.agent.id] = value
+            elif device.target_id is not None and metric == POLL_UP:
+                note(self.batch, agents.Polled(device.target_id, at, up=value > 0))
+            elif device.target_id is not None and metric == POLL_LAG:
+                note(self.batch, agents.Polled(device.target_id, at, lag_s=value))
+
+    def _gaps(self) -> None:
+        rows = [
+            {
+                "agent_id": self.agent.id,
+                "stream": gap.stream,
+                "first": gap.first,
+                "last": gap.last,
+                "items": gap.items,
+                "reason": gap.reason,
+                "from_at": datetime.fromtimestamp(gap.from_at, UTC) if gap.from_at else None,
+                "to_at": datetime.fromtimestamp(gap.to_at, UTC) if gap.to_at else None,
+                "recorded_at": self.now,
+            }
+            for gap in self.delivery.report.gaps
+        ]
+        insert_missing(self.session, LostStretch, *rows)
+
+    def _foreign(self, kind: wire.ItemKind, index: int, subject: str) -> None:
+        """Refuse an item of a device that is not this agent's, and keep that it was tried."""
+        self._refuse(kind, index, "forbidden", "", FOREIGN.format(subject=subject))
+        self.batch.refusals.append(
+            Refusal(
+                agent_id=self.agent.id,
+                at=self.now,
+                code="forbidden",
+                kind=kind,
+                subject=subject[:200],
+                trace=self.delivery.trace,
+            )
+        )
+
+    def _refuse(self, kind: wire.ItemKind, index: int, *said: str) -> None:
+        """Refuse the `index`-th readable item, by its place in the list as it was sent."""
+        place, left = index, self._unread.get(kind, set())
+        for unread in sorted(left):
+            place += unread <= place
+        self.answers.append(wire.ItemAnswer(kind, place, "rejected", *said))
+
+
+def note(batch: Batch, news: agents.Polled) -> None:
+    """Join news of a target with what the batch knows of it; the newest that was told stands."""
+    before = batch.polled.get(news.target_id)
+    if before is None:
+        batch.polled[news.target_id] = news
+        return
+    batch.polled[news.target_id] = agents.Polled(
+        news.target_id,
+        max(before.at, news.at),
+        up=news.up if news.up is not None else before.up,
+        reason=news.reason if news.reason is not None else before.reason,
+        profile=news.profile if news.profile is not None else before.profile,
+        lag_s=news.lag_s if news.lag_s is not None else before.lag_s,
+    )
