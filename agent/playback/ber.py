@@ -36,7 +36,8 @@ def sequence(*parts: bytes, tag: int = SEQUENCE) -> bytes:
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
     """A signed integer in the fewest octets; unsigned types use the same form with their tag."""
-    return tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    return tlv(tag, value.to_bytes(size, "big", signed=True))
 
 
 def octets(value: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.playback.mibs.interfaces import port_label
 from agent.playback.plant import Credential, Device, Place, Plant, Words
 
 POWER_ROOT = {"MAINS-A": "A", "MAINS-B": "B"}
@@ -31,7 +32,7 @@ def describe(plant: Plant, network: str | None = None) -> dict[str, Any]:
         "services": [
             {
                 "code": service.code,
-                "class": "business_service",
+                "class": "service",
                 "name": service.title,
                 "criticality": service.criticality,
                 "users": service.users,
@@ -107,24 +108,33 @@ def _device(plant: Plant, device: Device, network: str | None) -> dict[str, Any]
 
 
 def relations(plant: Plant) -> list[dict[str, Any]]:
-    """Relations of the CMDB's kinds; `from` depends on `to`, and is farther from the core in a cable."""
+    """Relations of the CMDB's kinds; `from` depends on `to`, and is farther from the core in a cable.
+
+    Relations of one device and kind with the same `group` are alternatives.
+    """
     found: list[dict[str, Any]] = []
 
     def add(kind: str, start: str, end: str, **attributes: object) -> None:
-        found.append({"kind": kind, "from": start, "to": end, "attributes": attributes})
+        told = {name: value for name, value in attributes.items() if value is not None}
+        found.append({"kind": kind, "from": start, "to": end, "attributes": told})
 
     for device in plant.devices:
         sources = _supplied_by(plant, device)
         for source in sources:
             group = f"power:{device.name}" if len(sources) > 1 else None
-            add("powered_by", device.name, source, feed=feeds(plant, source)[0], redundancy=group)
+            add("powered_by", device.name, source, feed=feeds(plant, source)[0], group=group)
         for unit in _cooled_by(plant, device):
             add("cooled_by", device.name, unit, zone=device.zone)
     for link in plant.links:
         uplinks = [one for one in plant.links if one.from_ == link.from_]
         group = f"uplink:{link.from_}" if len(uplinks) > 1 else None
-        ports = {"from_port": link.from_port, "to_port": link.to_port, "mbps": link.mbps}
-        add("connects_to", link.from_, link.to, redundancy=group, **ports)
+        near, far = plant.device(link.from_), plant.device(link.to)
+        ports = {
+            "source_port": port_label(near, link.from_port, link.mbps),
+            "target_port": port_label(far, link.to_port, link.mbps),
+            "mbps": link.mbps,
+        }
+        add("connects_to", link.from_, link.to, group=group, **ports)
     for service in plant.services:
         for server in service.depends_on:
             add("depends_on", service.code, server)

@@ -93,7 +93,6 @@ class HttpServer:
             async with asyncio.timeout(IDLE_S) as limit:
                 while await self._one(reader, writer):
                     limit.reschedule(asyncio.get_running_loop().time() + IDLE_S)
-        writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         try:

@@ -87,4 +87,3 @@ class ModbusServer:
                     said = answer(self._registers, pdu)
                     writer.write(struct.pack(">HHHB", transaction, 0, len(said) + 1, unit) + said)
                     await writer.drain()
-        writer.close()

@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import cast
 
@@ -21,7 +21,7 @@ from agent.playback.usm import Engine
 
 TICK_S = 0.5
 MAX_CATCH_UP_S = 5.0  # a process that slept does not hurry through what it missed
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -50,6 +50,7 @@ class Service:
         self._network = network
         self._credentials = {credential.code: credential for credential in self.room.plant.credentials}
         self._closers: list[Callable[[], None]] = []
+        self._conversations: set[asyncio.Task[None]] = set()
 
     async def open(self, control_port: int) -> int:
         """Listen everywhere.
@@ -67,16 +68,37 @@ class Service:
                 show = http.guarded(http.camera(self.room, device), *self._login("room-http"))
                 await self._stream(device, 8081, http.HttpServer(show, self._alive(device)).serve)
         server = http.HttpServer(control.handler(self.stage), lambda: True)
-        listening = await asyncio.start_server(server.serve, "127.0.0.1", control_port)
+        listening = await asyncio.start_server(self._followed(server.serve), "127.0.0.1", control_port)
         self._closers.append(listening.close)
         port: int = listening.sockets[0].getsockname()[1]
         return port
 
-    def close(self) -> None:
-        """Give all sockets back."""
+    async def close(self) -> None:
+        """End all conversations and give all sockets back."""
         for close in reversed(self._closers):
             close()
         self._closers.clear()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+
+    def _followed(self, serve: Serve) -> Serve:
+        """The same, known to `close` for as long as it talks."""
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(serve(reader, writer))
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
+            try:
+                await task
+            except asyncio.CancelledError:
+                task.cancel()
+            finally:
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+
+        return talk
 
     def _alive(self, device: Device) -> Callable[[], bool]:
         return lambda: self.room.alive(device.name)
@@ -123,7 +145,7 @@ class Service:
         self._closers.append(transport.close)
 
     async def _stream(self, device: Device, port: int, serve: Serve) -> None:
-        server = await asyncio.start_server(serve, at(self._network, device.address), port)
+        server = await asyncio.start_server(self._followed(serve), at(self._network, device.address), port)
         self._closers.append(server.close)
 
 
@@ -153,4 +175,4 @@ async def run(stage: Stage, *, control_port: int, speed: float, network: str | N
             stage.room.advance(min(now - last, MAX_CATCH_UP_S) * speed)
             last = now
     finally:
-        service.close()
+        await service.close()

@@ -53,14 +53,13 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
     )
     for number, name, unit, code, value, state in rows:
         row = f"{STE}.3.1"
-        mib.integer(f"{row}.1.{number}", number)
         mib.text(f"{row}.2.{number}", name)
         mib.integer(f"{row}.3.{number}", state)
         mib.text(f"{row}.4.{number}", lambda value=value, unit=unit: f"{value():.1f} {unit}")
         mib.integer(f"{row}.5.{number}", lambda value=value: round(value() * 10))
         mib.text(f"{row}.6.{number}", f"{device.serial[-8:]}{number:02d}")
         mib.integer(f"{row}.7.{number}", code)
-        mib.integer(f"{row}.8.{number}", 215 if number == 1 else 216)
+        mib.integer(f"{row}.8.{number}", code)
 
 
 def contacts(mib: Mib, room: Room, device: Device) -> None:
@@ -78,7 +77,6 @@ def contacts(mib: Mib, room: Room, device: Device) -> None:
         def alarm(setup: int = setup, closed: Callable[[], bool] = closed) -> int:
             return 2 if closed() == (setup == ALARM_WHEN_ON) else 1
 
-        mib.integer(f"{row}.1.{number}", number)
         mib.integer(f"{row}.2.{number}", lambda closed=closed: ON if closed() else OFF)
         mib.text(f"{row}.3.{number}", name)
         mib.integer(f"{row}.4.{number}", setup)

@@ -8,7 +8,7 @@ from agent.playback.plant import Device
 from agent.playback.room import Room
 
 WIB = "1.3.6.1.4.1.29462.10"
-AIR = f"{WIB}.2.1.1.1.1.1.1.1.1"
+AIR = f"{WIB}.2.1.1.1.1.1.1.1"
 HUMIDITY = f"{WIB}.2.1.1.1.1.2.1.1"
 PARTS = f"{WIB}.2.1.1.2"
 ALARM = f"{WIB}.2.1.4.4.1.1.1"

@@ -12,13 +12,18 @@ X_ENTRY = "1.3.6.1.2.1.31.1.1.1"
 ETHERNET, UP, DOWN, FALSE, TRUE = 6, 1, 2, 2, 1
 
 
-def port_name(device: Device, port: Port) -> str:
+def port_label(device: Device, number: int, mbps: int) -> str:
     """ifName as devices of the kind write it."""
     if device.kind == "server":
-        return f"eno{port.number}"
+        return f"eno{number}"
     if device.kind in ("switch", "router", "firewall"):
-        return f"{'XGigabitEthernet' if port.mbps >= 10_000 else 'GigabitEthernet'}0/0/{port.number}"
+        return f"{'XGigabitEthernet' if mbps >= 10_000 else 'GigabitEthernet'}0/0/{number}"
     return "eth0"
+
+
+def port_name(device: Device, port: Port) -> str:
+    """ifName of a port."""
+    return port_label(device, port.number, port.mbps)
 
 
 def alias(port: Port) -> str:

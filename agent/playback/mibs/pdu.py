@@ -30,7 +30,6 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
         return watts() / 0.97 / VOLTS
 
     _identity(mib, device)
-    mib.integer(f"{RPDU2}.4.1.0", 1)
     _device(mib, room, device, watts, amperes)
     _phase(mib, room, device, watts, amperes)
     for number, share in BANKS:

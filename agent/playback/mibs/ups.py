@@ -103,7 +103,6 @@ def _input(mib: Mib, supply: Supply, volts: Callable[[int], float]) -> None:
             charging = supply.battery.charger_kw if supply.battery.charge < 0.999 else 0.0
             return (supply.load_kw / 0.955 + charging) / 3 * part * 1000 if supply.input_live else 0.0
 
-        mib.integer(f"{UPS}.3.3.1.1.{phase}", phase)
         mib.integer(f"{UPS}.3.3.1.2.{phase}", lambda: 500 if supply.input_live else 0)
         mib.integer(f"{UPS}.3.3.1.3.{phase}", lambda phase=phase: round(volts(phase)))
         mib.integer(
@@ -125,7 +124,6 @@ def _output(mib: Mib, room: Room, device: Device, supply: Supply) -> None:
         def watts(part: float = part) -> float:
             return supply.load_kw / 3 * part * 1000
 
-        mib.integer(f"{UPS}.4.4.1.1.{phase}", phase)
         mib.integer(f"{UPS}.4.4.1.2.{phase}", volts)
         mib.integer(f"{UPS}.4.4.1.3.{phase}", lambda watts=watts: round(watts() / 0.98 / 230 * 10))
         mib.integer(f"{UPS}.4.4.1.4.{phase}", lambda watts=watts: round(watts()))
@@ -138,7 +136,6 @@ def _bypass(mib: Mib, supply: Supply, volts: Callable[[int], float]) -> None:
     mib.integer(f"{UPS}.5.1.0", lambda: 500 if supply.input_live else 0)
     mib.integer(f"{UPS}.5.2.0", 3)
     for phase in PHASES:
-        mib.integer(f"{UPS}.5.3.1.1.{phase}", phase)
         mib.integer(f"{UPS}.5.3.1.2.{phase}", lambda phase=phase: round(volts(phase)))
         mib.integer(f"{UPS}.5.3.1.3.{phase}", 0)
         mib.integer(f"{UPS}.5.3.1.4.{phase}", 0)
@@ -152,7 +149,6 @@ def _alarms(mib: Mib, room: Room, supply: Supply) -> None:
         def stands(place: int = place) -> bool:
             return alarms(supply)[place][1]
 
-        mib.integer(f"{UPS}.6.2.1.1.{row}", lambda row=row, stands=stands: row if stands() else None)
         mib.pointer(f"{UPS}.6.2.1.2.{row}", f"{ALARMS}.{code}", present=stands)
         mib.ticks(
             f"{UPS}.6.2.1.3.{row}",
