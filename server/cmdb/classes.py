@@ -57,6 +57,7 @@ class ClassForm(_Form):
     identify: str | None = None
     attributes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    headline: tuple[str, ...] = ()
 
 
 class RankForm(_Form):
@@ -104,6 +105,7 @@ class CiClass:
     dependent: bool
     identify: tuple[tuple[str, ...], ...]
     attributes: Mapping[str, AttributeForm]
+    headline: tuple[str, ...]
 
 
 class Catalogue:
@@ -242,6 +244,7 @@ def _inherit(code: str, form: CatalogueForm) -> CiClass:
         dependent=any(form.classes[step].dependent for step in line),
         identify=form.identify[identify],
         attributes=attributes,
+        headline=next((one for one in (form.classes[step].headline for step in line) if one), ()),
     )
 
 

@@ -8,7 +8,7 @@ from server.cmdb.classes import catalogue
 from server.cmdb.importing import from_csv, import_rows
 from server.kernel.errors import DeskError, InvalidError
 from server.kernel.formdata import FormError
-from server.kernel.i18n import N_, current_zone, local
+from server.kernel.i18n import N_, _, current_zone, loc, local
 from server.kernel.listing import show
 from server.kernel.web import Call, Pages, web
 

@@ -28,6 +28,7 @@ class Reading:
     at: datetime | None
     old: bool
     severity: str
+    state: bool
     labels: Mapping[str, str]
 
 
@@ -62,7 +63,15 @@ def reading(latest: Latest, now: datetime) -> Reading:
         severity = known[1].get(latest.word, "") if known else ""
     old = latest.at is None or now - latest.at > OLD_AFTER
     return Reading(
-        series.id, series.metric, title(series.metric), text(latest), latest.at, old, severity, series.labels
+        series.id,
+        series.metric,
+        title(series.metric),
+        text(latest),
+        latest.at,
+        old,
+        severity,
+        series.kind is Kind.STATE,
+        series.labels,
     )
 
 

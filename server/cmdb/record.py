@@ -20,6 +20,7 @@ FIRST = ("name", "vendor", "model", "serial", "version", "address")
 LAST = ("location", "owner", "owner_group", "criticality", "state", "class")
 VERSIONS_SHOWN = 5
 IDENTITY_SHOWN = 5
+CHARTS = 4
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
         stops=[graph.node(one).name for one in _worth_naming(graph, impact.stops)],
         weakened=len(impact.weakened),
         readings=latest,
-        charts=_charts(latest),
+        charts=_charts(latest, catalogue().of(ci.class_code).headline),
         versions=[(one, words.changes(one.changes, names)) for one in versions],
         panels=providers.panels(session, ci.id, now),
         tasks=tasks,
@@ -209,7 +210,11 @@ def _worth_naming(graph: Graph, stops: Sequence[int]) -> list[int]:
     )
 
 
-def _charts(latest: Sequence[Reading]) -> list[Reading]:
-    """At most four series worth a curve: those without labels first."""
-    numbers = [one for one in latest if one.at is not None and not one.severity]
-    return sorted(numbers, key=lambda one: (bool(one.labels), one.metric))[:4]
+def _charts(latest: Sequence[Reading], headline: Sequence[str]) -> list[Reading]:
+    """At most four series worth a curve: the headline of the class, then those without labels."""
+    place = {metric: index for index, metric in enumerate(headline)}
+    measured = [one for one in latest if one.at is not None and (not one.state or one.metric in place)]
+    order = sorted(
+        measured, key=lambda one: (place.get(one.metric, len(place)), bool(one.labels), one.metric)
+    )
+    return list({one.metric: one for one in reversed(order)}.values())[::-1][:CHARTS]
