@@ -282,7 +282,7 @@ def clean_run(site: Site) -> list[wire.Report]:
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_any_mix_of_duplicates_splits_and_disorder_leaves_the_same_state(
-    db: Database, random: Random
+    db: Database, seed: int
 ) -> None:
     """News go in order, as an agent sends them; samples in any order; all in any batches, repeated."""
     random, number = Random(seed), next(examples)
