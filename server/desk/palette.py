@@ -1,7 +1,6 @@
 """The command palette: every practice's search in one answer."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from sqlalchemy.orm import Session
@@ -12,9 +11,6 @@ from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
 from server.kernel.practice import PaletteEntry, Practice
 from server.kernel.web import Pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 pages = Pages("desk")
 MOST = 12
@@ -63,7 +59,5 @@ async def palette(call: Call) -> web.Response:
     if not text:
         return web.json_response({"entries": [], "jump": ""})
     entries, jump = await call.db.read(find, call.app[keys.PRACTICES], call.actor, text)
-    told: Iterable[dict[str, Any]] = (
-        {"title": one.title, "url": one.url, "hint": one.hint, "icon": one.icon} for one in entries
-    )
-    return web.json_response({"entries": list(told), "jump": jump}, headers={"Cache-Control": "no-store"})
+    told = [{"title": one.title, "url": one.url, "hint": one.hint, "icon": one.icon} for one in entries]
+    return web.json_response({"entries": told, "jump": jump}, headers={"Cache-Control": "no-store"})

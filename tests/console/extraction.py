@@ -39,6 +39,8 @@ def texts_in_use() -> list[Marked]:
 def in_template(path: Path) -> Iterator[Marked]:
     tree = Environment(autoescape=True).parse(path.read_text(encoding="utf-8"))
     for line, function, said in extract_from_ast(tree, FUNCTIONS, babel_style=False):
+        if said is None:
+            continue
         parts = [said] if isinstance(said, str) else [part for part in said if part is not None]
         yield from _marked(function, parts, f"{path.relative_to(SERVER.parent)}:{line}")
 
@@ -47,7 +49,9 @@ def in_python(path: Path) -> Iterator[Marked]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
-            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            texts = [
+                one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
             if name in FUNCTIONS and texts:
                 yield from _marked(name, texts, f"{path.relative_to(SERVER.parent)}:{node.lineno}")
 
@@ -66,7 +70,7 @@ def missing() -> list[Marked]:
     from server.kernel.catalogue import texts
 
     known = texts("zh")
-    found = {}
+    found: dict[tuple[str, str], Marked] = {}
     for one in texts_in_use():
         if (one.context, one.msgid) not in known and ("", one.msgid) not in known:
             found.setdefault((one.context, one.msgid), one)

@@ -11,7 +11,7 @@ A practice declares a `Listing` and shows it:
             Column("summary", N_("Summary"), sort=Incident.summary, href=lambda row: row.url, phone="title"),
             ...
         ),
-        filters=(Filter("state", N_("State"), "choice", Incident.state, choices=(Choice("new", N_("New")), ...)),),
+        filters=(Filter("state", N_("State"), "choice", Incident.state, choices=(...)),),
         views=(View("open", N_("Open, by time left"), "state:open", sort="due"),),
         prepare=rows_with_names,
         row_url=lambda row: f"/incidents/{row.number}",

@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 from server.kernel.i18n import _, loc, local
 from server.kernel.listing import query as sql
 from server.kernel.listing.declare import Listing
-from server.kernel.listing.page import page
-from server.kernel.listing.wish import read
 
 if TYPE_CHECKING:
     from server.kernel.call import Actor
@@ -64,7 +62,3 @@ def as_csv(
         if len(rows) < BATCH:
             break
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8")
-
-
-def _by_view(listing: Listing, pairs: list[tuple[str, str]]) -> bool:
-    return not pairs or all(key == "view" for key, _value in pairs)

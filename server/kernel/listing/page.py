@@ -132,14 +132,9 @@ def page(
     now: datetime,
 ) -> ListPage:
     """Read one page of a listing: at most five queries besides those of `prepare`."""
-    pairs = list(query)
-    wish = read(listing, pairs)
-    if not pairs and listing.views:
-        wish = of_view(listing, listing.views[0])
-    elif wish.view and not wish.filters and not wish.words and not wish.sort:
-        wish = _opened(listing, session, wish, actor)
+    wish = wished(session, listing, query, actor)
     found = sql.statement(listing, wish, actor, now=now, session=session)
-    tabs, total = _tabs(listing, session, wish, found, actor, now)
+    tabs, total = _tabs(session, listing, wish, found, actor=actor, now=now)
     start = (wish.page - 1) * listing.page_size
     cut = sql.ordered(listing, wish.sort, found).offset(start).limit(listing.page_size)
     rows = _rows(session, cut)
@@ -158,6 +153,17 @@ def page(
         may_share=actor.may(saved.SHARE),
         now=now,
     )
+
+
+def wished(session: Session, listing: Listing, query: Iterable[tuple[str, str]], actor: "Actor") -> Wish:
+    """What is asked for: the first view where nothing is, the filters of a view that is only named."""
+    pairs = list(query)
+    wish = read(listing, pairs)
+    if listing.views and not any(key not in {"page", "open"} for key, _value in pairs):
+        return replace(of_view(listing, listing.views[0]), page=wish.page, open=wish.open)
+    if wish.view and not wish.filters and not wish.words and not wish.sort:
+        return _opened(listing, session, wish, actor)
+    return wish
 
 
 def _rows(session: Session, cut: Any) -> Sequence[Any]:
@@ -179,7 +185,7 @@ def _opened(listing: Listing, session: Session, wish: Wish, actor: "Actor") -> W
 
 
 def _tabs(
-    listing: Listing, session: Session, wish: Wish, found: Any, actor: "Actor", now: datetime
+    session: Session, listing: Listing, wish: Wish, found: Any, *, actor: "Actor", now: datetime
 ) -> tuple[tuple[Tab, ...], int]:
     """The tabs with their counts, and the count of the rows asked for, in one query."""
     wishes: list[tuple[str, Wish, saved.SavedView | None]] = []
@@ -191,6 +197,7 @@ def _tabs(
             )
         except DeskError:  # a field this view asks for is gone since it was saved
             continue
+        wishes.append((kept.name, asked, kept))
     statements = [sql.statement(listing, asked, actor, now=now, session=session) for _l, asked, _k in wishes]
     total, *numbers = sql.counts(session, [found, *statements])
     tabs = tuple(

@@ -14,6 +14,10 @@ from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
 from server.kernel.listing.declare import COUNT_LIMIT, Listing, View
 
+NO_FIELD = N_("There is no field {name} to filter by.")
+TOO_MANY = N_("At most {most} values can be chosen for one field.")
+TOO_LONG = N_("This value is longer than {most} characters.")
+NO_PAGE = N_("Pages run from 1 to {most}. Narrow the filter to see more.")
 MOST_VALUES = 20
 LONGEST_VALUE = 200
 FURTHER = frozenset({"sort", "page", "view", "q", "text", "open", "format", "preview", "fragment"})
@@ -107,7 +111,7 @@ def from_text(listing: Listing, text: str) -> Wish:
             words.append(quoted or word)
             continue
         if listing.filter(key) is None:
-            raise InvalidError(N_("There is no field {name} to filter by."), field="/text", name=key[:60])
+            raise InvalidError(NO_FIELD, field="/text", name=key[:60])
         read_values = [one or other for one, other in _VALUE.findall(values)]
         filters[key] = _values(key, [*filters.get(key, ()), *read_values])
     return Wish(filters, " ".join(words))
@@ -127,7 +131,7 @@ def _values(key: str, values: Iterable[str]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
     if len(found) > MOST_VALUES:
         raise InvalidError(
-            N_("At most {most} values can be chosen for one field."),
+            TOO_MANY,
             field=f"/{key}",
             limit=MOST_VALUES,
             most=MOST_VALUES,
@@ -138,9 +142,7 @@ def _values(key: str, values: Iterable[str]) -> tuple[str, ...]:
 def _checked(key: str, value: str) -> str:
     limit = LONGEST_VALUE * (10 if key == "text" else 1)
     if len(value) > limit:
-        raise InvalidError(
-            N_("This value is longer than {most} characters."), field=f"/{key}", limit=limit, most=limit
-        )
+        raise InvalidError(TOO_LONG, field=f"/{key}", limit=limit, most=limit)
     if any(ord(sign) < 32 or 0xD800 <= ord(sign) <= 0xDFFF for sign in value):
         raise InvalidError(N_("This value has signs that are no text."), field=f"/{key}")
     return value
@@ -150,7 +152,7 @@ def _page(listing: Listing, text: str) -> int:
     most = COUNT_LIMIT // listing.page_size
     if not (text.isascii() and text.isdigit() and len(text) < 7 and 1 <= int(text) <= most):
         raise InvalidError(
-            N_("Pages run from 1 to {most}. Narrow the filter to see more."),
+            NO_PAGE,
             field="/page",
             limit=most,
             most=most,
