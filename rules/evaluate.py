@@ -86,14 +86,23 @@ class Evaluator:
     instances: dict[Key, Instance] = field(default_factory=dict)
     _bound: dict[str, list[_Bound]] = field(default_factory=dict)
     _uptime: float | None = None
+    _wanted: set[str] = field(default_factory=lambda: {UPTIME})
 
     def __post_init__(self) -> None:
         for rule in self.rules:
             if rule.forecast is None:
                 self._bound.setdefault(rule.metric, []).append(self._bind(rule))
+                self._wanted |= {rule.metric, *rule.where, *([rule.over] if rule.over else ())}
 
-    def step(self, samples: Iterable[Sample], *, at: float) -> list[Verdict]:
-        """Take one poll of a device that answered; `at` in seconds, on a clock that does not run back."""
+    def wants(self, metric: str) -> bool:
+        """Whether a rule looks at the metric, so that others need not be handed in."""
+        return metric in self._wanted
+
+    def step(self, samples: Iterable[Sample], *, at: float, answered: bool = True) -> list[Verdict]:
+        """Take one poll; `at` in seconds, on a clock that does not run back.
+
+        A device that did not answer has told nothing: what stands, stands; only absence goes on counting.
+        """
         news: list[Verdict] = []
         samples = list(samples)
         self._begun_anew(samples)
@@ -108,12 +117,8 @@ class Evaluator:
                 verdict = self._take(one, sample, others, at)
                 if verdict is not None:
                     news.append(verdict)
-        news.extend(self._missing(at))
+        news.extend(self._missing(at, answered=answered))
         return news
-
-    def silent(self, *, at: float) -> list[Verdict]:
-        """Time passed without an answer: only rules about absence can come to a decision."""
-        return self._missing(at, answered=False)
 
     def standing(self) -> dict[Key, Instance]:
         """The instances that a restart must know."""
@@ -232,7 +237,7 @@ class Evaluator:
         shown = hold if turn == "firing" else told
         return Verdict(rule, key[1], turn, instance.severity, value, raw, shown, why)
 
-    def _missing(self, at: float, *, answered: bool = True) -> list[Verdict]:
+    def _missing(self, at: float, *, answered: bool) -> list[Verdict]:
         """What silence says: values absent for long enough, instances that the device no longer has."""
         news = []
         for bounds in self._bound.values():

@@ -1,0 +1,148 @@
+"""The agent's own settings (TOML on its machine), and the judgement of what the server wants of it.
+
+server = "https://desk.example.org:8400"
+data = "/var/lib/watchdesk-agent"
+ca = "/etc/watchdesk/ca.pem"          # to trust, beside the system's
+
+[spool]
+max_mb = 1024
+max_hours = 72
+
+[poll]
+concurrency = 200
+transports = ["snmp", "icmp", "http", "tcp", "modbus", "ssh", "host"]    # what may be asked at all
+
+[metrics]                             # Prometheus, off by default
+host = "127.0.0.1"
+port = 0
+"""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.texts import _
+from rules.profile_form import Transport
+from rules.wire import Config, TargetConfig
+
+MAX_TARGETS = 20_000
+SOONEST_S = 5.0  # between two polls of one device
+MAX_DOCUMENT = 512 * 1024
+
+
+class SettingsError(Exception):
+    """A sentence about the settings, naming the file."""
+
+
+class Spool(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of the outbox."""
+
+    max_mb: Annotated[int, Meta(ge=8, le=1_000_000)] = 1024
+    max_hours: Annotated[int, Meta(ge=1, le=10_000)] = 72
+
+
+class Polling(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of polling, and what may be asked: the agent's own list wins over the server's wishes."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=5_000)] = 200
+    transports: list[Transport] = list(get_args(Transport))
+
+
+class Exposition(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the agent's own metrics are shown to Prometheus; port 0: nowhere."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings file."""
+
+    server: str = "http://127.0.0.1:8400"
+    data: str = "watchdesk-agent-data"
+    ca: str | None = None
+    spool: Spool = Spool()
+    poll: Polling = Polling()
+    metrics: Exposition = Exposition()
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return Path(self.data).expanduser()
+
+
+def load(path: Path) -> Settings:
+    """The settings of a file; raises SettingsError with file and place."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(_("There is no settings file {path}.").format(path=path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(_("{path}: {reason}").format(path=path, reason=error)) from None
+    try:
+        settings = msgspec.convert(tomllib.loads(text), Settings)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(_("{path}: {reason}").format(path=path, reason=error)) from None
+    check_server(settings.server)
+    return settings
+
+
+def check_server(address: str) -> None:
+    """Raises SettingsError unless it is https, or http to this machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme == "https" and host:
+        return
+    if parts.scheme == "http" and (host == "localhost" or _is_loopback(host)):
+        return
+    sentence = _(
+        "The connection must be https; http is taken for this machine only (127.0.0.0/8, ::1, localhost)."
+    )
+    raise SettingsError(sentence)
+
+
+def faults(config: Config, allowed: list[Transport]) -> list[str]:
+    """What is absurd in a configuration from the server; the agent then keeps the one it has.
+
+    A server that was taken over must not make its agents dangerous: only known transports, not sooner
+    than every 5 s, bounded numbers and texts, no address that could be an option of a command.
+    """
+    found = []
+    if len(config.targets) > MAX_TARGETS:
+        found.append(f"{len(config.targets)} targets; {MAX_TARGETS} are the limit.")
+    if not 1.0 <= config.report_every_s <= 3_600.0:
+        found.append(f"Reports every {config.report_every_s:g} s.")
+    ids = [one.id for one in config.targets]
+    if len(set(ids)) != len(ids):
+        found.append("A target's id stands there twice.")
+    if any(len(text) > MAX_DOCUMENT for text in (*config.profiles.values(), *config.alerts.values())):
+        found.append("A profile or alert file is too long.")
+    for one in config.targets[:MAX_TARGETS]:
+        found += [f"Target {one.id}: {fault}" for fault in _target_faults(one, allowed)]
+    return found[:20]
+
+
+def _target_faults(one: TargetConfig, allowed: list[Transport]) -> list[str]:
+    found = []
+    if one.transport not in allowed:
+        found.append(f"transport {one.transport} is not allowed here.")
+    if not SOONEST_S <= one.every_s <= 86_400.0:
+        found.append(f"every {one.every_s:g} s.")
+    if not 0.1 <= one.timeout_s <= 60.0:
+        found.append(f"a timeout of {one.timeout_s:g} s.")
+    strange = not one.address.isprintable() or any(sign in one.address for sign in " /\\?#@")
+    if strange or one.address.startswith("-") or len(one.address) > 253:
+        found.append("the address is none.")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
