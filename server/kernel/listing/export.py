@@ -43,11 +43,7 @@ def as_csv(
 ) -> bytes:
     """All rows that the wish asks for, at most MOST_ROWS, as UTF-8 with its mark."""
     pairs = [(key, value) for key, value in query if key not in {"format", "page"}]
-    wish = (
-        page(session, listing, pairs, actor=actor, now=now).wish
-        if _by_view(listing, pairs)
-        else read(listing, pairs)
-    )
+    wish = wished(session, listing, pairs, actor)
     found = sql.ordered(listing, wish.sort, sql.statement(listing, wish, actor, now=now, session=session))
     single = len(found.column_descriptions) == 1
     columns = [column for column in listing.columns if column.csv]

@@ -192,9 +192,7 @@ def _tabs(
     wishes += [(_(view.label), of_view(listing, view), None) for view in listing.views]
     for kept in saved.views_of(session, listing.name, actor):
         try:
-            wishes.append(
-                (kept.name, replace(read(listing, parse_qsl(kept.query)), view=f"v{kept.id}"), kept)
-            )
+            asked = replace(read(listing, parse_qsl(kept.query)), view=f"v{kept.id}")
         except DeskError:  # a field this view asks for is gone since it was saved
             continue
         wishes.append((kept.name, asked, kept))
