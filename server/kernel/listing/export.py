@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server.kernel.i18n import _, loc, local
 from server.kernel.listing import query as sql
 from server.kernel.listing.declare import Listing
+from server.kernel.listing.page import wished
 
 if TYPE_CHECKING:
     from server.kernel.call import Actor
