@@ -41,7 +41,10 @@ def state(stage: Stage) -> dict[str, Any]:
             for name, unit in room.coolers.items()
         },
         "climate": {
-            d.name: {"celsius": round(temperature_c(room, d), 2), "humidity_percent": round(humidity(room, d), 1)}
+            d.name: {
+                "celsius": round(temperature_c(room, d), 2),
+                "humidity_percent": round(humidity(room, d), 1),
+            }
             for d in room.plant.devices
             if d.kind == "climate"
         },
@@ -50,7 +53,9 @@ def state(stage: Stage) -> dict[str, Any]:
         "smoke": room.environment.smoke,
         "silent": sorted(name for name in room.devices if not room.alive(name)),
         "links_down": sorted(
-            f"{link.from_}:{link.from_port}" for link in room.network.links if not room.network.ends(link)[0].up
+            f"{link.from_}:{link.from_port}"
+            for link in room.network.links
+            if not room.network.ends(link)[0].up
         ),
     }
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.playback.mibs.interfaces import port_label
-from agent.playback.plant import Credential, Device, Place, Plant, Words
+from agent.playback.plant import Credential, Device, Place, Plant
 
 POWER_ROOT = {"MAINS-A": "A", "MAINS-B": "B"}
 
@@ -178,11 +178,20 @@ def floor(plant: Plant) -> dict[str, Any]:
         for step in range(row.count)
     ]
 
-    def box(x: int, y: int, w: int, d: int, kind: str, device: str, code: str, name: Words) -> dict[str, Any]:
-        return {"x": x, "y": y, "w": w, "d": d, "kind": kind, "device": device or None, "code": code, "name": name}
-
     boxes = {
-        group: [box(b.x, b.y, b.w, b.d, b.kind, b.device, b.code, b.name) for b in found]
+        group: [
+            {
+                "x": box.x,
+                "y": box.y,
+                "w": box.w,
+                "d": box.d,
+                "kind": box.kind,
+                "device": box.device or None,
+                "code": box.code,
+                "name": box.name,
+            }
+            for box in found
+        ]
         for group, found in (("aisles", plan.aisles), ("units", plan.units), ("doors", plan.doors))
     }
     return {

@@ -61,7 +61,7 @@ class Host:
 
     def restarted(self) -> None:
         """Counters begin anew, as after a boot."""
-        self.ticks = dict.fromkeys(self.ticks, 0.0)
+        self.ticks.update(dict.fromkeys(self.ticks, 0.0))
         self.reads = self.writes = 0.0
         self.load_averages = [2.0, 0.6, 0.2]
 

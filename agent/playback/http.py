@@ -149,7 +149,9 @@ def access_controller(room: Room, device: Device) -> Handler:
                 for door in environment.doors.values()
             ],
             "readers": [
-                {"reader": f"{code} {side}", "state": "ok"} for code in environment.doors for side in ("in", "out")
+                {"reader": f"{code} {side}", "state": "ok"}
+                for code in environment.doors
+                for side in ("in", "out")
             ],
             "persons_inside": 0,
             "events": environment.events,

@@ -23,9 +23,13 @@ Registers = dict[int, Callable[[], float]]  # wire address, counted from 0 -> va
 def icom(room: Room, device: Device) -> Registers:
     """The unit's registers; temperatures and humidity carry one decimal."""
     unit = room.coolers[device.name]
-    back, supply, moisture = room.return_c, room.supply_c, lambda: room.air.humidity
+    back, supply = room.return_c, room.supply_c
     name = device.name
     hours = 18_230.0
+
+    def moisture() -> float:
+        return room.air.humidity
+
     numbers: Registers = {
         30130: lambda: moisture() * 8.8,
         30141: lambda: hours + room.now_s / 3600,

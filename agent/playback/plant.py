@@ -17,7 +17,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """An entry of the file."""
 
 
-class Target(_Entry):
+class Target(_Entry, frozen=True):
     """One door of a device an agent can knock at."""
 
     transport: Transport
@@ -27,7 +27,7 @@ class Target(_Entry):
     every_s: int = 10
 
 
-class Device(_Entry):
+class Device(_Entry, frozen=True):
     """A device on the network.
 
     `power` names what feeds it: any one of them keeps it up. `rack` is the code of its place and
@@ -58,7 +58,7 @@ class Device(_Entry):
     ports: int = 0
 
 
-class Passive(_Entry):
+class Passive(_Entry, frozen=True):
     """A configuration item that nobody can ask: a mains feed, the cooling of a zone."""
 
     name: str
@@ -70,7 +70,7 @@ class Passive(_Entry):
     power: tuple[str, ...] = ()
 
 
-class Link(_Entry):
+class Link(_Entry, frozen=True):
     """A cable between two ports, the end nearer the core second. Ports count from 1."""
 
     from_: str = msgspec.field(name="from")
@@ -81,7 +81,7 @@ class Link(_Entry):
     load: float = 0.02  # mean share of the speed that is used
 
 
-class Service(_Entry):
+class Service(_Entry, frozen=True):
     """A business service and the servers that carry it."""
 
     code: str
@@ -92,7 +92,7 @@ class Service(_Entry):
     depends_on: tuple[str, ...]
 
 
-class Place(_Entry):
+class Place(_Entry, frozen=True):
     """A location; `parent` is the code of the one around it."""
 
     code: str
@@ -101,7 +101,7 @@ class Place(_Entry):
     parent: str | None = None
 
 
-class Box(_Entry):
+class Box(_Entry, frozen=True):
     """A rectangle on the floor plan, in cm from the upper left corner."""
 
     x: int
@@ -114,7 +114,7 @@ class Box(_Entry):
     name: Words = {}
 
 
-class Spot(_Entry):
+class Spot(_Entry, frozen=True):
     """A point on the floor plan, in cm from the upper left corner."""
 
     x: int
@@ -124,7 +124,7 @@ class Spot(_Entry):
     name: Words = {}
 
 
-class Row(_Entry):
+class Row(_Entry, frozen=True):
     """A row of equal racks, from the left."""
 
     x: int
@@ -135,7 +135,7 @@ class Row(_Entry):
     kw: tuple[float, ...]
 
 
-class Plan(_Entry):
+class Plan(_Entry, frozen=True):
     """The floor of the room, in cm."""
 
     width: int
@@ -150,7 +150,7 @@ class Plan(_Entry):
     leak_cable: tuple[tuple[int, int], ...]
 
 
-class Credential(_Entry):
+class Credential(_Entry, frozen=True):
     """What an agent needs to be answered. The room is made up, so are these."""
 
     code: str
@@ -164,7 +164,7 @@ class Credential(_Entry):
     priv_password: str = ""
 
 
-class Ups(_Entry):
+class Ups(_Entry, frozen=True):
     """Ratings of a UPS: kVA, kWh that the full battery gives, kW hosted for racks without own devices."""
 
     device: str
@@ -174,7 +174,7 @@ class Ups(_Entry):
     partner: str
 
 
-class Cooler(_Entry):
+class Cooler(_Entry, frozen=True):
     """A cooling unit: the most heat it carries away, kW, and the supply air it aims at, Celsius.
 
     `power` feeds its fans and compressor; its controller has the device's own supply.
@@ -187,7 +187,7 @@ class Cooler(_Entry):
     setpoint: float
 
 
-class Plant(_Entry):
+class Plant(_Entry, frozen=True):
     """The whole room."""
 
     room: str

@@ -55,7 +55,8 @@ class Room:
         self.network = network.build(plant, self.random)
         self.environment = Environment()
         self.supplies = {
-            ups.device: physics.Supply(physics.Battery(ups.energy_kwh), ups.rated_kva * 0.9) for ups in plant.upses
+            ups.device: physics.Supply(physics.Battery(ups.energy_kwh), ups.rated_kva * 0.9)
+            for ups in plant.upses
         }
         self.coolers = {c.device: physics.CoolingUnit(c.capacity_kw, c.setpoint) for c in plant.coolers}
         self.air = physics.Air([22.0, 22.1])
@@ -65,6 +66,7 @@ class Room:
         self.noise = {d.name: 0.0 for d in plant.devices}
         self.up = {d.name: True for d in plant.devices}
         self.reached: set[str] = set(self.up)
+        self.boots = dict.fromkeys(self.devices, 3)  # how often each has started, ever
         self._booted_at = {d.name: -self.random.uniform(8, 60) * 86_400 for d in plant.devices}
         self.on_step: Callable[[float], None] | None = None
         self._step(0.0)
@@ -200,6 +202,7 @@ class Room:
                 self.up[device.name] = state.up
                 if state.up:
                     self._booted_at[device.name] = self.now_s
+                    self.boots[device.name] += 1
                     if device.name in self.hosts:
                         self.hosts[device.name].restarted()
 

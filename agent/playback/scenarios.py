@@ -6,8 +6,10 @@ Each ends by itself: `breaks` for a while, then restores and waits until the roo
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.resources import files
 
-from agent.playback.hosts import GIB
+import msgspec
+
 from agent.playback.plant import Words
 from agent.playback.room import Room
 
@@ -26,7 +28,16 @@ class Scenario:
     breaks_s: float
     act: Callable[[Room, float], None]
     restore: Callable[[Room], None]
-    well: Callable[[Room], bool] = lambda _room: True
+    well: Callable[[Room], bool]
+
+
+class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """A scenario in words: its title, what will be seen, and the seconds until its cause is mended."""
+
+    name: str
+    title: Words
+    seen: tuple[Words, ...]
+    breaks_s: float
 
 
 @dataclass
@@ -123,6 +134,10 @@ def _reset_compressor(room: Room) -> None:
     room.coolers["CRAC-B1-1"].compressor_fault = False
 
 
+def _at_once(_room: Room) -> bool:
+    return True
+
+
 def _cool(room: Room) -> bool:
     return max(room.air.zones) < COOL_C
 
@@ -191,91 +206,27 @@ def _dry(room: Room) -> None:
     room.environment.leak_m = None
 
 
+ACTS: dict[str, tuple[Callable[[Room, float], None], Callable[[Room], None], Callable[[Room], bool]]] = {
+    "mains_failure": (_lose_feed_a, _close_feed_a, _feed_a_well),
+    "crac_fault": (_trip_compressor, _reset_compressor, _cool),
+    "link_flap": (_flap, _mend_cable, _at_once),
+    "disk_filling": (_fill, _clean_disk, _at_once),
+    "door_forced": (_force_door, _close_door, _at_once),
+    "leak": (_leak, _dry, _at_once),
+}
+
+
 def all_scenarios() -> dict[str, Scenario]:
-    """Every story by name, in the order of the timetable."""
-    stories = (
-        Scenario(
-            "mains_failure",
-            {"en": "Mains feed A is lost", "zh": "市电 A 路中断"},
-            (
-                {"en": "Breaker Q14 in LV-2 opens; UPS-B1-A goes on battery.", "zh": "LV-2 断路器 Q14 分闸，UPS-B1-A 转电池供电。"},
-                {"en": "CRAC-B1-2 stops and zone 2 warms.", "zh": "CRAC-B1-2 停机，2 区升温。"},
-                {
-                    "en": "After about four minutes the battery is empty: the A-side PDUs, three access switches and SRV-3 go silent; dual-corded devices stay up.",
-                    "zh": "约 4 分钟后电池耗尽：A 路 PDU、三台接入交换机和 SRV-3 失联，双电源设备不受影响。",
-                },
-                {
-                    "en": "Then Q14 is closed: PDUs, switches and server return, the battery recharges, the room cools.",
-                    "zh": "随后 Q14 合闸：PDU、交换机、服务器依次恢复，电池充电，机房降温。",
-                },
-            ),
-            330.0,
-            _lose_feed_a,
-            _close_feed_a,
-            _feed_a_well,
-        ),
-        Scenario(
-            "crac_fault",
-            {"en": "Compressor of CRAC-B1-1 trips", "zh": "CRAC-B1-1 压缩机跳闸"},
-            (
-                {"en": "CRAC-B1-1 reports a compressor alarm; its supply air warms.", "zh": "CRAC-B1-1 报压缩机告警，送风温度上升。"},
-                {"en": "Zone 1 passes 27 °C within two minutes.", "zh": "1 区两分钟内超过 27 °C。"},
-                {"en": "After four minutes the compressor is reset and zone 1 cools.", "zh": "四分钟后压缩机复位，1 区降温。"},
-            ),
-            240.0,
-            _trip_compressor,
-            _reset_compressor,
-            _cool,
-        ),
-        Scenario(
-            "link_flap",
-            {"en": "Uplink of SW-ACC-5 flaps", "zh": "SW-ACC-5 上行链路反复中断"},
-            (
-                {
-                    "en": "The link from SW-ACC-5 port 11 to SW-CORE-1 goes down and up every few seconds, with input errors at both ends.",
-                    "zh": "SW-ACC-5 端口 11 至 SW-CORE-1 的链路反复断通，两端均有接收错误。",
-                },
-                {"en": "The second uplink carries on; no device is lost.", "zh": "第二条上行链路正常，无设备失联。"},
-            ),
-            180.0,
-            _flap,
-            _mend_cable,
-        ),
-        Scenario(
-            "disk_filling",
-            {"en": "/var of SRV-2 fills up", "zh": "SRV-2 的 /var 将满"},
-            (
-                {"en": "/var of SRV-2 grows from 58% to over 96% in about three minutes.", "zh": "SRV-2 的 /var 约三分钟内由 58% 增至 96% 以上。"},
-                {"en": "After five minutes old logs are removed.", "zh": "五分钟后清理旧日志。"},
-            ),
-            300.0,
-            _fill,
-            _clean_disk,
-        ),
-        Scenario(
-            "door_forced",
-            {"en": "Door B1-01 is forced", "zh": "门 B1-01 被强行打开"},
-            (
-                {
-                    "en": "The door contact, the access controller and the camera tell of a door that opened without a badge.",
-                    "zh": "门磁、门禁控制器和摄像机均报未刷卡开门。",
-                },
-                {"en": "The door is closed after two minutes.", "zh": "两分钟后关门。"},
-            ),
-            120.0,
-            _force_door,
-            _close_door,
-        ),
-        Scenario(
-            "leak",
-            {"en": "Water below the floor near CRAC-B1-2", "zh": "CRAC-B1-2 附近地板下漏水"},
-            (
-                {"en": "The leak rope alarms at 5 m; humidity rises slowly.", "zh": "漏水绳 5 米处告警，湿度缓升。"},
-                {"en": "After three minutes the rope is dry again.", "zh": "三分钟后漏水绳恢复干燥。"},
-            ),
-            180.0,
-            _leak,
-            _dry,
-        ),
-    )
-    return {story.name: story for story in stories}
+    """Every story by name, in the order of the timetable.
+
+    Raises:
+        msgspec.ValidationError: `stories.yaml` has an unknown key or a wrong type.
+    """
+    text = files("agent.playback").joinpath("stories.yaml").read_bytes()
+    found: dict[str, Scenario] = {}
+    for story in msgspec.yaml.decode(text, type=list[Story]):
+        act, restore, well = ACTS[story.name]
+        found[story.name] = Scenario(
+            story.name, story.title, story.seen, story.breaks_s, act=act, restore=restore, well=well
+        )
+    return found

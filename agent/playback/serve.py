@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import cast
@@ -17,7 +18,7 @@ from agent.playback.room import Room
 from agent.playback.scenarios import Stage, all_scenarios
 from agent.playback.snmp import SnmpDevice
 from agent.playback.ssh import SshServer
-from agent.playback.usm import Engine
+from agent.playback.usm import Engine, User
 
 TICK_S = 0.5
 MAX_CATCH_UP_S = 5.0  # a process that slept does not hurry through what it missed
@@ -116,7 +117,9 @@ class Service:
             server = modbus.ModbusServer(modbus.icom(self.room, device), alive)
             await self._stream(device, target.port, server.serve)
         elif target.transport == "http":
-            show = http.guarded(http.access_controller(self.room, device), credential.user, credential.password)
+            show = http.guarded(
+                http.access_controller(self.room, device), credential.user, credential.password
+            )
             await self._stream(device, target.port, http.HttpServer(show, alive).serve)
         else:
             shell = SshServer(self.room, device, credential, alive)
@@ -128,10 +131,9 @@ class Service:
         if credential.kind == "snmp-v3":
             engine = Engine(
                 engine_id(device),
-                credential.user,
-                credential.auth_password,
-                credential.priv_password,
-                lambda: self.room.uptime_s(device.name),
+                User(credential.user, credential.auth_password, credential.priv_password),
+                up_s=lambda: self.room.uptime_s(device.name),
+                boots=lambda: self.room.boots[device.name],
             )
         return SnmpDevice(mibs.build(self.room, device), credential.community, engine, self._alive(device))
 
@@ -166,7 +168,9 @@ async def run(stage: Stage, *, control_port: int, speed: float, network: str | N
     service = Service(stage, network)
     try:
         port = await service.open(control_port)
-        print(json.dumps({"ready": True, "control_port": port, "devices": len(stage.room.devices)}), flush=True)  # noqa: T201
+        ready = {"ready": True, "control_port": port, "devices": len(stage.room.devices)}
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
         last = monotonic()
         while not stopped.is_set():
             with contextlib.suppress(TimeoutError):

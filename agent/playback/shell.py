@@ -1,7 +1,7 @@
 """The shell of a server of the room: answers the questions a monitor asks, changes nothing.
 
-A line may hold several commands (`;`, `&&`, `||`, newlines) and redirections to /dev/null; what the shell does not know
-answers as bash does, with status 127. Output follows procfs and the tools of Debian 12.
+A line may hold several commands (`;`, `&&`, `||`, newlines) and redirections to /dev/null; what the
+shell does not know answers as bash does, with status 127. Output follows procfs and the tools of Debian 12.
 """
 
 import re
@@ -43,7 +43,9 @@ class Shell:
             "uname": self._uname,
             "uptime": lambda _words: self._uptime(),
             "whoami": lambda _words: "watch\n",
-            "date": lambda words: f"{int(room.now.timestamp())}\n" if words == ["+%s"] else f"{room.now:%c}\n",
+            "date": lambda words: (
+                f"{int(room.now.timestamp())}\n" if words == ["+%s"] else f"{room.now:%c}\n"
+            ),
             "ip": self._ip,
             "dpkg-query": self._packages,
             "lsblk": self._lsblk,
@@ -111,11 +113,16 @@ class Shell:
     def _stat(self) -> str:
         kinds = ("user", "nice", "system", "idle", "iowait", "irq", "softirq")
         totals = [int(self._host.ticks[kind]) for kind in kinds]
+        each = " ".join(map(str, [*(total // CORES for total in totals), 0, 0, 0]))
         lines = ["cpu  " + " ".join(map(str, [*totals, 0, 0, 0]))]
-        for core in range(CORES):
-            lines.append(f"cpu{core} " + " ".join(map(str, [*(total // CORES for total in totals), 0, 0, 0])))
+        lines += [f"cpu{core} {each}" for core in range(CORES)]
         booted = int(self._room.now.timestamp() - self._up_s())
-        lines += ["intr 0", f"ctxt {int(self._up_s() * 5200)}", f"btime {booted}", f"processes {int(self._up_s() * 3)}"]
+        lines += [
+            "intr 0",
+            f"ctxt {int(self._up_s() * 5200)}",
+            f"btime {booted}",
+            f"processes {int(self._up_s() * 3)}",
+        ]
         lines += ["procs_running 2", "procs_blocked 0", ""]
         return "\n".join(lines)
 
@@ -146,7 +153,8 @@ class Shell:
         cache = memory["Buffers"] + memory["Cached"]
         row = [value // divisor for value in (total, total - free - cache, free, 0, cache, available)]
         swap = memory["SwapTotal"] // divisor
-        head = f"{'':>15}{'total':>12}{'used':>12}{'free':>12}{'shared':>12}{'buff/cache':>12}{'available':>12}"
+        names = ("total", "used", "free", "shared", "buff/cache", "available")
+        head = " " * 15 + "".join(f"{name:>12}" for name in names)
         return f"{head}\nMem:   {' '.join(f'{v:>11}' for v in row)}\nSwap:  {swap:>11} {0:>11} {swap:>11}\n"
 
     def _loadavg(self) -> str:
@@ -158,28 +166,36 @@ class Shell:
         one, five, fifteen = self._host.load_averages
         clock = f"{days} days, " if days else ""
         stood = f"{clock}{rest // 3600:2d}:{rest % 3600 // 60:02d}"
-        return f" {self._room.now:%H:%M:%S} up {stood},  1 user,  load average: {one:.2f}, {five:.2f}, {fifteen:.2f}\n"
+        averages = f"load average: {one:.2f}, {five:.2f}, {fifteen:.2f}"
+        return f" {self._room.now:%H:%M:%S} up {stood},  1 user,  {averages}\n"
 
     def _df(self, words: list[str]) -> str:
         flags = "".join(word.lstrip("-") for word in words if word.startswith("-"))
         wanted = [word for word in words if word.startswith("/")]
         disks = [disk for disk in self._host.disks.values() if not wanted or disk.path in wanted]
         if "i" in flags:
-            rows = [[d.device, d.size // 16384, int(d.used) // 65536, (d.size // 16384) - int(d.used) // 65536] for d in disks]
+            pairs = [(disk.size // 16_384, int(disk.used) // 65_536) for disk in disks]
             head = ["Filesystem", "Inodes", "IUsed", "IFree", "IUse%", "Mounted on"]
         else:
             unit = 1 if "B1" in flags or "block-size=1" in flags else 1024
-            rows = [[d.device, d.size // unit, int(d.used) // unit, (d.size - int(d.used)) // unit] for d in disks]
+            pairs = [(disk.size // unit, int(disk.used) // unit) for disk in disks]
             size = "1-blocks" if unit == 1 else "1024-blocks" if "P" in flags else "1K-blocks"
-            head = ["Filesystem", size, "Used", "Available", "Capacity" if "P" in flags else "Use%", "Mounted on"]
+            head = [
+                "Filesystem",
+                size,
+                "Used",
+                "Available",
+                "Capacity" if "P" in flags else "Use%",
+                "Mounted on",
+            ]
         typed = "T" in flags
         if typed:
             head.insert(1, "Type")
         lines = [head]
-        for disk, row in zip(disks, rows, strict=True):
-            numbers = [str(value) for value in row]
-            share = f"{-(-int(row[2]) * 100 // max(int(row[1]), 1))}%"
-            lines.append([numbers[0], *(["ext4"] if typed else []), *numbers[1:], share, disk.path])
+        for disk, (total, used) in zip(disks, pairs, strict=True):
+            share = f"{-(-used * 100 // max(total, 1))}%"
+            kind = ["ext4"] if typed else []
+            lines.append([disk.device, *kind, str(total), str(used), str(total - used), share, disk.path])
         return "".join(" ".join(f"{cell:<14}" for cell in line).rstrip() + "\n" for line in lines)
 
     def _mounts(self) -> str:
@@ -188,15 +204,15 @@ class Shell:
     def _diskstats(self) -> str:
         host = self._host
         reads, writes = int(host.reads), int(host.writes)
-        fields = f"{reads} 12 {reads * 64} {reads // 3} {writes} 40 {writes * 48} {writes // 2} 0 {writes // 4} {writes}"
+        times = f"0 {writes // 4} {writes}"
+        fields = f"{reads} 12 {reads * 64} {reads // 3} {writes} 40 {writes * 48} {writes // 2} {times}"
         return f"   8       0 sda {fields} 0 0 0 0 0 0\n 259       0 nvme0n1 {fields} 0 0 0 0 0 0\n"
 
     def _net_dev(self) -> str:
-        lines = [
-            "Inter-|   Receive                                                |  Transmit",
-            " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed",
-            "    lo: 1048576    9120    0    0    0     0          0         0  1048576    9120    0    0    0     0       0          0",
-        ]
+        receive = "bytes    packets errs drop fifo frame compressed multicast"
+        transmit = "bytes    packets errs drop fifo colls carrier compressed"
+        lines = ["Inter-|   Receive | Transmit", f" face |{receive}|{transmit}"]
+        lines.append("    lo: 1048576 9120 0 0 0 0 0 0 1048576 9120 0 0 0 0 0 0")
         for port in self._room.network.ports[self._device.name].values():
             came = f"{int(port.octets_in)} {int(port.packets_in)} {int(port.errors_in)} 0 0 0 0 0"
             went = f"{int(port.octets_out)} {int(port.packets_out)} 0 {int(port.discards_out)} 0 0 0 0"
@@ -236,21 +252,31 @@ class Shell:
         if "-r" in words:
             return KERNEL + "\n"
         if "-a" in words:
-            return f"Linux {self._device.name.lower()} {KERNEL} #1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 x86_64 GNU/Linux\n"
+            host = self._device.name.lower()
+            return f"Linux {host} {KERNEL} #1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 x86_64 GNU/Linux\n"
         return "x86_64\n" if "-m" in words else "Linux\n"
 
     def _ip(self, _words: list[str]) -> str:
-        lines = ["1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 state UNKNOWN", "    inet 127.0.0.1/8 scope host lo"]
+        lines = [
+            "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 state UNKNOWN",
+            "    inet 127.0.0.1/8 scope host lo",
+        ]
         for port in self._room.network.ports[self._device.name].values():
             state = "UP" if port.up else "DOWN"
-            lines.append(f"{port.number + 1}: eno{port.number}: <BROADCAST,MULTICAST,UP> mtu 1500 state {state}")
+            lines.append(
+                f"{port.number + 1}: eno{port.number}: <BROADCAST,MULTICAST,UP> mtu 1500 state {state}"
+            )
             lines.append(f"    link/ether {mac_of(self._device, port.number).hex(':')} brd ff:ff:ff:ff:ff:ff")
             if port.number == 1:
                 lines.append(f"    inet {self._device.address}/24 scope global eno1")
         return "\n".join((*lines, ""))
 
     def _packages(self, words: list[str]) -> str:
-        found = (("openssh-server", "1:9.2p1-2+deb12u3"), ("postgresql-15", "15.8-0+deb12u1"), ("snmpd", "5.9.3+dfsg-2"))
+        found = (
+            ("openssh-server", "1:9.2p1-2+deb12u3"),
+            ("postgresql-15", "15.8-0+deb12u1"),
+            ("snmpd", "5.9.3+dfsg-2"),
+        )
         tab = any("\\t" in word or "\t" in word for word in words)
         return "".join(f"{name}{chr(9) if tab else ' '}{version}\n" for name, version in found)
 
@@ -266,7 +292,7 @@ def _os_release() -> str:
 
 
 def _split(line: str) -> list[tuple[str, list[str]]]:
-    """A line as commands, each with the connector before it; redirections and the pipe's rest are left out."""
+    """A line as commands, each with the connector before it; no redirections, no rest of a pipe."""
     lexer = shlex.shlex(line.replace("\n", " ; "), posix=True, punctuation_chars=";&|<>")
     lexer.whitespace_split = True
     lexer.commenters = ""

@@ -29,18 +29,24 @@ logger = logging.getLogger(__name__)
 def _server(shell: Shell, credential: Credential, alive: Callable[[], bool]) -> "paramiko.ServerInterface":
     """The protocol's questions, answered for one server."""
     import paramiko  # noqa: PLC0415 heavy, only when somebody comes
+    from paramiko.common import (  # noqa: PLC0415
+        AUTH_FAILED,
+        AUTH_SUCCESSFUL,
+        OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+        OPEN_SUCCEEDED,
+    )
 
     class Interface(paramiko.ServerInterface):
         def check_auth_password(self, username: str, password: str) -> int:
             right = username == credential.user and compare_digest(password, credential.password)
-            return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
+            return AUTH_SUCCESSFUL if right else AUTH_FAILED
 
-        def get_allowed_auths(self, username: str) -> str:
+        def get_allowed_auths(self, _username: str) -> str:
             return "password"
 
-        def check_channel_request(self, kind: str, chanid: int) -> int:
+        def check_channel_request(self, kind: str, _chanid: int) -> int:
             wanted = kind == "session"
-            return paramiko.OPEN_SUCCEEDED if wanted else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+            return OPEN_SUCCEEDED if wanted else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
         def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
             # the reply to this request leaves when we return; only then may output and the end follow

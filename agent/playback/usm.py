@@ -28,6 +28,15 @@ NOT_IN_WINDOW, UNKNOWN_USER, UNKNOWN_ENGINE, WRONG_DIGEST = 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
+class User:
+    """A name and its two passwords."""
+
+    name: str
+    auth: str
+    priv: str
+
+
+@dataclass(frozen=True)
 class Keys:
     """A user's keys, made for one engine."""
 
@@ -69,18 +78,20 @@ def _parse(message: bytes, at: int) -> _Message:
     user, s = ber.expect(ber.OCTETS, inner, s)
     digest, s = ber.expect(ber.OCTETS, inner, s)
     salt, _ = ber.expect(ber.OCTETS, inner, s)
-    return _Message(number, flags[0] if flags else 0, engine_id, boots, time, user, digest, salt, message[at:])
+    return _Message(
+        number, flags[0] if flags else 0, engine_id, boots, time, user, digest, salt, message[at:]
+    )
 
 
 class Engine:
     """The engine of one device: discovery, the time window, the digest and the cipher."""
 
     def __init__(
-        self, engine_id: bytes, user: str, auth: str, priv: str, up_s: Callable[[], float], boots: int = 3
+        self, engine_id: bytes, user: User, *, up_s: Callable[[], float], boots: Callable[[], int]
     ) -> None:
         self.engine_id = engine_id
-        self._user = user.encode()
-        self._keys = Keys(localize(auth, engine_id), localize(priv, engine_id)[:16])
+        self._user = user.name.encode()
+        self._keys = Keys(localize(user.auth, engine_id), localize(user.priv, engine_id)[:16])
         self._up_s = up_s
         self._boots = boots
         self._refused = dict.fromkeys((NOT_IN_WINDOW, UNKNOWN_USER, UNKNOWN_ENGINE, WRONG_DIGEST), 0)
@@ -88,17 +99,14 @@ class Engine:
     def respond(self, message: bytes, at: int, serve: Callable[[bytes], bytes | None]) -> bytes | None:
         """Answer one version 3 message (its body, and where the header stands); None is silence."""
         asked = _parse(message, at)
-        if asked.engine_id != self.engine_id:
-            return self._report(asked, UNKNOWN_ENGINE)
-        if asked.user != self._user:
-            return self._report(asked, UNKNOWN_USER)
-        if asked.flags & (AUTH | PRIV) != AUTH | PRIV:
-            return self._report(asked, WRONG_DIGEST)
+        why = self._stranger(asked)
+        if why is not None:
+            return self._report(asked, why)
         whole = ber.sequence(message)
         unsigned = whole.replace(ber.octets(asked.digest), ber.octets(bytes(12)), 1)
         if len(asked.digest) != 12 or not hmac.compare_digest(self._sign(unsigned), asked.digest):
             return self._report(asked, WRONG_DIGEST)
-        if asked.boots != self._boots or abs(asked.time - int(self._up_s())) > WINDOW_S:
+        if asked.boots != self._boots() or abs(asked.time - int(self._up_s())) > WINDOW_S:
             return self._report(asked, NOT_IN_WINDOW, signed=True)
         sealed, _ = ber.expect(ber.OCTETS, asked.data)
         scoped, _ = ber.expect(ber.SEQUENCE, self._cipher(asked, asked.salt, sealed, opening=True))
@@ -110,9 +118,19 @@ class Engine:
         salt = os.urandom(8)
         plain = ber.sequence(ber.octets(self.engine_id), ber.octets(context), said)
         now = int(self._up_s())
-        timed = _Message(asked.number, AUTH | PRIV, self.engine_id, self._boots, now, self._user, b"", salt, b"")
+        timed = _Message(
+            asked.number, AUTH | PRIV, self.engine_id, self._boots(), now, self._user, b"", salt, b""
+        )
         sealed = self._cipher(timed, salt, plain, opening=False)
         return self._signed(timed, ber.octets(sealed))
+
+    def _stranger(self, asked: _Message) -> int | None:
+        """What is wrong with who asks, before any key is tried."""
+        if asked.engine_id != self.engine_id:
+            return UNKNOWN_ENGINE
+        if asked.user != self._user:
+            return UNKNOWN_USER
+        return WRONG_DIGEST if asked.flags & (AUTH | PRIV) != AUTH | PRIV else None
 
     def _report(self, asked: _Message, why: int, *, signed: bool = False) -> bytes | None:
         """The counter that tells the manager what it did wrong, and our engine's id and time."""
@@ -132,7 +150,7 @@ class Engine:
         flags = AUTH if signed else 0
         user = asked.user if why != UNKNOWN_ENGINE else b""
         now = int(self._up_s())
-        told = _Message(asked.number, flags, self.engine_id, self._boots, now, user, b"", b"", b"")
+        told = _Message(asked.number, flags, self.engine_id, self._boots(), now, user, b"", b"", b"")
         return self._signed(told, scoped) if signed else self._frame(told, b"", scoped)
 
     def _frame(self, told: _Message, digest: bytes, data: bytes) -> bytes:

@@ -112,7 +112,7 @@ async def test_a_server_without_power_is_silent_over_ssh() -> None:
         ("cat /proc/net/dev", r"eno1: \d+"),
         ("LC_ALL=C df -PkT 2>/dev/null || true", r"/dev/sda3\s+ext4\s+\d+\s+\d+\s+\d+\s+\d+%\s+/var"),
         ("uptime", r"load average: \d"),
-        ("cat /etc/os-release", r'ID=debian'),
+        ("cat /etc/os-release", r"ID=debian"),
         ("/usr/bin/free -m", r"Mem:\s+65536"),
         ("ss -tlnH", r"LISTEN 0"),
         ("test -r x; uname -r && hostname", r"6\.1\.0-28-amd64\nsrv-1\n"),
@@ -151,7 +151,9 @@ async def test_the_access_controller_tells_its_doors_to_those_with_the_password(
         _, told = await fetch(url, headers=LOGIN)
         assert isinstance(told, dict)
         assert told["doors"][0] == {"door": "B1-01", "state": "forced", "lock": "unlocked", "open_s": 3}
-        assert (await fetch(f"http://{listening.address('CAM-B1-1')}:8081/status.json", headers=LOGIN))[0] == 200
+        assert (await fetch(f"http://{listening.address('CAM-B1-1')}:8081/status.json", headers=LOGIN))[
+            0
+        ] == 200
 
 
 async def control(listening: Listening, path: str, method: str = "GET") -> tuple[int, Any]:
@@ -211,9 +213,12 @@ def test_feeds_follow_the_cords() -> None:
     assert feeds(plant, "TH-B1-1") == ["B"], "powered over the network"
 
 
+SERVE = [sys.executable, "-m", "agent.playback", "serve", "--control-port", "0", "--network", "127.231.7"]
+
+
 def test_the_program_says_when_it_is_ready_and_ends_when_asked() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "agent.playback", "serve", "--control-port", "0", "--network", "127.231.7"],
+        SERVE,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -225,8 +230,7 @@ def test_the_program_says_when_it_is_ready_and_ends_when_asked() -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{ready['control_port']}/state", timeout=5) as response:
             assert json.load(response)["phase"] == "idle"
         second = subprocess.run(
-            [sys.executable, "-m", "agent.playback", "serve", "--control-port", "0", "--network", "127.231.7"],
-            cwd=ROOT, capture_output=True, text=True, timeout=20, check=False,
+            SERVE, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
         assert second.returncode == 2
         assert second.stderr.startswith("The room cannot listen")

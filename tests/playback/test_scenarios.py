@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from agent.playback.mibs import build
@@ -112,7 +114,7 @@ def test_a_flapping_link_goes_down_and_up_at_both_ends_and_counts_errors() -> No
         states = integer(near, "1.3.6.1.2.1.2.2.1.8.11"), integer(far, "1.3.6.1.2.1.2.2.1.8.5")
         assert states[0] == states[1]
         seen.append(states[0])
-    turns = sum(a != b for a, b in zip(seen, seen[1:], strict=False))
+    turns = sum(a != b for a, b in pairwise(seen))
     assert turns >= 8
     assert integer(near, "1.3.6.1.2.1.2.2.1.14.11") > 1000
     assert room.alive("SW-ACC-5"), "the second uplink carries on"

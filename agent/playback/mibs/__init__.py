@@ -1,9 +1,20 @@
-"""What each kind of device answers over SNMP: one module per family of objects, `build` puts them together."""
+"""What each kind of device answers over SNMP: a module per family of objects; `build` joins them."""
 
 from collections.abc import Callable
 
 from agent.playback.mib import Mib
-from agent.playback.mibs import camera, climate, cooling, host, interfaces, neighbours, pdu, sentinel, system, ups
+from agent.playback.mibs import (
+    camera,
+    climate,
+    cooling,
+    host,
+    interfaces,
+    neighbours,
+    pdu,
+    sentinel,
+    system,
+    ups,
+)
 from agent.playback.plant import Device
 from agent.playback.room import Room
 

@@ -1,6 +1,7 @@
 """HW group sensors: HWG-STE-MIB (temperature and humidity) and DAMOCLES-MIB (contacts)."""
 
 from collections.abc import Callable
+from functools import partial
 
 from agent.playback.mib import Mib
 from agent.playback.plant import Device
@@ -55,11 +56,19 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
         row = f"{STE}.3.1"
         mib.text(f"{row}.2.{number}", name)
         mib.integer(f"{row}.3.{number}", state)
-        mib.text(f"{row}.4.{number}", lambda value=value, unit=unit: f"{value():.1f} {unit}")
-        mib.integer(f"{row}.5.{number}", lambda value=value: round(value() * 10))
+        mib.text(f"{row}.4.{number}", partial(_written, value, unit))
+        mib.integer(f"{row}.5.{number}", partial(_tenths, value))
         mib.text(f"{row}.6.{number}", f"{device.serial[-8:]}{number:02d}")
         mib.integer(f"{row}.7.{number}", code)
         mib.integer(f"{row}.8.{number}", code)
+
+
+def _written(value: Callable[[], float], unit: str) -> str:
+    return f"{value():.1f} {unit}"
+
+
+def _tenths(value: Callable[[], float]) -> int:
+    return round(value() * 10)
 
 
 def contacts(mib: Mib, room: Room, device: Device) -> None:
@@ -72,13 +81,13 @@ def contacts(mib: Mib, room: Room, device: Device) -> None:
         ("Panel door open", ALARM_WHEN_ON, lambda: False),
     )
     for number, (name, setup, closed) in enumerate(inputs, 1):
-        row = f"{DAMOCLES}.1.1"
+        _contact(mib, number, name, setup, closed)
 
-        def alarm(setup: int = setup, closed: Callable[[], bool] = closed) -> int:
-            return 2 if closed() == (setup == ALARM_WHEN_ON) else 1
 
-        mib.integer(f"{row}.2.{number}", lambda closed=closed: ON if closed() else OFF)
-        mib.text(f"{row}.3.{number}", name)
-        mib.integer(f"{row}.4.{number}", setup)
-        mib.integer(f"{row}.5.{number}", alarm)
-        mib.integer(f"{row}.6.{number}", 0)
+def _contact(mib: Mib, number: int, name: str, setup: int, closed: Callable[[], bool]) -> None:
+    row = f"{DAMOCLES}.1.1"
+    mib.integer(f"{row}.2.{number}", lambda: ON if closed() else OFF)
+    mib.text(f"{row}.3.{number}", name)
+    mib.integer(f"{row}.4.{number}", setup)
+    mib.integer(f"{row}.5.{number}", lambda: 2 if closed() == (setup == ALARM_WHEN_ON) else 1)
+    mib.integer(f"{row}.6.{number}", 0)

@@ -1,6 +1,8 @@
 """HOST-RESOURCES-MIB and UCD-SNMP-MIB of a Linux server. Source: RFC 2790, Net-SNMP."""
 
-from agent.playback.hosts import CORES, Host
+from functools import partial
+
+from agent.playback.hosts import CORES, Disk, Host
 from agent.playback.mib import Mib
 from agent.playback.plant import Device
 from agent.playback.room import Room
@@ -31,18 +33,22 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
     mib.integer(f"{HR}.2.2.0", host.memory // 1024)
     _storage(mib, host)
     for core in range(CORES):
-        index = 196608 + core
-        mib.integer(f"{HR}.3.2.1.1.{index}", index)
-        mib.pointer(f"{HR}.3.2.1.2.{index}", f"{HR}.3.1.3")
-        mib.text(f"{HR}.3.2.1.3.{index}", "GenuineIntel: Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz")
-        mib.integer(f"{HR}.3.2.1.5.{index}", RUNNING)
-        mib.integer(f"{HR}.3.3.1.2.{index}", lambda core=core: round(min(1.0, host.busy * (0.9 + 0.07 * core)) * 100))
+        _processor(mib, host, core)
     for number, name, path in PROCESSES:
         mib.integer(f"{HR}.4.2.1.1.{number}", number)
         mib.text(f"{HR}.4.2.1.2.{number}", name)
         mib.text(f"{HR}.4.2.1.4.{number}", path)
         mib.integer(f"{HR}.4.2.1.6.{number}", 4)
         mib.integer(f"{HR}.4.2.1.7.{number}", RUNNING)
+
+
+def _processor(mib: Mib, host: Host, core: int) -> None:
+    index = 196608 + core
+    mib.integer(f"{HR}.3.2.1.1.{index}", index)
+    mib.pointer(f"{HR}.3.2.1.2.{index}", f"{HR}.3.1.3")
+    mib.text(f"{HR}.3.2.1.3.{index}", "GenuineIntel: Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz")
+    mib.integer(f"{HR}.3.2.1.5.{index}", RUNNING)
+    mib.integer(f"{HR}.3.3.1.2.{index}", lambda: round(min(1.0, host.busy * (0.9 + 0.07 * core)) * 100))
 
 
 def _storage(mib: Mib, host: Host) -> None:
@@ -60,12 +66,17 @@ def _storage(mib: Mib, host: Host) -> None:
     mib.integer(f"{row}.5.10", SWAP_KB)
     mib.integer(f"{row}.6.10", 0)
     for index, disk in enumerate(host.disks.values(), 31):
-        mib.integer(f"{row}.1.{index}", index)
-        mib.pointer(f"{row}.2.{index}", f"{HR}.2.1.{FIXED_DISK}")
-        mib.text(f"{row}.3.{index}", disk.path)
-        mib.integer(f"{row}.4.{index}", UNIT)
-        mib.integer(f"{row}.5.{index}", disk.size // UNIT)
-        mib.integer(f"{row}.6.{index}", lambda disk=disk: disk.used / UNIT)
+        _volume(mib, index, disk)
+
+
+def _volume(mib: Mib, index: int, disk: Disk) -> None:
+    row = f"{HR}.2.3.1"
+    mib.integer(f"{row}.1.{index}", index)
+    mib.pointer(f"{row}.2.{index}", f"{HR}.2.1.{FIXED_DISK}")
+    mib.text(f"{row}.3.{index}", disk.path)
+    mib.integer(f"{row}.4.{index}", UNIT)
+    mib.integer(f"{row}.5.{index}", disk.size // UNIT)
+    mib.integer(f"{row}.6.{index}", lambda: disk.used / UNIT)
 
 
 def load(mib: Mib, room: Room, device: Device) -> None:
@@ -79,19 +90,27 @@ def load(mib: Mib, room: Room, device: Device) -> None:
     mib.integer(f"{UCD}.4.14.0", total // 50)
     mib.integer(f"{UCD}.4.15.0", total * 22 // 100)
     for index, name in enumerate(("Load-1", "Load-5", "Load-15"), 1):
-        mib.integer(f"{UCD}.10.1.1.{index}", index)
-        mib.text(f"{UCD}.10.1.2.{index}", name)
-        mib.text(f"{UCD}.10.1.3.{index}", lambda index=index: f"{host.load_averages[index - 1]:.2f}")
-        mib.integer(f"{UCD}.10.1.5.{index}", lambda index=index: host.load_averages[index - 1] * 100)
+        _average(mib, host, index, name)
     raw = {50: "user", 51: "nice", 52: "system", 53: "idle", 54: "iowait", 56: "irq", 61: "softirq"}
     for column, kind in raw.items():
-        mib.counter32(f"{UCD}.11.{column}.0", lambda kind=kind: host.ticks[kind])
+        mib.counter32(f"{UCD}.11.{column}.0", partial(host.ticks.__getitem__, kind))
     for index, disk in enumerate(host.disks.values(), 1):
-        row = f"{UCD}.9.1"
-        mib.integer(f"{row}.1.{index}", index)
-        mib.text(f"{row}.2.{index}", disk.path)
-        mib.text(f"{row}.3.{index}", disk.device)
-        mib.integer(f"{row}.6.{index}", disk.size // 1024)
-        mib.integer(f"{row}.7.{index}", lambda disk=disk: (disk.size - disk.used) / 1024)
-        mib.integer(f"{row}.8.{index}", lambda disk=disk: disk.used / 1024)
-        mib.integer(f"{row}.9.{index}", lambda disk=disk: disk.share * 100)
+        _disk(mib, index, disk)
+
+
+def _average(mib: Mib, host: Host, index: int, name: str) -> None:
+    mib.integer(f"{UCD}.10.1.1.{index}", index)
+    mib.text(f"{UCD}.10.1.2.{index}", name)
+    mib.text(f"{UCD}.10.1.3.{index}", lambda: f"{host.load_averages[index - 1]:.2f}")
+    mib.integer(f"{UCD}.10.1.5.{index}", lambda: host.load_averages[index - 1] * 100)
+
+
+def _disk(mib: Mib, index: int, disk: Disk) -> None:
+    row = f"{UCD}.9.1"
+    mib.integer(f"{row}.1.{index}", index)
+    mib.text(f"{row}.2.{index}", disk.path)
+    mib.text(f"{row}.3.{index}", disk.device)
+    mib.integer(f"{row}.6.{index}", disk.size // 1024)
+    mib.integer(f"{row}.7.{index}", lambda: (disk.size - disk.used) / 1024)
+    mib.integer(f"{row}.8.{index}", lambda: disk.used / 1024)
+    mib.integer(f"{row}.9.{index}", lambda: disk.share * 100)

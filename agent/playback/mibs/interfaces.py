@@ -13,7 +13,7 @@ ETHERNET, UP, DOWN, FALSE, TRUE = 6, 1, 2, 2, 1
 
 
 def port_label(device: Device, number: int, mbps: int) -> str:
-    """ifName as devices of the kind write it."""
+    """IfName as devices of the kind write it."""
     if device.kind == "server":
         return f"eno{number}"
     if device.kind in ("switch", "router", "firewall"):
@@ -22,7 +22,7 @@ def port_label(device: Device, number: int, mbps: int) -> str:
 
 
 def port_name(device: Device, port: Port) -> str:
-    """ifName of a port."""
+    """IfName of a port."""
     return port_label(device, port.number, port.mbps)
 
 
@@ -37,7 +37,7 @@ def ports(mib: Mib, room: Room, device: Device) -> None:
     mib.integer(f"{IF}.1.0", len(found))
     for port in found.values():
         _entry(mib, room, device, port)
-        _x_entry(mib, room, device, port)
+        _x_entry(mib, device, port)
 
 
 def card(mib: Mib, room: Room, device: Device) -> None:
@@ -67,7 +67,7 @@ def _entry(mib: Mib, room: Room, device: Device, port: Port) -> None:
     mib.counter32(f"{ENTRY}.20.{n}", 0)
 
 
-def _x_entry(mib: Mib, room: Room, device: Device, port: Port) -> None:
+def _x_entry(mib: Mib, device: Device, port: Port) -> None:
     n = port.number
     mib.text(f"{X_ENTRY}.1.{n}", port_name(device, port))
     mib.counter64(f"{X_ENTRY}.6.{n}", lambda: port.octets_in)

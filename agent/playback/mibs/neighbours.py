@@ -43,7 +43,7 @@ def _remote(mib: Mib, room: Room, port: Port, peer: Port) -> None:
     row = f"{LLDP}.4.1.1"
     chassis, caps = mac_of(other), CAPABILITIES[other.kind]
 
-    def there(value: int) -> "int | None":
+    def there(value: int) -> int | None:
         return value if port.up else None
 
     mib.integer(f"{row}.4.{index}", lambda: there(CHASSIS_MAC))
@@ -71,9 +71,9 @@ def _behind(room: Room, port: Port) -> list[Device]:
     near = room.devices[port.peer.device]
     found = [near]
     if near.kind == "switch" and near.ports == 12:  # an access switch: its leaves are learned above it
-        for other in room.network.ports[near.name].values():
-            if other.peer is not None and room.devices[other.peer.device].kind != "switch":
-                found.append(room.devices[other.peer.device])
+        ends = [port.peer for port in room.network.ports[near.name].values()]
+        leaves = [room.devices[end.device] for end in ends if end is not None]
+        found += [leaf for leaf in leaves if leaf.kind != "switch"]
     return found
 
 
@@ -91,26 +91,37 @@ def bridge(mib: Mib, room: Room, device: Device) -> None:
         for other in _behind(room, port):
             seen.setdefault(other.name, []).append(port)
     for name, leads in seen.items():
-        mac = mac_of(room.devices[name])
-        index = ".".join(str(octet) for octet in mac)
-
-        def at(name: str = name, leads: list[Port] = leads) -> int | None:
-            if not room.up[name]:
-                return None
-            return next((port.number for port in leads if port.up), None)
-
-        row = f"{BRIDGE}.4.3.1"
-        mib.octets_while(f"{row}.1.{index}", mac, lambda at=at: at() is not None)
-        mib.integer(f"{row}.2.{index}", at)
-        mib.integer(f"{row}.3.{index}", lambda at=at: None if at() is None else LEARNED)
+        _learned(mib, room, name, leads)
 
 
-def entities(mib: Mib, room: Room, device: Device) -> None:
-    """The chassis, its power supplies and its fans; a supply without power says so in its name only."""
+def _learned(mib: Mib, room: Room, name: str, leads: list[Port]) -> None:
+    mac = mac_of(room.devices[name])
+    index = ".".join(str(octet) for octet in mac)
+
+    def at() -> int | None:
+        return next((port.number for port in leads if port.up), None) if room.up[name] else None
+
+    row = f"{BRIDGE}.4.3.1"
+    mib.octets_while(f"{row}.1.{index}", mac, lambda: at() is not None)
+    mib.integer(f"{row}.2.{index}", at)
+    mib.integer(f"{row}.3.{index}", lambda: None if at() is None else LEARNED)
+
+
+def entities(mib: Mib, _room: Room, device: Device) -> None:
+    """The chassis, its power supplies and its fans."""
     chassis = (device.name, device.model, CHASSIS, 0, device.serial, device.model)
     parts = [chassis]
-    for number, source in enumerate(device.power, 1):
-        parts.append((f"PWR {number} ({source})", "AC power module", POWER_SUPPLY, 1, f"{device.serial}P{number}", "PAC600S12"))
+    parts += [
+        (
+            f"PWR {number} ({source})",
+            "AC power module",
+            POWER_SUPPLY,
+            1,
+            f"{device.serial}P{number}",
+            "PAC600S12",
+        )
+        for number, source in enumerate(device.power, 1)
+    ]
     parts.append(("FAN 1", "Fan module", FAN, 1, f"{device.serial}F1", "FAN-031A"))
     for index, (name, text, kind, inside, serial, model) in enumerate(parts, 1):
         position = -1 if kind == CHASSIS else index - 1

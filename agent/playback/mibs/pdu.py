@@ -33,12 +33,16 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
     _device(mib, room, device, watts, amperes)
     _phase(mib, room, device, watts, amperes)
     for number, share in BANKS:
-        row = f"{RPDU2}.8.3.1"
-        mib.integer(f"{row}.1.{number}", number)
-        mib.integer(f"{row}.2.{number}", 1)
-        mib.integer(f"{row}.3.{number}", number)
-        mib.integer(f"{row}.4.{number}", lambda share=share: load_state(amperes() * share, RATED_A / 2))
-        mib.integer(f"{row}.5.{number}", lambda share=share: round(amperes() * share * 10))
+        _bank(mib, number, share, amperes)
+
+
+def _bank(mib: Mib, number: int, share: float, amperes: Callable[[], float]) -> None:
+    row = f"{RPDU2}.8.3.1"
+    mib.integer(f"{row}.1.{number}", number)
+    mib.integer(f"{row}.2.{number}", 1)
+    mib.integer(f"{row}.3.{number}", number)
+    mib.integer(f"{row}.4.{number}", lambda: load_state(amperes() * share, RATED_A / 2))
+    mib.integer(f"{row}.5.{number}", lambda: round(amperes() * share * 10))
 
 
 def _identity(mib: Mib, device: Device) -> None:

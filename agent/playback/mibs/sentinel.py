@@ -1,8 +1,11 @@
-"""SPAGENT-MIB plus series: a sensorProbe with rope, smoke heads, doors, one temperature and humidity. Source: AKCP."""
+"""SPAGENT-MIB plus series: a sensorProbe with rope, smoke heads, doors, temperature and humidity.
+
+Source: AKCP SPAGENT-MIB.
+"""
 
 from agent.playback.mib import Mib
 from agent.playback.plant import Device
-from agent.playback.room import Room
+from agent.playback.room import Door, Room
 
 SENSORS = "1.3.6.1.4.1.3854.3.5"
 NORMAL, HIGH_WARNING, HIGH_CRITICAL = 2, 3, 4
@@ -34,7 +37,7 @@ def _climate(mib: Mib, room: Room, device: Device) -> None:
         return room.air.humidity
 
     row = f"{SENSORS}.2.1"
-    mib.text(f"{row}.1.0.0.0.0", "0.0.0.0")
+    mib.text(f"{row}.1.0.0.0.0", ".".join("0000"))
     mib.text(f"{row}.2.0.0.0.0", "Room, between the rows")
     mib.integer(f"{row}.3.0.0.0.0", 1)
     mib.integer(f"{row}.4.0.0.0.0", lambda: round(warmth()))
@@ -76,11 +79,15 @@ def _rope(mib: Mib, room: Room) -> None:
 
 def _doors(mib: Mib, room: Room) -> None:
     for port, door in enumerate(room.environment.doors.values(), 4):
-        row, index = f"{SENSORS}.27.1", f"0.{port}.0.0"
-        mib.text(f"{row}.1.{index}", index)
-        mib.text(f"{row}.2.{index}", f"Door {door.code}")
-        mib.integer(f"{row}.4.{index}", lambda door=door: 0 if door.state == "closed" else 1)
-        mib.integer(f"{row}.6.{index}", lambda door=door: DOOR_STATES[door.state])
-        mib.integer(f"{row}.62.{index}", 5)
-        mib.integer(f"{row}.63.{index}", 60)
-        mib.integer(f"{row}.70.{index}", NOT_ACKED)
+        _door(mib, f"0.{port}.0.0", door)
+
+
+def _door(mib: Mib, index: str, door: Door) -> None:
+    row = f"{SENSORS}.27.1"
+    mib.text(f"{row}.1.{index}", index)
+    mib.text(f"{row}.2.{index}", f"Door {door.code}")
+    mib.integer(f"{row}.4.{index}", lambda: 0 if door.state == "closed" else 1)
+    mib.integer(f"{row}.6.{index}", lambda: DOOR_STATES[door.state])
+    mib.integer(f"{row}.62.{index}", 5)
+    mib.integer(f"{row}.63.{index}", 60)
+    mib.integer(f"{row}.70.{index}", NOT_ACKED)

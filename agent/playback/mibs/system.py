@@ -13,14 +13,19 @@ IDENTITY: dict[str, tuple[str, str]] = {
     "ups": ("1.3.6.1.4.1.2011.6.174", "{vendor} {model} {version}"),
     "pdu": (
         "1.3.6.1.4.1.318.1.3.4.6",
-        "APC Web/SNMP Management Card (MB:v4.2.9 PF:v{version} PN:apc_hw05_aos_{digits}.bin AF1:v{version}"
-        " AN1:apc_hw05_rpdu2g_{digits}.bin MN:{model} HR:02 SN: {serial} MD:09/18/2019)",
+        (
+            "APC Web/SNMP Management Card (MB:v4.2.9 PF:v{version} PN:apc_hw05_aos_{digits}.bin"
+            " AF1:v{version} AN1:apc_hw05_rpdu2g_{digits}.bin MN:{model} HR:02 SN: {serial} MD:09/18/2019)"
+        ),
     ),
     "crac-snmp": ("1.3.6.1.4.1.29462.10", "Stulz GmbH Klimatechnik WIB 8000"),
     "climate": ("1.3.6.1.4.1.21796.4.1", "{model} SNMP Supervisor v{version}"),
     "sentinel": ("1.3.6.1.4.1.3854", "SPX+ {version} Mar 14 2023 10:02:51"),
     "camera": ("1.3.6.1.4.1.368.1.1", "; {model}; Fixed Dome Camera; {version}; Mar 06 2024 09:18; 9D8.1; 1"),
-    "switch": ("1.3.6.1.4.1.2011.2.23.718", "{model}\r\nHuawei Versatile Routing Platform Software\r\n{version}"),
+    "switch": (
+        "1.3.6.1.4.1.2011.2.23.718",
+        "{model}\r\nHuawei Versatile Routing Platform Software\r\n{version}",
+    ),
     "router": ("1.3.6.1.4.1.2011.2.62.64.1", "Huawei {model}\r\nVRP software, {version}"),
     "firewall": ("1.3.6.1.4.1.2011.2.321.33", "Huawei {model} firewall, VRP software, {version}"),
     "server": (
@@ -71,5 +76,5 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
     mib.text(f"{SYSTEM}.6.0", f"HQ 1F {device.location.upper()}")
     mib.integer(f"{SYSTEM}.7.0", SERVICES.get(device.kind, 64))
     mib.octets(f"{ENGINE}.1.0", engine_id(device))
-    mib.integer(f"{ENGINE}.2.0", 3)
+    mib.integer(f"{ENGINE}.2.0", lambda: room.boots[device.name])
     mib.integer(f"{ENGINE}.3.0", lambda: room.uptime_s(device.name))

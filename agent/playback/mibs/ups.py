@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from agent.playback.mib import Mib
 from agent.playback.physics import DEPLETED, LOW_MINUTES, Supply
@@ -26,7 +27,7 @@ def battery_status(supply: Supply) -> int:
 
 
 def source(supply: Supply) -> int:
-    """upsOutputSource."""
+    """UpsOutputSource."""
     if not supply.output_live:
         return NONE
     return BATTERY if supply.on_battery else NORMAL
@@ -90,7 +91,9 @@ def _battery(mib: Mib, room: Room, device: Device, supply: Supply) -> None:
     mib.integer(f"{UPS}.2.6.0", lambda: round(amperes() * 10))
     mib.integer(
         f"{UPS}.2.7.0",
-        lambda: round(24.4 + (4.0 if supply.on_battery else 0.0) * (1 - battery.charge) + room.noise[device.name] * 0.3),
+        lambda: round(
+            24.4 + (4.0 if supply.on_battery else 0.0) * (1 - battery.charge) + room.noise[device.name] * 0.3
+        ),
     )
 
 
@@ -98,18 +101,19 @@ def _input(mib: Mib, supply: Supply, volts: Callable[[int], float]) -> None:
     mib.counter32(f"{UPS}.3.1.0", lambda: 3 if supply.input_live else 4)
     mib.integer(f"{UPS}.3.2.0", 3)
     for phase, part in zip(PHASES, SPREAD, strict=True):
+        _input_line(mib, supply, phase, part, volts)
 
-        def watts(part: float = part) -> float:
-            charging = supply.battery.charger_kw if supply.battery.charge < 0.999 else 0.0
-            return (supply.load_kw / 0.955 + charging) / 3 * part * 1000 if supply.input_live else 0.0
 
-        mib.integer(f"{UPS}.3.3.1.2.{phase}", lambda: 500 if supply.input_live else 0)
-        mib.integer(f"{UPS}.3.3.1.3.{phase}", lambda phase=phase: round(volts(phase)))
-        mib.integer(
-            f"{UPS}.3.3.1.4.{phase}",
-            lambda phase=phase, watts=watts: round(watts() / 0.99 / max(volts(phase), 1.0) * 10),
-        )
-        mib.integer(f"{UPS}.3.3.1.5.{phase}", lambda watts=watts: round(watts()))
+def _input_line(mib: Mib, supply: Supply, phase: int, part: float, volts: Callable[[int], float]) -> None:
+    def watts() -> float:
+        charging = supply.battery.charger_kw if supply.battery.charge < 0.999 else 0.0
+        return (supply.load_kw / 0.955 + charging) / 3 * part * 1000 if supply.input_live else 0.0
+
+    row = f"{UPS}.3.3.1"
+    mib.integer(f"{row}.2.{phase}", lambda: 500 if supply.input_live else 0)
+    mib.integer(f"{row}.3.{phase}", lambda: round(volts(phase)))
+    mib.integer(f"{row}.4.{phase}", lambda: round(watts() / 0.99 / max(volts(phase), 1.0) * 10))
+    mib.integer(f"{row}.5.{phase}", lambda: round(watts()))
 
 
 def _output(mib: Mib, room: Room, device: Device, supply: Supply) -> None:
@@ -117,43 +121,54 @@ def _output(mib: Mib, room: Room, device: Device, supply: Supply) -> None:
     mib.integer(f"{UPS}.4.2.0", lambda: 500 if supply.output_live else 0)
     mib.integer(f"{UPS}.4.3.0", 3)
     for phase, part in zip(PHASES, SPREAD, strict=True):
+        _output_line(mib, room, device, phase, part)
 
-        def volts() -> int:
-            return round(230.0 + 0.2 * room.noise[device.name]) if supply.output_live else 0
 
-        def watts(part: float = part) -> float:
-            return supply.load_kw / 3 * part * 1000
+def _output_line(mib: Mib, room: Room, device: Device, phase: int, part: float) -> None:
+    supply = room.supplies[device.name]
+    rated = supply.rated_kw * 1000 / 3 / 0.9  # VA of a phase
 
-        mib.integer(f"{UPS}.4.4.1.2.{phase}", volts)
-        mib.integer(f"{UPS}.4.4.1.3.{phase}", lambda watts=watts: round(watts() / 0.98 / 230 * 10))
-        mib.integer(f"{UPS}.4.4.1.4.{phase}", lambda watts=watts: round(watts()))
-        mib.integer(
-            f"{UPS}.4.4.1.5.{phase}", lambda watts=watts: round(watts() / (supply.rated_kw * 1000 / 3 / 0.9) * 100)
-        )
+    def volts() -> int:
+        return round(230.0 + 0.2 * room.noise[device.name]) if supply.output_live else 0
+
+    def watts() -> float:
+        return supply.load_kw / 3 * part * 1000
+
+    row = f"{UPS}.4.4.1"
+    mib.integer(f"{row}.2.{phase}", volts)
+    mib.integer(f"{row}.3.{phase}", lambda: round(watts() / 0.98 / 230 * 10))
+    mib.integer(f"{row}.4.{phase}", lambda: round(watts()))
+    mib.integer(f"{row}.5.{phase}", lambda: round(watts() / rated * 100))
 
 
 def _bypass(mib: Mib, supply: Supply, volts: Callable[[int], float]) -> None:
     mib.integer(f"{UPS}.5.1.0", lambda: 500 if supply.input_live else 0)
     mib.integer(f"{UPS}.5.2.0", 3)
     for phase in PHASES:
-        mib.integer(f"{UPS}.5.3.1.2.{phase}", lambda phase=phase: round(volts(phase)))
+        mib.integer(f"{UPS}.5.3.1.2.{phase}", partial(_whole, volts, phase))
         mib.integer(f"{UPS}.5.3.1.3.{phase}", 0)
         mib.integer(f"{UPS}.5.3.1.4.{phase}", 0)
+
+
+def _whole(volts: Callable[[int], float], phase: int) -> int:
+    return round(volts(phase))
 
 
 def _alarms(mib: Mib, room: Room, supply: Supply) -> None:
     mib.gauge(f"{UPS}.6.1.0", lambda: sum(stands for _, stands in alarms(supply)))
     for place, (code, _) in enumerate(alarms(supply)):
-        row = place + 1
+        _alarm(mib, room, supply, place, code)
 
-        def stands(place: int = place) -> bool:
-            return alarms(supply)[place][1]
 
-        mib.pointer(f"{UPS}.6.2.1.2.{row}", f"{ALARMS}.{code}", present=stands)
-        mib.ticks(
-            f"{UPS}.6.2.1.3.{row}",
-            lambda stands=stands: room.now_s - supply.on_battery_s if stands() else None,
-        )
+def _alarm(mib: Mib, room: Room, supply: Supply, place: int, code: int) -> None:
+    def stands() -> bool:
+        return alarms(supply)[place][1]
+
+    def since() -> float | None:
+        return room.now_s - supply.on_battery_s if stands() else None
+
+    mib.pointer(f"{UPS}.6.2.1.2.{place + 1}", f"{ALARMS}.{code}", present=stands)
+    mib.ticks(f"{UPS}.6.2.1.3.{place + 1}", since)
 
 
 def _settings(mib: Mib, supply: Supply) -> None:
@@ -164,6 +179,14 @@ def _settings(mib: Mib, supply: Supply) -> None:
     mib.integer(f"{UPS}.8.2.0", -1)
     mib.integer(f"{UPS}.8.5.0", 1)
     rated = round(supply.rated_kw * 1000)
-    rating = ((1, 230), (2, 500), (3, 230), (4, 500), (5, round(rated / 0.9)), (6, rated), (7, int(LOW_MINUTES)))
+    rating = (
+        (1, 230),
+        (2, 500),
+        (3, 230),
+        (4, 500),
+        (5, round(rated / 0.9)),
+        (6, rated),
+        (7, int(LOW_MINUTES)),
+    )
     for number, value in (*rating, (8, 2), (9, 176), (10, 276)):
         mib.integer(f"{UPS}.9.{number}.0", value)
