@@ -1,0 +1,42 @@
+"""The demo's knowledge: each topic in its languages, published, written by who would write it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from server.accounts.models import Person
+from server.demo.seeds import seed
+from server.knowledge import service
+from server.knowledge.models import State
+
+REVIEWER = "tang.xin"
+OLDEST = timedelta(days=700)
+WAITING = {"smoke"}  # one topic waits for review, so that the reviewer has something to do
+
+
+def write(session: Session, people: Mapping[str, Person], *, now: datetime) -> dict[str, list[str]]:
+    """Write all articles; returns their numbers by topic."""
+    numbers: dict[str, list[str]] = {}
+    topics = seed("articles")
+    for place, topic in enumerate(topics):
+        at = now - OLDEST * (1 - place / len(topics)) - timedelta(hours=3 * place)
+        author, reviewer = people[topic["author"]], people[REVIEWER]
+        first: str | None = None
+        for language in ("en", "zh"):
+            if language not in topic:
+                continue
+            texts = topic[language] | {
+                "language": language,
+                "applies_to": topic["applies_to"],
+                "translation_of": first,
+            }
+            article = service.write(session, texts, by=author.id, now=at)
+            first = first or article.number
+            service.move(session, article.number, State.SUBMITTED, by=author.id, now=at)
+            if topic["topic"] not in WAITING:
+                service.move(
+                    session, article.number, State.PUBLISHED, by=reviewer.id, now=at + timedelta(days=1)
+                )
+            numbers.setdefault(topic["topic"], []).append(article.number)
+    return numbers
