@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from agent.reading import Value
-from agent.transports.trouble import printable, text_of
+from agent.transports.trouble import mostly_text, printable, text_of
 from rules.plan import Metric
 
 Raw = str | int | float | bytes | bool | None
@@ -22,8 +22,8 @@ def shown(raw: Raw) -> str | int | float | bool | None:
 
 
 def text(raw: Raw) -> str:
-    """A raw value as a label or an identity."""
-    value = shown(raw)
+    """A raw value as a label or an identity: broken text with replacement marks, other bytes in hex."""
+    value = text_of(raw) if isinstance(raw, bytes) and mostly_text(raw) else shown(raw)
     return "" if value is None else str(value).strip()
 
 

@@ -70,3 +70,8 @@ def printable(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return _CONTROL.search(text) is None
+
+
+def mostly_text(raw: bytes) -> bool:
+    """Whether bytes are meant as text, if not quite written so: at least 6 of 10 are printable ASCII."""
+    return sum(0x20 <= byte < 0x7F for byte in raw[:MAX_TEXT]) * 10 >= 6 * len(raw[:MAX_TEXT])

@@ -1,0 +1,254 @@
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from agent.reading import Target
+from agent.transports import ssh
+from agent.transports.ssh import Ssh, fingerprint
+from agent.transports.trouble import TroubleError
+
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+class Deaf(paramiko.ServerInterface):
+    """A paramiko server that notes what is offered to it and lets a command print what a test says."""
+
+    def __init__(self, output: Callable[[paramiko.Channel], None]) -> None:
+        self.offered: list[str] = []
+        self._output = output
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "password"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        self.offered.append(password)
+        return paramiko.AUTH_SUCCESSFUL if password == "right" else paramiko.AUTH_FAILED  # type: ignore[attr-defined,no-any-return]
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined,no-any-return]
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        threading.Thread(target=self._output, args=(channel,), daemon=True).start()
+        return True
+
+
+class Peer:
+    """A listening socket of paramiko servers, one per connection."""
+
+    def __init__(self, output: Callable[[paramiko.Channel], None]) -> None:
+        self.key = paramiko.ECDSAKey.generate()
+        self.server = Deaf(output)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.transports: list[paramiko.Transport] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.key)
+            self.transports.append(transport)
+            try:
+                transport.start_server(server=self.server)
+            except (paramiko.SSHException, EOFError, OSError):
+                continue
+
+    def close(self) -> None:
+        self.listener.close()
+        for transport in self.transports:
+            transport.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Ssh]:
+    one = Ssh()
+    yield one
+    one.close()
+
+
+def target(port: int, **credential: str) -> Target:
+    return Target("t1", "srv-1", "127.0.0.1", port, {"user": "watch", "password": "right", **credential})
+
+
+def printing(*chunks: bytes, status: int | None = 0) -> Callable[[paramiko.Channel], None]:
+    def output(channel: paramiko.Channel) -> None:
+        time.sleep(0.05)  # until the request is answered
+        try:
+            for chunk in chunks:
+                channel.sendall(chunk)
+            if status is not None:
+                channel.send_exit_status(status)
+            channel.close()
+        except OSError:
+            pass
+
+    return output
+
+
+def flooding(channel: paramiko.Channel) -> None:
+    try:
+        while True:
+            channel.sendall(b"x" * 30_000)
+            channel.sendall_stderr(b"y" * 30_000)
+    except (OSError, EOFError, paramiko.SSHException):
+        pass
+
+
+LINUX = b"==watchdesk==uptime\n100.0 90.0\n==watchdesk==hostname\n\x1b[31msrv-1\x1b]0;evil\x07\x1b[0m\n"
+
+
+async def failing(client: Ssh, one: Target, timeout_s: float = 5.0) -> TroubleError:
+    with pytest.raises(TroubleError) as caught:
+        await client.fetch(one, timeout_s=timeout_s)
+    return caught.value
+
+
+async def test_t3_an_unknown_key_stops_before_the_password_leaves(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    trouble = await failing(client, target(peer.port))
+    peer.close()
+    assert trouble.reason == "security"
+    assert fingerprint(peer.key) in trouble.detail
+    assert peer.server.offered == []
+
+
+async def test_t3_a_changed_key_stops_before_the_password_leaves(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    other = fingerprint(paramiko.ECDSAKey.generate())
+    trouble = await failing(client, target(peer.port, host_key=other))
+    peer.close()
+    assert trouble.reason == "security"
+    assert other in trouble.detail
+    assert fingerprint(peer.key) in trouble.detail
+    assert peer.server.offered == []
+
+
+async def test_control_sequences_are_stripped_and_the_session_is_kept(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    one = target(peer.port, host_key=fingerprint(peer.key))
+    for _ in range(3):
+        facts = await client.fetch(one, timeout_s=5.0)
+        assert facts.readings["hostname"] == "srv-1"
+    peer.close()
+    assert len(peer.transports) == 1
+    assert peer.server.offered == ["right"]
+
+
+async def test_a_wrong_password_is_offered_once(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key), password="wrong"))
+    peer.close()
+    assert trouble.reason == "auth"
+    assert peer.server.offered == ["wrong"]
+
+
+async def test_endless_output_on_both_streams_is_cut(client: Ssh) -> None:
+    peer = Peer(flooding)
+    begun = time.monotonic()
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=20.0)
+    peer.close()
+    assert trouble.reason == "bad_response"  # a megabyte, but none of it from /proc
+    assert time.monotonic() - begun < 15
+
+
+async def test_a_command_that_ends_without_a_code_has_its_own_reason(client: Ssh) -> None:
+    peer = Peer(printing(LINUX, status=None))
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)))
+    peer.close()
+    assert (trouble.reason, trouble.place) == ("bad_response", "exit")
+
+
+@pytest.mark.parametrize("first", [b"", b"SSH-2.0-slow\r\n"])
+async def test_a_stall_ends_at_the_deadline(client: Ssh, first: bytes) -> None:
+    over = asyncio.Event()
+
+    async def stall(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        await writer.drain()
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(stall, "127.0.0.1", 0)
+    begun = time.monotonic()
+    trouble = await failing(client, target(server.sockets[0].getsockname()[1], host_key="x"), timeout_s=1.0)
+    assert time.monotonic() - begun < 2.5
+    assert trouble.reason in {"no_answer", "bad_response"}
+    over.set()
+    server.close()
+    await asyncio.sleep(0.05)
+
+
+async def test_a_stall_after_the_login_ends_at_the_deadline(client: Ssh) -> None:
+    peer = Peer(lambda _: time.sleep(6))
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=1.5)
+    peer.close()
+    assert trouble.reason == "no_answer"
+
+
+async def test_a_name_that_looks_like_an_option_is_refused(client: Ssh) -> None:
+    hostile = Target("t1", "x", "-oProxyCommand=touch /tmp/x", 22, {"user": "u", "password": "p"})
+    assert (await failing(client, hostile)).reason == "configuration"
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[tuple[int, str, str]]:
+    """Debian's sshd: its port, its pinned key, and a private key that may log in as this account."""
+    if SSHD is None or os.geteuid() != 0:
+        pytest.skip("needs root and sshd")
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "user"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
+        )
+    authorized = tmp_path / "authorized"
+    authorized.write_text((tmp_path / "user.pub").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "conf").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nStrictModes no\n"
+        f"AuthorizedKeysFile {authorized}\nPermitRootLogin prohibit-password\nUsePAM no\n"
+        f"PasswordAuthentication no\nPidFile {tmp_path / 'pid'}\n"
+    )
+    process = subprocess.Popen(
+        [SSHD, "-D", "-e", "-f", str(tmp_path / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    for _ in range(50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield port, (tmp_path / "host.pub").read_text(), (tmp_path / "user").read_text()
+    process.terminate()
+    process.wait(10)
+
+
+async def test_a_real_machine_is_read_over_openssh(client: Ssh, sshd: tuple[int, str, str]) -> None:
+    port, host_key, key = sshd
+    one = Target("t9", "me", "127.0.0.1", port, {"user": "root", "key": key, "host_key": host_key})
+    await client.fetch(one, timeout_s=15.0)
+    facts = await client.fetch(one, timeout_s=15.0)
+    assert facts.readings["hostname"] == socket.gethostname()
+    uptime, memory = facts.readings["uptime_seconds"], facts.readings["memory_used_ratio"]
+    assert isinstance(uptime, float)
+    assert isinstance(memory, float)
+    assert uptime > 0
+    assert 0 < memory < 1
+    assert facts.tables["disks"]
+
+
+def test_nothing_but_the_catalogue_can_be_sent() -> None:
+    assert set(ssh.CATALOGUE) == {"linux"}
+    assert "{" not in ssh.CATALOGUE["linux"]
