@@ -20,7 +20,7 @@ from server.intake.scope import POLL_LAG, POLL_UP, SPOOL_DEPTH, Device, Scope, S
 from server.kernel.db import insert_missing
 from server.kernel.errors import DeskError
 from server.metrics import service as metrics
-from server.metrics.samples import Block, Ids, Values
+from server.metrics.samples import Block, Ids, Times, Values
 
 FOREIGN = "This agent does not speak for {subject}."
 
@@ -80,8 +80,8 @@ class Taker:
         for index, seen in enumerate(report.observations):
             self._observe(index, seen, scope)
         self._news(scope)
-        for index, block in enumerate(report.samples):
-            scope = self._samples(index, block, scope, scopes)
+        if report.samples:
+            self._samples(report.samples, scope, scopes)
         self._gaps()
         ahead = report.sent_at - self.delivery.received_at.timestamp()
         depth = self.batch.spool.get(self.agent.id)
@@ -156,40 +156,47 @@ class Taker:
                 said = "" if one.status == "resolved" else reason
                 note(self.batch, agents.Polled(target_id, at, up=one.status == "resolved", reason=said[:40]))
 
-    def _samples(self, index: int, block: wire.SampleBlock, scope: Scope, scopes: Scopes) -> Scope:
-        """Put a block's values with those of the batch; values of foreign series stay out."""
-        ids = np.frombuffer(block.series, "<u4")
-        values = np.frombuffer(block.values, "<f8")
+    def _samples(self, blocks: list[wire.SampleBlock], scope: Scope, scopes: Scopes) -> None:
+        """Put the values of all blocks with those of the batch; values of foreign series stay out."""
+        ids = np.frombuffer(b"".join([block.series for block in blocks]), "<u4")
+        values = np.frombuffer(b"".join([block.values for block in blocks]), "<f8")
+        sizes = [len(block.series) // 4 for block in blocks]
+        at = np.repeat(np.rint(np.array([block.at for block in blocks]) * 1000).astype(np.int64), sizes)
         foreign = scope.foreign(ids)
         if foreign.any():  # or registered since the scope was read
             scope = scopes.of(self.session, self.agent, fresh=True)
             foreign = scope.foreign(ids)
         if foreign.any():
-            self._foreign("samples", index, str(int(ids[foreign][0])))
-            ids, values = ids[~foreign], values[~foreign]
+            places = np.repeat(np.arange(len(blocks)), sizes)
+            strange, first = np.unique(places[foreign], return_index=True)
+            for index, one in zip(strange.tolist(), ids[foreign][first].tolist(), strict=True):
+                self._foreign("samples", index, str(one))
+            ids, at, values = ids[~foreign], at[~foreign], values[~foreign]
         if len(ids):
-            self.batch.blocks.append(Block.of(ids, round(block.at * 1000), values))
-            self._note_polls(scope, datetime.fromtimestamp(block.at, UTC), ids, values)
-        return scope
+            self.batch.blocks.append(Block.of(ids, at, values))
+            self._note_polls(scope, ids, at, values)
 
-    def _note_polls(self, scope: Scope, at: datetime, ids: Ids, values: Values) -> None:
+    def _note_polls(self, scope: Scope, ids: Ids, at: Times, values: Values) -> None:
         """Read from the values how polling goes."""
-        for target in np.unique(scope.target_of[ids]).tolist():
+        targets = scope.target_of[ids]
+        polled, last = np.unique(targets[::-1], return_index=True)
+        moments = at[::-1][last]
+        for target, moment in zip(polled.tolist(), moments.tolist(), strict=True):
             if target:
-                note(self.batch, agents.Polled(target, at))
-        if not scope.special:
-            return
-        for series in scope.special.keys() & set(ids.tolist()):
-            metric, device = scope.special[series]
-            value = float(values[ids == series][-1])
+                note(self.batch, agents.Polled(target, datetime.fromtimestamp(moment / 1000, UTC)))
+        own = np.flatnonzero(scope.special_mask[ids])
+        for place in own.tolist():
+            value = float(values[place])
             if math.isnan(value):
                 continue
+            metric, device = scope.special[int(ids[place])]
+            moment = datetime.fromtimestamp(int(at[place]) / 1000, UTC)
             if metric == SPOOL_DEPTH:
                 self.batch.spool[self.agent.id] = value
             elif device.target_id is not None and metric == POLL_UP:
-                note(self.batch, agents.Polled(device.target_id, at, up=value > 0))
+                note(self.batch, agents.Polled(device.target_id, moment, up=value > 0))
             elif device.target_id is not None and metric == POLL_LAG:
-                note(self.batch, agents.Polled(device.target_id, at, lag_s=value))
+                note(self.batch, agents.Polled(device.target_id, moment, lag_s=value))
 
     def _gaps(self) -> None:
         rows = [

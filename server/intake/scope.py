@@ -45,6 +45,7 @@ class Scope:
     devices: dict[str, Device]
     allowed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))  # by series id
     target_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # 0: host
+    special_mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     special: dict[int, tuple[str, Device]] = field(default_factory=dict)  # series of the agent's own state
 
     def foreign(self, ids: Ids) -> NDArray[np.bool_]:
@@ -82,11 +83,13 @@ def load(session: Session, agent: Agent) -> Scope:
     size = max((series for series, _, _ in found), default=-1) + 1
     scope.allowed = np.zeros(size, bool)
     scope.target_of = np.zeros(size, np.int64)
+    scope.special_mask = np.zeros(size, bool)
     for series, ci_id, metric in found:
         device = by_ci[ci_id]
         scope.allowed[series] = True
         scope.target_of[series] = device.target_id or 0
         if metric in {POLL_UP, POLL_LAG, SPOOL_DEPTH}:
+            scope.special_mask[series] = True
             scope.special[series] = (metric, device)
     return scope
 
