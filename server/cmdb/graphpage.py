@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.cmdb import graphs, picture, providers, service, words
 from server.cmdb.classes import catalogue
+from server.cmdb.impact import impact as impact_of
 from server.cmdb.models import Ci, Presence
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, _, loc
@@ -23,6 +24,7 @@ class Wish:
     way: picture.Way
     steps: int
     fold: int
+    kinds: str = "all"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class View:
     shown: Sequence[Shown]
     rows: Sequence[Row]
     stops: Sequence[Ci]
+    cut_off: Sequence[Ci]
     weakened: Sequence[Ci]
     unknown: Sequence[Ci]
     starts: Sequence[Ci]
@@ -72,7 +75,7 @@ def view(session: Session, wish: Wish) -> View:
         query = (
             select(Ci).where(Ci.state.not_in(graphs.ABSENT)).order_by(Ci.criticality, Ci.sort_name).limit(12)
         )
-        return View(None, "", "", None, (), (), (), (), (), session.scalars(query).all())
+        return View(None, "", "", None, (), (), (), (), (), (), session.scalars(query).all())
     root = service.ci(session, int(wish.root) if wish.root.isdigit() and len(wish.root) < 19 else wish.root)
     whole = graphs.graph(session)
     if root.id not in whole:
@@ -84,11 +87,12 @@ def view(session: Session, wish: Wish) -> View:
         way=wish.way,
         steps=wish.steps,
         fold=wish.fold,
+        kinds=picture.SETS[wish.kinds],
         tell_apart=lambda one: severities.get(one, ""),
     )
-    impact = service.impact(session, root.id)
+    impact = impact_of(whole, root.id)
     wanted = {member for box in drawn.boxes for member in box.members}
-    items = service.cis(session, wanted | {*impact.stops[:50], *impact.weakened[:50], *impact.unknown[:50]})
+    items = service.cis(session, wanted | {*impact.stops, *impact.cut_off, *impact.weakened, *impact.unknown})
     return View(
         root=root,
         icon=service.icon(root.class_code),
@@ -106,6 +110,7 @@ def view(session: Session, wish: Wish) -> View:
             for edge in drawn.edges
         ],
         stops=_known(items, impact.stops),
+        cut_off=_known(items, impact.cut_off),
         weakened=_known(items, impact.weakened),
         unknown=_known(items, impact.unknown),
         starts=(),

@@ -201,8 +201,9 @@ async def graph(call: Call) -> web.Response:
     wish = graphpage.Wish(
         root=query.get("root", ""),
         way=_choice(call, "way", ("both", "impact", "needs")),
-        steps=_within(query.get("steps"), 1, 8, 3),
+        steps=_within(query.get("steps"), 1, 8, 2),
         fold=_within(query.get("fold"), 2, 50, 4),
+        kinds=_choice(call, "kinds", ("all", "power", "network")),
     )
     view = await call.db.read(graphpage.view, wish)
     call.topics = ("alerts",)

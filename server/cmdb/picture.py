@@ -24,9 +24,12 @@ SHOWN = (
     RelationKind.CONNECTS_TO,
     RelationKind.RUNS_ON,
     RelationKind.DEPENDS_ON,
-    RelationKind.BACKED_UP_BY,
-    RelationKind.MEMBER_OF,
 )
+SETS: Mapping[str, tuple[RelationKind, ...]] = {
+    "all": SHOWN,
+    "power": tuple(kind for kind in SHOWN if kind is not RelationKind.CONNECTS_TO),
+    "network": (RelationKind.CONNECTS_TO, RelationKind.RUNS_ON, RelationKind.DEPENDS_ON),
+}
 LINES = {RelationKind.COOLED_BY: "cool", RelationKind.CONNECTS_TO: "net", RelationKind.POWERED_BY: "power"}
 
 

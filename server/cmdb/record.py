@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from rules.topology import Graph
 from server.cmdb import claims, graphs, history, links, places, providers, service, words
 from server.cmdb.classes import CiClass, catalogue
+from server.cmdb.impact import impact as impact_of
 from server.cmdb.models import Ci, CiClaim, CiVersion, IdentityTask, Location
 from server.cmdb.readings import Reading, reading
 from server.kernel.i18n import loc
@@ -115,7 +116,7 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
     names = words.names_for(session, claims.shown(ci), changed, claimed)
     latest = [reading(one, now) for one in metrics.latest(session, ci.id)]
     graph = graphs.graph(session)
-    impact = service.impact(session, ci.id) if ci.id in graph else service.Impact((), (), ())
+    impact = impact_of(graph, ci.id)
     severities = providers.alerts_of(session, [ci.id, *(one.ci_id for one in near)])
     tasks = session.scalars(
         select(IdentityTask)

@@ -1,18 +1,18 @@
 """What other practices ask of the CMDB."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules.topology import REDUNDANT, Liveness
 from server.cmdb.classes import catalogue
 from server.cmdb.editing import create, edit, revert
 from server.cmdb.graphs import ABSENT, graph, graph_at
 from server.cmdb.history import as_of, differences, versions
+from server.cmdb.impact import Impact
+from server.cmdb.impact import impact as impact_of
 from server.cmdb.importing import ImportResult, import_rows
 from server.cmdb.links import Neighbour, end, neighbours, relate
 from server.cmdb.models import Ci, CiVersion
@@ -52,19 +52,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Impact:
-    """What a failure of one CI does, by CI id.
-
-    `stops`: loses all of something it needs. `weakened`: loses one of several alternatives.
-    `unknown`: hangs on something whose state cannot be told.
-    """
-
-    stops: tuple[int, ...]
-    weakened: tuple[int, ...]
-    unknown: tuple[int, ...]
-
-
 def ci(session: Session, key: int | str) -> Ci:
     """The CI of an id or a number; NotFoundError where there is none."""
     found = find_ci(session, key)
@@ -92,18 +79,9 @@ def icon(class_code: str) -> str:
     return catalogue().of(class_code).icon
 
 
-def impact(session: Session, ci_id: int, state: Liveness = Liveness.DOWN) -> Impact:
-    """What stops, what loses redundancy and what cannot be told when the CI is in `state`."""
-    whole = graph(session)
-    fallen = whole.fallout({ci_id: state})
-    stops = [one for one, value in fallen.items() if value is Liveness.DOWN and one != ci_id]
-    unknown = [one for one, value in fallen.items() if value is Liveness.UNKNOWN and one != ci_id]
-    touched: set[int] = set()
-    for one in (ci_id, *stops):
-        touched |= {
-            step.source for step in whole.users(one) if step.kind in REDUNDANT and step.source not in fallen
-        }
-    return Impact(tuple(sorted(stops)), tuple(sorted(touched)), tuple(sorted(unknown)))
+def impact(session: Session, ci_id: int) -> Impact:
+    """What stops, is cut off, loses redundancy or cannot be told when the CI stops."""
+    return impact_of(graph(session), ci_id)
 
 
 def recent_changes(
