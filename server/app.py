@@ -59,7 +59,7 @@ def create_app(
         clock: decides what the time is; the machine's if None.
         run_jobs: whether this server runs background jobs.
     """
-    found = practices()
+    found = [practice for practice in practices() if practice.enabled(settings)]
     folder = Path(server.__path__[0])
     app = web.Application(
         middlewares=[serving.outermost],
@@ -134,8 +134,13 @@ def _living(
     return living
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; says on standard output where, once it is ready."""
+def _say(address: str) -> None:
+    sys.stdout.write(f"Watchdesk is ready: {address}\n")
+    sys.stdout.flush()
+
+
+def serve(settings: Settings, *, ready: Callable[[str], None] = _say) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is told the address once it answers, by default on stdout."""
     import uvloop  # noqa: PLC0415  only to serve
 
     telemetry.configure_logs(json_lines=settings.log_format == "json", level=settings.log_level)
@@ -144,12 +149,12 @@ def serve(settings: Settings) -> None:
     database = Database(settings.database_url)
     try:
         migrate(database)
-        uvloop.run(_serve(settings, database))
+        uvloop.run(_serve(settings, database, ready))
     finally:
         database.close()
 
 
-async def _serve(settings: Settings, database: Database) -> None:
+async def _serve(settings: Settings, database: Database, ready: Callable[[str], None]) -> None:
     app = create_app(settings, database=database)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
     stop = asyncio.Event()
@@ -161,8 +166,7 @@ async def _serve(settings: Settings, database: Database) -> None:
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         await site.start()
         for address in runner.addresses:
-            sys.stdout.write(f"Watchdesk is ready: http://{address[0]}:{address[1]}\n")
-        sys.stdout.flush()
+            ready(f"http://{address[0]}:{address[1]}")
         log.info("serving", host=settings.host, port=settings.port, version=app[keys.VERSION])
         await stop.wait()
         log.info("stopping")

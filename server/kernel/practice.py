@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.kernel.events import Signal
     from server.kernel.jobs import Work
     from server.kernel.routing import Routes
+    from server.kernel.settings import Settings
 
 Count: TypeAlias = "Callable[[Session, Actor, datetime], tuple[int, bool]]"
 Search: TypeAlias = "Callable[[Session, Actor, str], Sequence[PaletteEntry]]"
@@ -134,3 +135,4 @@ class Practice:
     topics: Mapping[str, str] = field(default_factory=dict)  # "incidents": the permission to hear of them
     commands: Sequence[tuple[str, Callable[[], typer.Typer]]] = ()  # ("bench", function that returns a Typer)
     authenticator: Authenticator | None = None  # exactly one practice brings it
+    enabled: Callable[[Settings], bool] = lambda _settings: True  # the demo's practice is not always there
