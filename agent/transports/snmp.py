@@ -68,6 +68,7 @@ class Snmp:
 
     def __init__(self) -> None:
         self._engines: dict[int, Engine] = {}
+        self.kept = 0  # varbinds that were read and kept, of all devices
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -82,6 +83,11 @@ class Snmp:
 
     async def fetch(self, device: Device, *, timeout_s: float) -> Answer:
         """Ask a device all that it is to be asked; raises TroubleError, within `timeout_s` in all."""
+        answer = await self._fetch(device, timeout_s)
+        self.kept += len(answer.values)
+        return answer
+
+    async def _fetch(self, device: Device, timeout_s: float) -> Answer:
         if device.peer is None:
             await self._resolve(device, timeout_s)
         assert device.peer is not None
