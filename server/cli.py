@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # What practices bring (PRACTICE.commands), by name, so that --help need not load them.
 OF_PRACTICES = {
+    "demo": "A living machine room, an agent and the desk with two years of history.",
     "user": "People who sign in: add, password, list, roles, disable.",
     "token": "API tokens: create, list, revoke.",
     "rules": "Alert rules: run their unit tests.",

@@ -34,10 +34,10 @@ APPLIED = 0.4  # share of incidents with a fitting article on which it was appli
 
 OPENED_BY_USER = N_("Reported by {name}.")
 OPENED_BY_ALERT = N_("Alert {rule} fired on {ci}; the incident opened by itself.")
-PASSED_ON = N_("Passed on to {group}.")
-ACCEPTED = N_("Accepted.")
-RESOLVED = N_("Resolved.")
-CLOSED = N_("Closed: nobody objected within three days.")
+PASSED_ON = N_("Passed on to {group}")
+ACCEPTED = N_("Accepted")
+RESOLVED = N_("Resolved")
+CLOSED = N_("Closed")
 
 TABLES: tuple[type[Any], ...] = (Incident, IncidentEntry, IncidentCi, SlaClock, Case, Outcome, IndexChange)
 

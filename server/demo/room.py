@@ -64,7 +64,9 @@ def _credentials(session: Session, rows: list[Mapping[str, Any]], *, now: dateti
         if transport is None:
             continue
         values = {
-            FIELD_OF.get(name, name): str(value) for name, value in row.items() if name not in {"code", "kind"}
+            FIELD_OF.get(name, name): str(value)
+            for name, value in row.items()
+            if name not in {"code", "kind"}
         }
         if transport == "snmp":
             values["version"] = row["kind"].removeprefix("snmp-v")

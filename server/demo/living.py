@@ -1,0 +1,121 @@
+"""What lives beside the desk in the demo: the machine room on loopback, and an agent that watches it.
+
+Both are programs of their own, as on a real site: the room answers SNMP, Modbus, HTTP and SSH, the agent
+enrols with its one-time token and reports over HTTP. They end with the desk; an agent that dies is started
+again.
+"""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from server.kernel import keys
+
+log = structlog.get_logger(__name__)
+
+ROOM = [sys.executable, "-m", "agent.playback"]
+AGENT = [sys.executable, "-m", "agent"]
+TOKEN_FILE = "agent.token"  # noqa: S105  a file's name
+END_S = 8.0
+AGAIN_S = 3.0
+
+CONTROL = web.AppKey("demo.control", str)
+LIVING = web.AppKey("demo.living", asyncio.Task[None])
+
+
+async def describe() -> dict[str, object]:
+    """What the room says of itself: devices, relations, places, services."""
+    process = await asyncio.create_subprocess_exec(*ROOM, "describe", stdout=PIPE)
+    told, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError("the machine room could not be described; see the lines above")
+    said: dict[str, object] = json.loads(told)
+    return said
+
+
+async def begin(app: web.Application) -> None:
+    """Start the room at once, and the agent as soon as the desk answers."""
+    data = app[keys.SETTINGS].data
+    room, control = await _room()
+    app[CONTROL] = control
+    app[LIVING] = asyncio.create_task(_live(room, data, app[keys.SETTINGS].port))
+
+
+async def end(app: web.Application) -> None:
+    """End both programs."""
+    task = app.get(LIVING)
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _room() -> tuple[Process, str]:
+    process = await asyncio.create_subprocess_exec(
+        *ROOM, "serve", "--control-port", "0", "--auto", stdout=PIPE
+    )
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), 20)
+    if not line:
+        raise RuntimeError("the machine room did not start; see the lines above")
+    return process, f"http://127.0.0.1:{json.loads(line)['control_port']}"
+
+
+async def _live(room: Process, data: Path, port: int) -> None:
+    """Keep the agent going; when told to stop, end both."""
+    agent: Process | None = None
+    try:
+        await _until_ready(f"http://127.0.0.1:{port}/readyz")
+        folder = data / "agent"
+        await _enrol(data, folder, port)
+        while True:
+            agent = await asyncio.create_subprocess_exec(*AGENT, "run", "--data", str(folder))
+            code = await agent.wait()
+            log.warning("the demo's agent ended and is started again", code=code)
+            await asyncio.sleep(AGAIN_S)
+    finally:
+        await _stop([process for process in (agent, room) if process is not None])
+
+
+async def _until_ready(url: str) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as client:
+        while True:
+            try:
+                async with client.get(url) as response:
+                    if response.status == web.HTTPOk.status_code:
+                        return
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def _enrol(data: Path, folder: Path, port: int) -> None:
+    """Use the token that the seeding left, once."""
+    token = data / TOKEN_FILE
+    if not token.exists():
+        return
+    words = [*AGENT, "enrol", "--data", str(folder), "--server", f"http://127.0.0.1:{port}"]
+    words += ["--name", "agent-b1-01", "--token", token.read_text(encoding="utf-8").strip()]
+    process = await asyncio.create_subprocess_exec(*words)
+    if await process.wait() == 0:
+        token.unlink()
+    else:
+        log.error("the demo's agent could not enrol")
+
+
+async def _stop(processes: Sequence[Process]) -> None:
+    for process in processes:
+        if process.returncode is None:
+            process.terminate()
+    for process in processes:
+        try:
+            await asyncio.wait_for(process.wait(), END_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
