@@ -150,7 +150,7 @@ def racks(plant: Plant) -> list[Place]:
         for step in range(row.count):
             number = f"{row.first + step:02d}"
             name = {"en": f"Rack B1-{number}", "zh": f"机柜 B1-{number}"}
-            found.append(Place(f"{plant.room}-{number}", "rack", name, plant.room))
+            found.append(Place(code=f"{plant.room}-{number}", kind="rack", name=name, parent=plant.room))
     return found
 
 

@@ -1,9 +1,9 @@
 """What stands in the room: the typed form of `room.yaml`. An unknown key is refused."""
 
-from importlib.resources import files
+from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
+from agent.playback.forms import read
 
 Words = dict[str, str]  # a text for people in each language: {"en": ..., "zh": ...}
 Kind = Literal[
@@ -13,11 +13,8 @@ Kind = Literal[
 Transport = Literal["snmp", "modbus", "ssh", "http"]
 
 
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """An entry of the file."""
-
-
-class Target(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Target:
     """One door of a device an agent can knock at."""
 
     transport: Transport
@@ -27,7 +24,8 @@ class Target(_Entry, frozen=True):
     every_s: int = 10
 
 
-class Device(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Device:
     """A device on the network.
 
     `power` names what feeds it: any one of them keeps it up. `rack` is the code of its place and
@@ -58,7 +56,8 @@ class Device(_Entry, frozen=True):
     ports: int = 0
 
 
-class Passive(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Passive:
     """A configuration item that nobody can ask: a mains feed, the cooling of a zone."""
 
     name: str
@@ -70,10 +69,11 @@ class Passive(_Entry, frozen=True):
     power: tuple[str, ...] = ()
 
 
-class Link(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Link:
     """A cable between two ports, the end nearer the core second. Ports count from 1."""
 
-    from_: str = msgspec.field(name="from")
+    from_: str
     from_port: int
     to: str
     to_port: int
@@ -81,7 +81,8 @@ class Link(_Entry, frozen=True):
     load: float = 0.02  # mean share of the speed that is used
 
 
-class Service(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Service:
     """A business service and the servers that carry it."""
 
     code: str
@@ -92,7 +93,8 @@ class Service(_Entry, frozen=True):
     depends_on: tuple[str, ...]
 
 
-class Place(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Place:
     """A location; `parent` is the code of the one around it."""
 
     code: str
@@ -101,7 +103,8 @@ class Place(_Entry, frozen=True):
     parent: str | None = None
 
 
-class Box(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Box:
     """A rectangle on the floor plan, in cm from the upper left corner."""
 
     x: int
@@ -111,20 +114,22 @@ class Box(_Entry, frozen=True):
     code: str = ""
     kind: str = ""
     device: str = ""
-    name: Words = {}
+    name: Words = field(default_factory=dict)
 
 
-class Spot(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Spot:
     """A point on the floor plan, in cm from the upper left corner."""
 
     x: int
     y: int
     kind: str
     device: str = ""
-    name: Words = {}
+    name: Words = field(default_factory=dict)
 
 
-class Row(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Row:
     """A row of equal racks, from the left."""
 
     x: int
@@ -135,7 +140,8 @@ class Row(_Entry, frozen=True):
     kw: tuple[float, ...]
 
 
-class Plan(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Plan:
     """The floor of the room, in cm."""
 
     width: int
@@ -150,7 +156,8 @@ class Plan(_Entry, frozen=True):
     leak_cable: tuple[tuple[int, int], ...]
 
 
-class Credential(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Credential:
     """What an agent needs to be answered. The room is made up, so are these."""
 
     code: str
@@ -164,7 +171,8 @@ class Credential(_Entry, frozen=True):
     priv_password: str = ""
 
 
-class Ups(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Ups:
     """Ratings of a UPS: kVA, kWh that the full battery gives, kW hosted for racks without own devices."""
 
     device: str
@@ -174,7 +182,8 @@ class Ups(_Entry, frozen=True):
     partner: str
 
 
-class Cooler(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Cooler:
     """A cooling unit: the most heat it carries away, kW, and the supply air it aims at, Celsius.
 
     `power` feeds its fans and compressor; its controller has the device's own supply.
@@ -187,7 +196,8 @@ class Cooler(_Entry, frozen=True):
     setpoint: float
 
 
-class Plant(_Entry, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Plant:
     """The whole room."""
 
     room: str
@@ -218,7 +228,6 @@ def load() -> Plant:
     """Read `room.yaml`.
 
     Raises:
-        msgspec.ValidationError: a key is unknown or a value has the wrong type.
+        FormError: a key is unknown or missing, or a value has the wrong type.
     """
-    text = files("agent.playback").joinpath("room.yaml").read_bytes()
-    return msgspec.yaml.decode(text, type=Plant)
+    return read("room.yaml", Plant)

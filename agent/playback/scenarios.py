@@ -6,10 +6,8 @@ Each ends by itself: `breaks` for a while, then restores and waits until the roo
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
 
-import msgspec
-
+from agent.playback.forms import read
 from agent.playback.plant import Words
 from agent.playback.room import Room
 
@@ -31,7 +29,8 @@ class Scenario:
     well: Callable[[Room], bool]
 
 
-class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+@dataclass(frozen=True)
+class Story:
     """A scenario in words: its title, what will be seen, and the seconds until its cause is mended."""
 
     name: str
@@ -220,11 +219,10 @@ def all_scenarios() -> dict[str, Scenario]:
     """Every story by name, in the order of the timetable.
 
     Raises:
-        msgspec.ValidationError: `stories.yaml` has an unknown key or a wrong type.
+        FormError: `stories.yaml` has an unknown key or a wrong type.
     """
-    text = files("agent.playback").joinpath("stories.yaml").read_bytes()
     found: dict[str, Scenario] = {}
-    for story in msgspec.yaml.decode(text, type=list[Story]):
+    for story in read("stories.yaml", tuple[Story, ...]):
         act, restore, well = ACTS[story.name]
         found[story.name] = Scenario(
             story.name, story.title, story.seen, story.breaks_s, act=act, restore=restore, well=well
