@@ -1,4 +1,4 @@
-"""The agent's sentences for people: English here, Chinese in the table; LC_ALL, LC_MESSAGES or LANG decides."""
+"""The agent's sentences for people: English here, Chinese in the table; the environment decides."""
 
 import os
 from typing import Final
@@ -8,22 +8,34 @@ CHINESE: Final = {
     "the agent's settings, a TOML file": "代理配置文件（TOML）",
     "poll the devices and report to the server until stopped": "轮询设备并向服务器上报，直到被停止",
     "make this agent known to the server with a one-time token": "用一次性令牌向服务器注册本代理",
-    "check the settings and the last configuration from the server": "检查配置文件和最近一次从服务器取得的配置",
+    "check the settings and the last configuration from the server": (
+        "检查配置文件和最近一次从服务器取得的配置"
+    ),
     "poll targets from a file and measure it": "按文件轮询目标并测量性能",
-    "address of the server, as https://desk.example.org:8400": "服务器地址，例如 https://desk.example.org:8400",
+    "address of the server, as https://desk.example.org:8400": (
+        "服务器地址，例如 https://desk.example.org:8400"
+    ),
     "the one-time token, or - to read it from standard input": "一次性令牌；填 - 则从标准输入读取",
     "name of this agent": "本代理的名称",
     "There is no settings file {path}.": "找不到配置文件 {path}。",
     "{path}: {reason}": "{path}：{reason}",
-    "This agent is not enrolled yet; run `watchdesk-agent enrol` first.": "本代理尚未注册，请先运行 `watchdesk-agent enrol`。",
-    "This agent is enrolled already as {agent}; remove {path} to enrol it anew.": "本代理已注册为 {agent}；如需重新注册，请先删除 {path}。",
+    "This agent is not enrolled yet; run `watchdesk-agent enrol` first.": (
+        "本代理尚未注册，请先运行 `watchdesk-agent enrol`。"
+    ),
+    "This agent is enrolled already as {agent}; remove {path} to enrol it anew.": (
+        "本代理已注册为 {agent}；如需重新注册，请先删除 {path}。"
+    ),
     "Enrolled as agent {agent}; the secret is in {path}.": "已注册为代理 {agent}，密钥保存在 {path}。",
     "The server refused: {reason}": "服务器拒绝：{reason}",
     "The server cannot be reached: {reason}": "无法连接服务器：{reason}",
     "{path} can be read by others; its mode must be 0600.": "{path} 可被其他用户读取，权限必须为 0600。",
     "{path} is damaged; enrol this agent anew.": "{path} 已损坏，请重新注册本代理。",
-    "The settings are in order. Server {server}, data in {data}.": "配置正确。服务器 {server}，数据目录 {data}。",
-    "The last configuration has {n} targets (generation {generation}).": "最近一次配置包含 {n} 个目标（版本 {generation}）。",
+    "The settings are in order. Server {server}, data in {data}.": (
+        "配置正确。服务器 {server}，数据目录 {data}。"
+    ),
+    "The last configuration has {n} targets (generation {generation}).": (
+        "最近一次配置包含 {n} 个目标（版本 {generation}）。"
+    ),
     "There is no configuration from the server yet.": "尚无来自服务器的配置。",
     "Another agent uses {path}.": "{path} 正被另一个代理使用。",
     "Stopped: {reason}": "已停止：{reason}",

@@ -1,8 +1,15 @@
 """What only this agent may read: its secret, and the last good configuration with its credentials."""
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: its service manager starts an agent only once
+    fcntl = None  # type: ignore[assignment]
 
 import msgspec
 
@@ -70,3 +77,17 @@ def load_config(data: Path) -> Config | None:
         return msgspec.msgpack.decode((data / "config.msgpack").read_bytes(), type=Config)
     except (OSError, msgspec.MsgspecError, ValueError):
         return None
+
+
+@contextlib.contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Hold the data directory for this program; raises VaultError where another agent has it."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = data / "lock"
+    with path.open("a") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise VaultError(_("Another agent uses {path}.").format(path=data)) from None
+        yield

@@ -15,7 +15,7 @@ from rules.alert_form import Severity
 from rules.alert_rule import Rule
 from rules.evaluate import Evaluator, Instance, Labels, Sample, Verdict
 from rules.hold import Hold, Phase
-from rules.message import fill, number
+from rules.message import Localized, fill, number
 from rules.plan import Plan
 from rules.wire import AlertNews
 
@@ -140,7 +140,7 @@ class Watch:
         return msgspec.msgpack.encode(Snapshot(events=events, standing=standing))
 
     def load(self, content: bytes) -> int:
-        """Take a snapshot back, before any device is put; the last record of events it knew, 0 for rubbish."""
+        """Take a snapshot back, before any device is put; the last record it knew, 0 for rubbish."""
         try:
             snapshot = msgspec.msgpack.decode(content, type=Snapshot)
         except msgspec.MsgspecError:
@@ -229,7 +229,7 @@ def _shown(device: Watched, verdict: Verdict, unit: str) -> str:
 def _ending(
     key: str, rule: str, labels: Labels, one: Instance, *, at: float, wall: float, why: str
 ) -> AlertNews:
-    words = {
+    words: dict[str, Localized] = {
         "rule_removed": {"en": "{rule}: the rule was removed", "zh": "{rule}：告警规则已删除"},
         "device_removed": {"en": "{rule}: the device is no longer watched", "zh": "{rule}：设备已不再监控"},
     }

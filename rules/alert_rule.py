@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rules.alert_form import Limit, RuleForm, RuleTest, Severity, Symptom, Word
 from rules.condition import Threshold
 from rules.document import Document, Path, seconds
+from rules.message import Localized
 from rules.pattern import Pattern
 
 _NAME = re.compile(r"^[A-Z][A-Za-z0-9]{2,79}$")
@@ -22,8 +23,8 @@ class Rule:
     metric: str
     classes: frozenset[str]
     severity: Severity
-    summary: dict[str, str]
-    cause: dict[str, str]
+    summary: Localized
+    cause: Localized
     for_s: float
     keep_s: float
     impact: int  # 0: the server decides
@@ -78,8 +79,8 @@ def _rule(form: RuleForm, document: Document, at: Path) -> Rule:
         metric=form.metric,
         classes=frozenset([form.ci_class] if isinstance(form.ci_class, str) else form.ci_class),
         severity=form.severity,
-        summary={str(language): text for language, text in form.summary.items()},
-        cause={str(language): text for language, text in form.cause.items()},
+        summary=form.summary,
+        cause=form.cause,
         for_s=times["for"],
         keep_s=times["keep_firing_for"],
         impact=form.impact or 0,

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+Localized = dict[Literal["en", "zh"], str]
 MAX_PLACE = 200  # characters of one value in a sentence
 
 
-def fill(sentence: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+def fill(sentence: Localized, places: Mapping[str, str]) -> Localized:
     """The sentence in each language with its places filled; a place without a value is left empty."""
     return {
         language: _PLACE.sub(lambda match: places.get(match[1], "")[:MAX_PLACE], text)

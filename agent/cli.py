@@ -1,0 +1,149 @@
+"""`watchdesk-agent`. With argparse, to start fast; what a command needs is imported by it."""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.config import Settings, SettingsError, faults, load
+from agent.texts import _
+from agent.vault import VaultError, alone, identity_path, load_config, load_identity
+
+STDIN = "-"
+DEFAULT = Path(os.environ.get("WATCHDESK_AGENT_CONFIG", "watchdesk-agent.toml"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0, or 2 with a sentence on standard error."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        code: int = chosen.command(chosen)
+    except (SettingsError, VaultError, OSError) as error:
+        _say(f"watchdesk-agent: {error}")
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="watchdesk-agent", description=_("Watchdesk agent"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    settings = argparse.ArgumentParser(add_help=False)
+    settings.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help=_("the agent's settings, a TOML file")
+    )
+    run = commands.add_parser(
+        "run", parents=[settings], help=_("poll the devices and report to the server until stopped")
+    )
+    run.set_defaults(command=_run)
+    enrol = commands.add_parser(
+        "enrol", parents=[settings], help=_("make this agent known to the server with a one-time token")
+    )
+    enrol.add_argument("--server", help=_("address of the server, as https://desk.example.org:8400"))
+    enrol.add_argument(
+        "--token", required=True, help=_("the one-time token, or - to read it from standard input")
+    )
+    enrol.add_argument("--name", help=_("name of this agent"))
+    enrol.set_defaults(command=_enrol)
+    check = commands.add_parser(
+        "check-config",
+        parents=[settings],
+        help=_("check the settings and the last configuration from the server"),
+    )
+    check.set_defaults(command=_check)
+    bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
+    bench.add_argument("what", choices=["poll"])
+    bench.add_argument("--targets", type=Path, required=True)
+    bench.add_argument("--rounds", type=int, default=20)
+    bench.add_argument("--warm", type=int, default=3)
+    bench.add_argument("--every", type=float, default=0.0)
+    bench.add_argument("--devices", type=int, default=0)
+    bench.add_argument("--minutes", type=float, default=3.0)
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _say(sentence: str) -> None:
+    """Tell the person at the terminal; standard output is for results."""
+    sys.stderr.write(sentence + "\n")
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    """The settings of the named file; the defaults where none is named and none is there."""
+    path: Path | None = chosen.config
+    if path is None and not DEFAULT.exists():
+        return Settings()
+    return load(path or DEFAULT)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from agent.run import live, storage_fault  # noqa: PLC0415 - aiohttp and the transports take their time
+
+    settings = _settings(chosen)
+    identity = load_identity(settings.directory)
+    with alone(settings.directory):
+        try:
+            asyncio.run(live(settings, identity))
+        except* OSError as group:
+            fault = storage_fault(group)
+            _say(f"watchdesk-agent: {_('Stopped: {reason}').format(reason=fault)}")
+            return_code = 2
+        else:
+            return_code = 0
+    return return_code
+
+
+def _enrol(chosen: argparse.Namespace) -> int:
+    from agent.enrol import EnrolError, enrol  # noqa: PLC0415
+
+    settings = _settings(chosen)
+    token = sys.stdin.readline().strip() if chosen.token == STDIN else chosen.token
+    name = chosen.name or socket.gethostname()
+    try:
+        identity = asyncio.run(
+            enrol(settings, server=chosen.server or settings.server, token=token, name=name)
+        )
+    except EnrolError as error:
+        _say(f"watchdesk-agent: {error}")
+        return 2
+    told = _("Enrolled as agent {agent}; the secret is in {path}.")
+    _say(told.format(agent=identity.agent_id, path=identity_path(settings.directory)))
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    settings = _settings(chosen)
+    told = _("The settings are in order. Server {server}, data in {data}.")
+    _say(told.format(server=settings.server, data=settings.directory))
+    config = load_config(settings.directory)
+    if config is None:
+        _say(_("There is no configuration from the server yet."))
+        return 0
+    found = faults(config, settings.poll.transports)
+    told = _("The last configuration has {n} targets (generation {generation}).")
+    _say(told.format(n=len(config.targets), generation=config.generation))
+    for fault in found:
+        _say(fault)
+    return 2 if found else 0
+
+
+def _bench(chosen: argparse.Namespace) -> int:
+    from agent.bench import poll  # noqa: PLC0415
+
+    return poll(
+        chosen.targets,
+        rounds=chosen.rounds,
+        warm=chosen.warm,
+        every=chosen.every,
+        devices=chosen.devices,
+        minutes=chosen.minutes,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The devices of a configuration, ready to be asked: each with its target, its profile and its plans."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.reading import Target
+from rules import catalog, profile
+from rules.alert_rule import Rule
+from rules.document import DocumentError
+from rules.plan import Metric, Plan
+from rules.profile_form import Profile
+from rules.wire import Config, TargetConfig
+
+HOST = "host"
+GENERIC = "snmp-device"
+BY_TRANSPORT = {
+    "icmp": "ping",
+    "tcp": "tcp-port",
+    "http": "web-page",
+    "ssh": "linux-ssh",
+    "host": "this-host",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device to poll. `probing`: no profile was given, and what it says of itself is to choose one."""
+
+    target: Target
+    plan: Plan
+    identifying: Plan
+    every_s: float
+    parents: tuple[str, ...] = ()
+    probing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Profiles and rules of the package and of the server's own files."""
+
+    profiles: Mapping[str, Profile]
+    rules: tuple[Rule, ...]
+    faults: tuple[str, ...] = ()
+
+    def device(self, one: TargetConfig, chosen: str | None = None) -> Device:
+        """A configured target by its profile, by the one that was found, or by what its transport is for."""
+        name = one.profile or chosen or BY_TRANSPORT.get(one.transport, GENERIC)
+        form = self.profiles.get(name) or self.profiles[BY_TRANSPORT.get(one.transport, GENERIC)]
+        target = Target(
+            key=f"t{one.id}",
+            name=one.name,
+            address=one.address,
+            port=one.port,
+            credential=dict(one.credential),
+            params=dict(one.params),
+            timeout_s=one.timeout_s,
+        )
+        return Device(
+            target,
+            profile.plan(form, params=dict(one.params)),
+            profile.plan(form, identify=True, params=dict(one.params)),
+            one.every_s,
+            tuple(f"t{parent}" for parent in one.parents),
+            probing=one.profile is None and chosen is None and one.transport == "snmp",
+        )
+
+    def host(self, name: str) -> Device:
+        """This machine."""
+        form = self.profiles[BY_TRANSPORT[HOST]]
+        plan = profile.plan(form)
+        target = Target(key=HOST, name=name, address="", timeout_s=plan.timeout_s)
+        return Device(target, plan, profile.plan(form, identify=True), plan.every_s)
+
+    def choose(self, identity: Mapping[str, str], answered: frozenset[str] = frozenset()) -> str:
+        """The profile that fits best what an SNMP device says of itself."""
+        ranked = [
+            (
+                profile.rank(
+                    one,
+                    sys_object_id=identity.get("sys_object_id", ""),
+                    sys_descr=identity.get("description", ""),
+                    answered=answered,
+                ),
+                name,
+            )
+            for name, one in self.profiles.items()
+            if (one.transport or "snmp") == "snmp"
+        ]
+        points, name = max(ranked, default=(0, GENERIC))
+        return name if points else GENERIC
+
+    def probe(self) -> Plan:
+        """A poll that learns who an SNMP device is, and which of the profiles' OIDs it answers."""
+        generic = profile.plan(self.profiles[GENERIC], identify=True)
+        asked = {
+            profile.oid(one)
+            for form in self.profiles.values()
+            for one in ([form.match.answers] if isinstance(form.match.answers, str) else form.match.answers)
+        }
+        scalars = tuple(Metric(f"answers:{one}", oids=(one,)) for one in sorted(asked))
+        return Plan(
+            profile=GENERIC,
+            transport="snmp",
+            ci_class=generic.ci_class,
+            timeout_s=generic.timeout_s,
+            scalars=scalars,
+            identity=generic.identity,
+        )
+
+
+def library(config: Config | None) -> Library:
+    """The package's profiles and rules with the server's own over them; a file that is faulty is left out."""
+    profiles, rules = dict(profile.packaged()), dict(catalog.packaged())
+    faults: list[str] = []
+    written: dict[str, Profile] = {}
+    for name, text in (config.profiles if config else {}).items():
+        try:
+            one = profile.read(text, f"{name}.yaml")
+            written[one.profile] = one
+        except DocumentError as error:
+            faults.append(str(error))
+    for name, one in written.items():
+        try:
+            profiles[name] = profile.resolve(one, {**profiles, **written})
+        except DocumentError as error:
+            faults.append(str(error))
+    for name, text in (config.alerts if config else {}).items():
+        try:
+            rules |= {rule.name: rule for rule in catalog.read(text, f"{name}.yaml")}
+        except DocumentError as error:
+            faults.append(str(error))
+    return Library(profiles, tuple(rules.values()), tuple(faults))

@@ -1,0 +1,93 @@
+"""What a device says it is, as an observation for the CMDB: at first, hourly, and when it comes back."""
+
+import platform
+import socket
+from dataclasses import dataclass, field
+
+import psutil
+
+from agent.reading import Reading, Target
+from rules.plan import Plan
+from rules.wire import Observation
+
+EVERY_S = 3_600.0
+KEYS = {"serial": "serial", "uuid": "uuid", "mac": "macs", "fqdn": "fqdn", "name": "name"}
+MAX_MACS = 200
+
+
+@dataclass(slots=True)
+class Known:
+    """What was last told of a device."""
+
+    told_at: float = -EVERY_S  # steady clock
+    identity: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Remembers what was told of each device. Times: the steady clock, seconds."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+
+    def due(self, key: str, at: float) -> bool:
+        """Whether the next poll of a device should identify it as well."""
+        known = self.known.get(key)
+        return known is None or at - known.told_at >= EVERY_S
+
+    def observe(
+        self, target: Target, plan: Plan, reading: Reading, *, at: float, wall: float, trace: str
+    ) -> Observation | None:
+        """The observation of a reading that identifies, or None where there is nothing to tell."""
+        if not reading.up or not reading.identity:
+            return None
+        self.known[target.key] = Known(at, reading.identity)
+        return observation(target, plan, reading.identity, wall=wall, trace=trace)
+
+    def forget(self, key: str) -> None:
+        """A device is gone, or another profile asks it."""
+        self.known.pop(key, None)
+
+
+def observation(
+    target: Target, plan: Plan, identity: dict[str, str], *, wall: float, trace: str
+) -> Observation:
+    """Identity values as keys and attributes; the address and the name it was configured by are keys too."""
+    keys: dict[str, list[str]] = {}
+    for name, kind in KEYS.items():
+        if identity.get(name):
+            keys.setdefault(kind, []).append(identity[name][:200])
+    if target.address:
+        keys["address"] = [target.address]
+    if target.key == "host":
+        keys["macs"] = own_macs()
+        keys["fqdn"] = [socket.getfqdn()[:200]]
+        keys.pop("address", None)
+    attributes = {name: value[:4_000] for name, value in identity.items() if name != "name"}
+    if plan.vendor:
+        attributes.setdefault("vendor", plan.vendor)
+    return Observation(
+        device=target.key,
+        at=wall,
+        ci_class=plan.ci_class,
+        name=(identity.get("name") or target.name)[:200],
+        keys=keys,
+        attributes=attributes,
+        evidence={"profile": plan.profile, "transport": plan.transport},
+        trace=trace,
+    )
+
+
+def own_macs() -> list[str]:
+    """The hardware addresses of this machine, without those of loopback."""
+    found = {
+        one.address.lower()
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family == psutil.AF_LINK and one.address and set(one.address) - set("0:-")
+    }
+    return sorted(found)[:MAX_MACS]
+
+
+def own_name() -> str:
+    """The name of this machine."""
+    return socket.gethostname() or platform.node() or "host"

@@ -1,0 +1,325 @@
+"""The living program: polls on schedule, watches, keeps, delivers, and follows its configuration."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent import config as configuration
+from agent.clock import Clock
+from agent.collect import Collector
+from agent.config import Settings
+from agent.delivery import Delivery
+from agent.devices import HOST, Device, Library, library
+from agent.durable import replace
+from agent.link import Link, Told
+from agent.observe import Observer, own_name
+from agent.outbox import Outbox
+from agent.parcel import Parcel
+from agent.poll import Poller
+from agent.reading import Reading
+from agent.registry import Registry
+from agent.schedule import Schedule
+from agent.selfwatch import Selfwatch
+from agent.vault import Identity, load_config, save_config
+from agent.version import VERSION
+from agent.watch import Watch
+from rules.wire import Config
+
+log = logging.getLogger("watchdesk.agent")
+CONFIG_S = 30.0  # between two looks for a new configuration
+NEWS_S = 0.2  # news are gathered so long before they are put on the disk
+SNAPSHOT_S = 60.0
+STOP_S = 8.0
+
+
+@dataclass
+class Agent:
+    """All parts of a running agent. Make it inside the running loop."""
+
+    settings: Settings
+    identity: Identity
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        data = self.settings.directory
+        self.poller = Poller()
+        self.outbox = open_outbox(self.settings, self.clock.wall)
+        self.registry = Registry(data / "series.log")
+        self.collector = Collector(self.registry)
+        self.watch = Watch()
+        self.observer = Observer()
+        self.schedule = Schedule(seed=str(self.identity.agent_id))
+        self.library: Library = library(None)
+        self.devices: dict[str, Device] = {}
+        self.chosen: dict[str, str] = {}
+        self.config: Config | None = None
+        self.etag = ""
+        self.news = asyncio.Event()
+        self.changed = asyncio.Event()
+        self.wake = asyncio.Event()
+        self.room = asyncio.Semaphore(self.settings.poll.concurrency)
+        self.link = Link(self.identity.server, self.identity, version=VERSION, ca=self.settings.ca)
+        self.delivery = Delivery(
+            self.outbox,
+            self.registry,
+            self.link,
+            self.identity.agent_id,
+            data,
+            self.clock.wall,
+            on_generation=self._wanted,
+        )
+        self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
+        self._restore(data)
+
+    async def run(self) -> None:
+        """Live until cancelled or until the disk refuses; then put away what is in memory."""
+        kept = load_config(self.settings.directory)
+        self.apply(kept or Config(generation="none"), kept=kept is not None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for task in (self._poll_loop, self._flush_loop, self._config_loop, self.delivery.run):
+                    group.create_task(task())
+                group.create_task(self.own.expose(self.settings.metrics.host, self.settings.metrics.port))
+        finally:
+            await self._close()
+
+    def apply(self, config: Config, *, kept: bool = True) -> None:
+        """Watch what a configuration names. What is no longer in it is let go, its alerts ended.
+
+        Args:
+            config: found good before.
+            kept: False where it only stands in for one that never came: then nothing that stood is ended.
+        """
+        at, wall = self.clock.steady(), self.clock.wall()
+        if self.config is None or (config.profiles, config.alerts) != (
+            self.config.profiles,
+            self.config.alerts,
+        ):
+            self.library = library(config)
+            for fault in self.library.faults:
+                log.error("a file of the server is left out: %s", fault)
+        wanted: dict[str, Device] = {}
+        for one in config.targets:
+            device = self.library.device(one, self.chosen.get(f"t{one.id}"))
+            wanted[device.target.key] = device
+        if config.host:
+            wanted[HOST] = self.library.host(own_name())
+        if kept:
+            for key in (self.devices.keys() | self.watch.waiting.keys()) - wanted.keys():
+                self._remove(key, at=at, wall=wall)
+        for key, device in wanted.items():
+            self._put(key, device, at=at)
+        self.collector.tell(self.watch.dropped(at=at, wall=wall))
+        self.config = config
+        if self.collector.has_news:
+            self.news.set()
+        self.wake.set()
+
+    def flush(self, *, samples: bool) -> None:
+        """Put what was gathered on the disk, then let it be sent. One step: nothing comes in between."""
+        told = self.collector.put_news(self.outbox)
+        if samples:
+            self.collector.put_samples(self.outbox)
+        self.outbox.sync()
+        if told:
+            self._snapshot()
+        self.outbox.release()
+        self.delivery.wake.set()
+
+    async def _poll_loop(self) -> None:
+        async with asyncio.TaskGroup() as polls:
+            while True:
+                await self.room.acquire()
+                key = await self._next()
+                polls.create_task(self._poll(key))
+
+    async def _next(self) -> str:
+        """The next device that is due."""
+        while True:
+            key = self.schedule.take(self.clock.steady())
+            if key is not None:
+                return key
+            pause = self.schedule.wait(self.clock.steady())
+            self.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), min(pause if pause is not None else 1.0, 1.0))
+
+    async def _poll(self, key: str) -> None:
+        up = False
+        try:
+            device = self.devices.get(key)
+            if device is not None:
+                up = await self._ask(key, device)
+        finally:
+            self.room.release()
+            for parent in self.schedule.done(key, self.clock.steady(), up=up):
+                self.schedule.hasten(parent, self.clock.steady())
+            self.wake.set()
+
+    async def _ask(self, key: str, device: Device) -> bool:
+        trace = uuid.uuid4().hex
+        if device.probing:
+            device = await self._choose(key, device)
+        identify = self.observer.due(key, self.clock.steady())
+        plan = device.identifying if identify else device.plan
+        try:
+            reading = await self.poller.poll(device.target, plan)
+        except Exception:  # one device's bug must not blind the agent for all others
+            log.exception("polling %s failed (trace %s)", key, trace)
+            reading = Reading(up=False, reason="bad_response", detail="The agent failed on the answer.")
+        if self.devices.get(key) is not device:
+            return reading.up
+        at, wall = self.clock.steady(), self.clock.wall()
+        self.collector.take(key, device.plan, reading, wall=wall)
+        if not reading.up:
+            self.observer.forget(key)
+        elif identify:
+            told = self.observer.observe(device.target, plan, reading, at=at, wall=wall, trace=trace)
+            if told is not None:
+                self.collector.observe(told)
+        news = self.watch.take(key, reading, at=at, wall=wall, trace=trace)
+        if news:
+            self.collector.tell(news)
+            self.news.set()
+        return reading.up
+
+    async def _choose(self, key: str, device: Device) -> Device:
+        """Learn which profile a device without one fits; the device as it is polled from now on."""
+        reading = await self.poller.poll(device.target, self.library.probe())
+        if not reading.up or self.devices.get(key) is not device:
+            return device
+        answered = frozenset(
+            one.metric.removeprefix("answers:") for one in reading.values if one.raw is not None
+        )
+        self.chosen[key] = self.library.choose(reading.identity, answered)
+        one = next((one for one in self.config.targets if f"t{one.id}" == key), None) if self.config else None
+        if one is None:
+            return device
+        found = self.library.device(one, self.chosen[key])
+        self._put(key, found, at=self.clock.steady())
+        return found
+
+    async def _flush_loop(self) -> None:
+        following = saved = self.clock.steady()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.news.wait(), max(0.05, following - self.clock.steady()))
+                await asyncio.sleep(NEWS_S)
+            self.news.clear()
+            now = self.clock.steady()
+            due = now >= following
+            if due:
+                every = self.config.report_every_s if self.config else 10.0
+                following = now + every
+                self.collector.own(HOST, self.own.metrics(), wall=self.clock.wall())
+                self.outbox.drop_old()
+            self.flush(samples=due)
+            if now - saved >= SNAPSHOT_S:
+                self._snapshot()
+                saved = now
+
+    async def _config_loop(self) -> None:
+        while True:
+            self.changed.clear()
+            told = await self.link.config(self.etag)
+            if isinstance(told, Told):
+                if told.kind not in {"unchanged", "away"}:
+                    log.warning("no configuration: %s %s", told.kind, told.reason)
+            else:
+                self._configure(*told)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), CONFIG_S)
+
+    def _configure(self, config: Config, etag: str) -> None:
+        """Take a configuration if it is sane; else keep the one that was good."""
+        self.etag = etag
+        found = configuration.faults(config, self.settings.poll.transports)
+        if found:
+            log.error(
+                "configuration %s refused, the last good one is kept: %s", config.generation, "; ".join(found)
+            )
+            return
+        save_config(self.settings.directory, config)
+        self.apply(config)
+
+    def _wanted(self, generation: str) -> None:
+        if self.config is None or generation != self.config.generation:
+            self.changed.set()
+
+    def _put(self, key: str, device: Device, *, at: float) -> None:
+        before = self.devices.get(key)
+        if before is not None and before.target != device.target:
+            self.poller.forget(key)
+            self.observer.forget(key)
+        self.devices[key] = device
+        self.watch.put(key, device.target.name, device.plan, self.library.rules, at=at)
+        self.schedule.put(key, device.every_s, at, parents=device.parents)
+
+    def _remove(self, key: str, *, at: float, wall: float) -> None:
+        self.devices.pop(key, None)
+        self.chosen.pop(key, None)
+        self.schedule.drop(key)
+        self.poller.forget(key)
+        self.observer.forget(key)
+        self.collector.forget(key)
+        self.collector.tell(self.watch.remove(key, at=at, wall=wall))
+
+    def _snapshot(self) -> None:
+        replace(self.settings.directory / "standing.msgpack", self.watch.snapshot(self.outbox.last("events")))
+
+    def _restore(self, data: Path) -> None:
+        """What stood before the restart, and the news that were put down after it was written."""
+        events = 0
+        with contextlib.suppress(OSError):
+            events = self.watch.load((data / "standing.msgpack").read_bytes())
+        for record in self.outbox.unacknowledged("events", events):
+            with contextlib.suppress(msgspec.MsgspecError):
+                for news in msgspec.msgpack.decode(record.body, type=Parcel).alerts:
+                    self.watch.replay(news, at=self.clock.steady())
+
+    async def _close(self) -> None:
+        self.flush(samples=True)
+        self._snapshot()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.poller.close(), STOP_S / 2)
+        await self.link.close()
+        self.outbox.close()
+
+
+def open_outbox(settings: Settings, now: Callable[[], float]) -> Outbox:
+    """The outbox of an agent."""
+    return Outbox(
+        settings.directory / "outbox",
+        cap=settings.spool.max_mb * 1024 * 1024,
+        max_age_s=settings.spool.max_hours * 3600.0,
+        gap_body=lambda gap: msgspec.msgpack.encode(Parcel(gaps=[gap])),
+        now=now,
+    )
+
+
+def storage_fault(group: BaseExceptionGroup[OSError]) -> OSError:
+    """The failure of the disk that ended the program, out of what its tasks raised together."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, OSError)
+    return first
+
+
+async def live(settings: Settings, identity: Identity) -> None:
+    """Run until SIGTERM or SIGINT; raises StorageFailedError where the disk refuses."""
+    agent = Agent(settings, identity)
+    running = asyncio.ensure_future(agent.run())
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows has no signals in its loop
+            loop.add_signal_handler(one, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
