@@ -57,6 +57,7 @@ FALLBACK = """
   U+02DA, U+02DC, U+2000-2011, U+2013, U+2016-2017, U+201A-201C, U+201E-2025, U+2027-206F, U+20AC, U+2122,
   U+2190-2193, U+2212, U+FEFF, U+FFFD; }
 """
+FALLBACK_FULL = re.sub(r"unicode-range:[^;]*;", "unicode-range: U+0000-02FF, U+2000-22FF;", FALLBACK)
 
 
 class BuildError(Exception):
@@ -225,6 +226,8 @@ def _write(files: dict[str, bytes], want: str, icons: list[str], licences: str) 
     VENDOR.mkdir(parents=True, exist_ok=True)
     named = {name: _hashed(name, body) for name, body in files.items()}
     css = FALLBACK % {"name": "Inter Variable", "file": named["inter.woff2"]}
+    # In Chinese text dashes, quotes and the ellipsis come from the Han font; in English from this.
+    css += FALLBACK_FULL % {"name": "Inter Full", "file": named["inter.woff2"]}
     css += FALLBACK % {"name": "JetBrains Mono Variable", "file": named["mono.woff2"]}
     files["fonts.css"] = css.encode()
     named["fonts.css"] = _hashed("fonts.css", files["fonts.css"])

@@ -31,11 +31,11 @@ from server.kernel.assets import Assets
 from server.kernel.console_texts import texts_json
 
 TEMPLATES = Path(__file__).parent / "templates"
-MODULES = {
+MODULES = {  # in this order: each may use those before it
     "m": "_m.html",
+    "states": "_state.html",
     "f": "_form.html",
     "lists": "_list.html",
-    "states": "_state.html",
     "tl": "_timeline.html",
     "charts": "_chart.html",
 }
