@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
     bench.add_argument("what", choices=["poll"])
     bench.add_argument("--targets", type=Path, required=True)
-    bench.add_argument("--rounds", type=int, default=20)
+    bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--warm", type=int, default=3)
     bench.add_argument("--every", type=float, default=0.0)
     bench.add_argument("--devices", type=int, default=0)

@@ -24,7 +24,7 @@ from typing import Annotated, get_args
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from agent.texts import _
 from rules.profile_form import Transport
@@ -50,7 +50,7 @@ class Polling(Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds of polling, and what may be asked: the agent's own list wins over the server's wishes."""
 
     concurrency: Annotated[int, Meta(ge=1, le=5_000)] = 200
-    transports: list[Transport] = list(get_args(Transport))
+    transports: list[Transport] = field(default_factory=lambda: list(get_args(Transport)))
 
 
 class Exposition(Struct, frozen=True, forbid_unknown_fields=True):
