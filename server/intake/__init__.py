@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import typer
 from aiohttp import web
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,12 @@ from server.intake.routes import COMMITTER, raw
 from server.kernel import keys
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Practice, Schedule
+
+
+def _bench() -> typer.Typer:
+    from server.intake.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+
+    return COMMAND
 
 
 async def _start(app: web.Application) -> None:
@@ -47,6 +54,7 @@ PRACTICE = Practice(
         Schedule("intake.adopt", job="intake.adopt", every=timedelta(minutes=1)),
         Schedule("intake.trim", job="intake.trim", cron="17 * * * *"),
     ),
+    commands=(("bench", _bench),),
     startup=(_start,),
     cleanup=(_stop,),
 )
