@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from agent.poll_facts import reading_of, reading_of_words, registers_of
 from agent.poll_snmp import SnmpPoll
@@ -19,10 +20,12 @@ from agent.transports.host import Host
 from agent.transports.http import Http, Page
 from agent.transports.icmp import Icmp
 from agent.transports.snmp import Snmp
-from agent.transports.ssh import Ssh
 from agent.transports.trouble import TroubleError
 from rules.plan import Plan
 from rules.profile_form import Transport
+
+if TYPE_CHECKING:
+    from agent.transports.ssh import Ssh
 
 GRACE_S = 1.0  # over the deadline a transport has itself
 DEADLINE_S = 120.0  # whatever a target says
@@ -46,7 +49,7 @@ class Poller:
     def __init__(self, clock: Callable[[], datetime] = utcnow) -> None:
         self.snmp = Snmp()
         self._icmp = Icmp()
-        self._ssh = Ssh()
+        self._ssh: Ssh | None = None
         self._host = Host()
         self._http: Http | None = None
         self._clock = clock
@@ -65,7 +68,8 @@ class Poller:
         """Let go of sockets, sessions and threads."""
         self.snmp.close()
         self._icmp.close()
-        self._ssh.close()
+        if self._ssh is not None:
+            self._ssh.close()
         if self._http is not None:
             await self._http.close()
 
@@ -109,6 +113,10 @@ class Poller:
         return reading_of(plan, await self._http.fetch(page, now=self._clock(), timeout_s=timeout_s))
 
     async def _by_ssh(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        if self._ssh is None:
+            from agent.transports.ssh import Ssh  # noqa: PLC0415 - 9 MiB that most agents never need
+
+            self._ssh = Ssh()
         return reading_of(plan, await self._ssh.fetch(target, timeout_s=timeout_s))
 
     async def _by_icmp(self, target: Target, plan: Plan, timeout_s: float) -> Reading:

@@ -95,9 +95,7 @@ def after(new: bytes, old: bytes) -> bool:
 
 def integer(value: int) -> bytes:
     """A signed integer in the fewest octets."""
-    return tlv(
-        INTEGER, value.to_bytes((value ^ value >> 64).bit_length() // 8 + 1, "big", signed=True)
-    )
+    return tlv(INTEGER, value.to_bytes((value ^ value >> 64).bit_length() // 8 + 1, "big", signed=True))
 
 
 def request(version: int, community: bytes, kind: int, oids: list[bytes], repetitions: int = 0) -> bytes:

@@ -35,6 +35,7 @@ COMMAND = "LC_ALL=C; export LC_ALL; " + "; ".join(
 )
 UNREAL = {"tmpfs", "devtmpfs", "overlay", "squashfs", "proc", "sysfs", "ramfs", "efivarfs", "cgroup2", "none"}
 MAX_ROWS = 500
+STATUS = {"up": "up", "down": "down", "lowerlayerdown": "down", "notpresent": "down"}  # others say nothing
 
 
 def sections(output: str) -> dict[str, str]:
@@ -165,8 +166,8 @@ def _interfaces(text: str, links: str) -> Iterator[dict[str, Raw]]:
             "transmit_bytes": int(numbers[8]),
             "transmit_errors": int(numbers[10]),
         }
-        with contextlib.suppress(KeyError):
-            row["status"] = said[name, "operstate"]
+        if (state := STATUS.get(said.get((name, "operstate"), ""))) is not None:
+            row["status"] = state
         with contextlib.suppress(KeyError):
             row["mac"] = said[name, "address"]
         yield row
