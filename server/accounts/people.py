@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,8 +12,10 @@ from server.accounts import sessions
 from server.accounts.models import GroupMember, Person, PersonRole, Role
 from server.accounts.names import check_username, clean_text, skeleton
 from server.accounts.roles import ADMINISTRATOR
+from server.accounts.service import department
 from server.accounts.service import person as find
-from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
+from server.kernel.call import Actor
+from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, StaleError
 from server.kernel.i18n import LANGUAGES, N_
 
 CHOICES = {
@@ -121,6 +124,24 @@ def set_roles(session: Session, person_id: int, codes: Iterable[str]) -> None:
     sessions.end_all(session, person_id)
 
 
+def not_above(session: Session, person_id: int, actor: Actor, *, roles: Iterable[str] | None = None) -> None:
+    """Refuse a step on someone who may do more than `actor`, or roles that would permit more.
+
+    Raises:
+        ForbiddenError: the step would hand `actor` rights that its roles do not include.
+    """
+    held = sessions.actor_of(session, find(session, person_id), via="system").permissions
+    if roles is not None:
+        wanted = set(roles)
+        for role in session.scalars(select(Role).where(Role.code.in_(wanted))):
+            held |= frozenset(role.permissions)
+    if beyond := held - actor.permissions:
+        raise ForbiddenError(
+            N_("This person has, or would get, rights that your own roles do not include."),
+            permission=min(beyond),
+        )
+
+
 def set_groups(session: Session, person_id: int, group_ids: Iterable[int]) -> None:
     """Put a person into exactly these groups."""
     wanted = set(group_ids)
@@ -210,10 +231,21 @@ def _checked(session: Session, person_id: int | None, fields: dict[str, Any]) ->
         raise InvalidError(N_("A mail address has the form name@example.com."), field="/email")
     if made.get("vip", 0) not in {0, 1, 2}:
         raise InvalidError(N_("Choose one of: {expected}."), field="/vip", expected="0, 1, 2")
+    _reader(made)
+    if made.get("department_id") is not None:
+        department(session, made["department_id"])
     manager = made.get("manager_id")
     if manager is not None:
         _no_circle(session, person_id, manager)
     return made
+
+
+def _reader(made: dict[str, Any]) -> None:
+    """Language and time zone, if given, are ones we have."""
+    if "timezone" in made and made["timezone"] not in available_timezones():
+        raise InvalidError(N_("Choose a time zone of the list, as Asia/Shanghai."), field="/timezone")
+    if "language" in made and made["language"] not in LANGUAGES:
+        raise InvalidError(N_("Choose one of: {expected}."), field="/language", expected=", ".join(LANGUAGES))
 
 
 def _no_circle(session: Session, person_id: int | None, manager_id: int) -> None:
@@ -243,3 +275,23 @@ def _keep_an_administrator(session: Session) -> None:
     )
     if not left:
         raise ConflictError(N_("This is the last administrator. Give someone else that role first."))
+
+
+def set_contact(
+    session: Session, person_id: int, *, email: str, phone: str, location: str, timezone: str
+) -> None:
+    """Change what people may change about themselves."""
+    person = find(session, person_id)
+    fields = {"email": email, "phone": phone, "location": location, "timezone": timezone}
+    for name, value in _checked(session, person_id, fields).items():
+        setattr(person, name, value)
+
+
+def roles_of(session: Session, person_id: int) -> Sequence[Role]:
+    """A person's roles."""
+    return session.scalars(
+        select(Role)
+        .join(PersonRole, PersonRole.role_id == Role.id)
+        .where(PersonRole.person_id == person_id)
+        .order_by(Role.id)
+    ).all()

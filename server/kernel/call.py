@@ -195,6 +195,25 @@ class Call:
         Raises:
             FormError: with `errors`, a sentence for each field, to show beside it.
         """
+        data = self._fields(model)
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            raise form_error(error) from error
+
+    def form_kept(self, model: type[Model]) -> Model:
+        """What a refused form held, unchecked, to show it again beside its errors."""
+        data = {name: value for name, value in self._fields(model).items() if name in model.model_fields}
+        kept = {
+            name: [int(item) if item.isdecimal() else item for item in value]
+            if isinstance(value, list)
+            else value
+            for name, value in data.items()
+        }
+        return model.model_construct(_fields_set=None, **kept)
+
+    def _fields(self, model: type[BaseModel]) -> dict[str, Any]:
+        """The form's fields by name, trimmed, without empty ones; lists where the model has lists."""
         data: dict[str, Any] = {}
         for name in self.form:
             if name in {"csrf", "_method"}:
@@ -205,10 +224,7 @@ class Call:
                 data[key] = [value for value in values if value != ""]
             elif values[-1] != "":
                 data[key] = values[-1]
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            raise form_error(error) from error
+        return data
 
     def _shell(self, topics: tuple[str, ...]) -> templating.Shell:
         actor, settings = self.actor_or_none, self.settings

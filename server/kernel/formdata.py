@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from server.kernel.errors import InvalidError
-from server.kernel.i18n import N_, _
+from server.kernel.errors import DeskError, InvalidError
+from server.kernel.i18n import N_, _, loc
 
 SAID = {
     "missing": N_("This is needed."),
@@ -51,6 +51,20 @@ class FormError(InvalidError):
         super().__init__(N_("{place}: {sentence}"), field=first or None, place=first or "/", sentence=said)
         self.errors = errors
         self.pointers = pointers
+
+
+def said_of(error: DeskError) -> str:
+    """An error in the reader's language."""
+    places = {name: loc(value) if isinstance(value, dict) else value for name, value in error.places.items()}
+    return _(error.msgid).format(**{"limit": error.limit, **places})
+
+
+def field_errors(error: DeskError) -> dict[str, str]:
+    """What a form shows beside its fields: a sentence by field name; "" for the whole form."""
+    if isinstance(error, FormError):
+        return error.errors
+    name = (error.field or "").lstrip("/").partition("/")[0]
+    return {name: said_of(error)}
 
 
 def pointer(place: tuple[int | str, ...]) -> str:

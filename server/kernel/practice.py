@@ -122,6 +122,7 @@ class Practice:
     """All that one folder of the server brings."""
 
     name: str
+    title: str = ""  # marked with N_: as people call it; the name with a capital if it is empty
     routes: Sequence[Routes] = ()
     permissions: Sequence[Permission] = ()
     navigation: Sequence[NavItem] = ()

@@ -8,10 +8,10 @@ import structlog
 from aiohttp import web
 from jinja2 import TemplateNotFound
 
-from server.kernel import gate, i18n, keys
+from server.kernel import gate, keys
 from server.kernel.call import Call
 from server.kernel.errors import DeskError, NotFoundError, TooLargeError, UnauthenticatedError
-from server.kernel.formdata import FormError
+from server.kernel.formdata import FormError, said_of
 from server.kernel.i18n import N_
 from server.kernel.routing import Route
 
@@ -76,23 +76,13 @@ def answer(request: web.Request, error: DeskError, call: Call | None) -> web.Str
     return response
 
 
-def sentence(error: DeskError) -> str:
-    """The error in the reader's language."""
-    places = {
-        name: i18n.loc(value) if isinstance(value, dict) else value for name, value in error.places.items()
-    }
-    if error.limit is not None:
-        places.setdefault("limit", error.limit)
-    return i18n._(error.msgid).format(**places)
-
-
 def _problem(request: web.Request, error: DeskError, status: int) -> web.Response:
     told: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": error.code,
-        "message": sentence(error),
+        "message": said_of(error),
         "request_id": request[keys.REQUEST_ID],
     }
     if error.field is not None:
@@ -123,13 +113,13 @@ def _to_login(request: web.Request) -> web.Response:
 
 def _fragment(error: DeskError, status: int) -> web.Response:
     """For htmx: nothing is swapped, the sentence is shown as a toast that does not vanish."""
-    news = {"wd:toast": {"text": sentence(error), "kind": "error"}}
+    news = {"wd:toast": {"text": said_of(error), "kind": "error"}}
     headers = {"HX-Reswap": "none", "HX-Trigger": json.dumps(news)}
-    return web.Response(status=status, text=sentence(error), headers=headers)
+    return web.Response(status=status, text=said_of(error), headers=headers)
 
 
 def _page(request: web.Request, error: DeskError, status: int, call: Call | None) -> web.Response:
-    said = sentence(error)
+    said = said_of(error)
     if call is not None:
         try:
             return call.render(

@@ -20,7 +20,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from server.kernel.i18n import N_
+
 FILE = "watchdesk.toml"
+SECRETS = frozenset({"smtp_password", "metrics_token", "database_url"})  # never shown
 _file: ContextVar[dict[str, Any]] = ContextVar("file", default={})  # noqa: B039  never changed
 
 
@@ -33,28 +36,56 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WATCHDESK_", extra="forbid", frozen=True)
 
-    data: Path = Path("data")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8400, ge=0, le=65535)
-    public_url: str = ""  # as https://desk.example.com; decides cookies and links in mail
-    database_url: str = ""  # SQLite in the data folder unless given
-    site_name: str = Field(default="Watchdesk", max_length=80)
-    site_language: Literal["en", "zh"] = "en"
-    timezone: str = "Asia/Shanghai"
-    trusted_proxies: tuple[str, ...] = ()  # networks whose forwarding headers count
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    metrics_token: str = ""  # if given, /metrics asks for it as a bearer token
-    session_hours: int = Field(default=12, ge=1, le=24 * 30)
-    demo: bool = False
-    demo_control_url: str = ""
-    smtp_host: str = ""
-    smtp_port: int = Field(default=25, ge=1, le=65535)
-    smtp_username: str = ""
-    smtp_password: str = ""
-    smtp_security: Literal["none", "starttls", "tls"] = "none"
-    smtp_sender: str = "watchdesk@localhost"
-    webhook_allowed_networks: tuple[str, ...] = ()  # inside networks that webhooks may reach
+    data: Path = Field(
+        default=Path("data"), description=N_("Folder of the database, the keys and this file.")
+    )
+    host: str = Field(
+        default="127.0.0.1", description=N_("Address to listen on; this machine only unless changed.")
+    )
+    port: int = Field(default=8400, ge=0, le=65535, description=N_("Port to listen on."))
+    public_url: str = Field(
+        default="",
+        description=N_("How people reach this site, as https://desk.example.com; decides cookies and links."),
+    )
+    database_url: str = Field(
+        default="", description=N_("PostgreSQL address; SQLite in the data folder if empty.")
+    )
+    site_name: str = Field(
+        default="Watchdesk", max_length=80, description=N_("Name of this site on the sign-in page.")
+    )
+    site_language: Literal["en", "zh"] = Field(
+        default="en", description=N_("Language for people who have not chosen one.")
+    )
+    timezone: str = Field(
+        default="Asia/Shanghai", description=N_("Time zone of this site and of new people.")
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description=N_("Networks of reverse proxies whose forwarding headers count.")
+    )
+    log_format: Literal["json", "console"] = Field(default="json", description=N_("Form of the log lines."))
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description=N_("The least important log lines that are written.")
+    )
+    metrics_token: str = Field(
+        default="",
+        description=N_("Bearer token that /metrics asks for; without one only this machine may read it."),
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=24 * 30, description=N_("Hours after which people sign in again.")
+    )
+    demo: bool = Field(default=False, description=N_("Show the demo room with its simulated devices."))
+    demo_control_url: str = Field(default="", description=N_("Where the demo room is controlled."))
+    smtp_host: str = Field(default="", description=N_("Mail server; no mail is sent without one."))
+    smtp_port: int = Field(default=25, ge=1, le=65535, description=N_("Port of the mail server."))
+    smtp_username: str = Field(default="", description=N_("Account at the mail server."))
+    smtp_password: str = Field(default="", description=N_("Password at the mail server."))
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        default="none", description=N_("Encryption to the mail server.")
+    )
+    smtp_sender: str = Field(default="watchdesk@localhost", description=N_("Sender of all mail."))
+    webhook_allowed_networks: tuple[str, ...] = Field(
+        default=(), description=N_("Inside networks that webhooks may reach; none unless named.")
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -138,6 +169,17 @@ def load(data: Path | None = None, **options: Any) -> Settings:
         raise SettingsError(_told(error, path, text)) from error
     finally:
         _file.reset(token)
+
+
+def source(settings: Settings, name: str) -> Literal["environment", "file", "command", "default"]:
+    """Where a setting's value comes from."""
+    if f"WATCHDESK_{name.upper()}" in os.environ:
+        return "environment"
+    path = settings.data / FILE
+    if path.exists() and name in tomllib.loads(path.read_text(encoding="utf-8")):
+        return "file"
+    known = Settings.model_fields[name].default
+    return "default" if getattr(settings, name) == known or name == "database_url" else "command"
 
 
 def _known_environment() -> None:

@@ -29,7 +29,7 @@ class ThingIn(ApiModel):
     code: Annotated[str, Field(min_length=1, max_length=20)]
     number: int = 0
     at: Moment | None = None
-    parts: list["ThingIn"] = []
+    parts: list["ThingIn"] = Field(default=[])
 
 
 class ThingOut(ApiModel):
