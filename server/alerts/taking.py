@@ -33,7 +33,7 @@ FLAPS_HOLD = 3  # so many returns, and it is kept open through its pauses
 HOLD_OPEN = timedelta(minutes=5)  # of quiet, before a flapping alert is over
 NOTED_FOR = timedelta(minutes=15)  # news without a condition behind it rests after this
 MARK = 1
-SYMPTOMS = {symptom.value: symptom for symptom in Symptom}
+SYMPTOMS = {symptom.value: symptom for symptom in Symptom} | {"cpu_memory": Symptom.COMPUTE}
 _RANK = {"critical": 3, "major": 2, "minor": 1, "info": 0}
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -1,0 +1,219 @@
+"""What the machine knows when an incident opens: place, path of the failure, changes, graphs, fixes."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rules.priority import URGENCY_OF_SEVERITY, Weighed, impact_of, weigh
+from rules.topology import RelationKind
+from server.accounts import service as accounts
+from server.accounts.models import Person
+from server.alerts.models import Alert, AlertGroup
+from server.cmdb import service as cmdb
+from server.cmdb.classes import catalogue
+from server.cmdb.models import Ci
+from server.incidents.models import Route
+from server.knowledge.suggest import Query, Suggestion
+from server.knowledge.suggest import suggest as known_fixes
+from server.metrics import service as metrics
+
+CHANGES_SINCE = timedelta(days=14)
+GRAPH_BEFORE = timedelta(hours=1)
+PATH_SHOWN = 40
+SERIES_SHOWN = 3
+SHOWN_ALERTS = 60
+SERVICE_CLASSES = ("service", "software")
+
+# The seam to knowledge: replaced where suggestions come from elsewhere.
+suggest: Callable[..., Sequence[Suggestion]] = known_fixes
+
+
+def alerts_of(session: Session, group_id: int) -> list[Alert]:
+    """The alerts of a group, in the order in which they began."""
+    return list(
+        session.scalars(select(Alert).where(Alert.group_id == group_id).order_by(Alert.started_at, Alert.id))
+    )
+
+
+def root_alert(alerts: Iterable[Alert], group: AlertGroup) -> Alert | None:
+    """The alert that speaks for the group."""
+    known = {alert.id: alert for alert in alerts}
+    return known.get(group.root_alert_id or 0) or next(iter(known.values()), None)
+
+
+def weigh_machine(
+    session: Session, ci: Ci | None, alerts: Sequence[Alert], affected: Person | None = None
+) -> Weighed:
+    """The priority that the alerts, the item and what hangs on it ask for."""
+    living = [alert for alert in alerts if alert.resolved_at is None] or list(alerts)
+    urgency = min((_urgency(alert) for alert in living), default=3)
+    impacts = [int(alert.hints["impact"]) for alert in living if alert.hints.get("impact")]
+    stops: tuple[int, ...] = cmdb.impact(session, ci.id).stops if ci is not None else ()
+    impact = impact_of(ci.criticality if ci is not None else None, len(stops))
+    impact = min([impact, *impacts])
+    name, criticality = gravest_service(session, ci, stops)
+    return weigh(
+        impact,
+        urgency,
+        vip=affected.vip if affected is not None else 0,
+        vip_name=affected.username if affected is not None else "",
+        service_criticality=criticality,
+        service_name=name,
+    )
+
+
+def gravest_service(session: Session, ci: Ci | None, stops: Iterable[int]) -> tuple[str, int | None]:
+    """The most critical service that is the item or stops with it: its name and criticality."""
+    if ci is None:
+        return "", None
+    classes = catalogue()
+    graph = cmdb.graph(session)
+    found = [
+        graph.node(node)
+        for node in (ci.id, *stops)
+        if node in graph and any(classes.is_a(graph.node(node).ci_class, kind) for kind in SERVICE_CLASSES)
+    ]
+    if not found:
+        return "", None
+    worst = min(found, key=lambda node: (node.criticality, node.name))
+    return worst.name, worst.criticality
+
+
+def why(weighed: Weighed) -> dict[str, Any]:
+    """A weighed priority as stored."""
+    return asdict(weighed)
+
+
+def route(session: Session, ci: Ci | None, category: str) -> int | None:
+    """The group that works on it: the item's owner, the category's, else the first line."""
+    if ci is not None and ci.owner_group_id is not None:
+        return ci.owner_group_id
+    if category and (ruled := session.get(Route, category)) is not None:
+        return ruled.group_id
+    return first_line(session)
+
+
+def first_line(session: Session) -> int | None:
+    """The group that keeps contact with users."""
+    lines = accounts.groups(session, line=1, vendors=False)
+    return lines[0].id if lines else None
+
+
+def category_of(alert: Alert | None, ci: Ci | None) -> str:
+    """The rule's category, else the item's class."""
+    if alert is not None and alert.hints.get("category"):
+        return str(alert.hints["category"])
+    return ci.class_code if ci is not None else ""
+
+
+def summary_of(alert: Alert | None, ci: Ci | None, group: AlertGroup) -> dict[str, str]:
+    """A title in both languages: what the root alert says, else which item is the probable cause."""
+    if alert is not None and alert.summary and (ci is None or alert.ci_id == ci.id):
+        en = alert.summary.get("en") or alert.summary.get("zh") or alert.rule
+        return {"en": en, "zh": alert.summary.get("zh") or en}
+    name = ci.name if ci is not None else ""
+    if not name and alert is not None:
+        return {"en": alert.rule, "zh": alert.rule}
+    return {
+        "en": f"{name} is the probable cause of {group.size} alerts",
+        "zh": f"{name} 可能引发了 {group.size} 条告警",
+    }
+
+
+def context(
+    session: Session, ci: Ci | None, alerts: Sequence[Alert], group: AlertGroup, *, now: datetime
+) -> dict[str, Any]:
+    """All that the incident carries beside its own fields, as ids, names and moments."""
+    return {
+        "path": path(session, ci),
+        "changes": changes(session, ci, now=now),
+        "graphs": graphs(session, alerts, group),
+        "alerts": [
+            {"id": alert.id, "ci": alert.ci_id, "rule": alert.rule, "severity": alert.severity.value}
+            for alert in alerts[:SHOWN_ALERTS]
+        ],
+        "suggestions": suggestions(session, ci, root_alert(alerts, group)),
+        "known_at": now.isoformat(),
+    }
+
+
+def path(session: Session, ci: Ci | None) -> list[dict[str, Any]]:
+    """How the failure travels from the item: who depends on it, step by step."""
+    if ci is None:
+        return []
+    graph = cmdb.graph(session)
+    steps = graph.impact_path(ci.id, PATH_SHOWN)
+    return [
+        {
+            "ci": source,
+            "name": graph.node(source).name,
+            "class": graph.node(source).ci_class,
+            "kind": RelationKind(kind).value,
+            "on": target,
+        }
+        for source, kind, target in steps
+    ]
+
+
+def changes(session: Session, ci: Ci | None, *, now: datetime) -> list[dict[str, Any]]:
+    """What was changed on the item and its neighbours lately."""
+    if ci is None:
+        return []
+    near = {ci.id} | set(cmdb.graph(session).neighbours(ci.id) if ci.id in cmdb.graph(session) else ())
+    return [
+        {
+            "ci": changed.id,
+            "name": changed.name,
+            "at": version.recorded_at.isoformat(),
+            "source": version.source,
+            "ticket": version.ticket,
+            "attributes": sorted(version.changes)[:8],
+        }
+        for changed, version in cmdb.recent_changes(session, near, now - CHANGES_SINCE)[:10]
+    ]
+
+
+def graphs(session: Session, alerts: Sequence[Alert], group: AlertGroup) -> list[dict[str, Any]]:
+    """Series whose course around the moment shows the trouble: those of the first alerts' metrics."""
+    shown: list[dict[str, Any]] = []
+    root = root_alert(alerts, group)
+    for alert in ([root] if root else []) + [one for one in alerts if one is not root]:
+        if alert.ci_id is None or not alert.metric or len(shown) >= SERIES_SHOWN:
+            continue
+        labels = {str(name): str(value) for name, value in alert.labels.items()}
+        for series in metrics.series_of(session, alert.ci_id):
+            if series.metric == alert.metric and labels.items() <= series.labels.items():
+                at = group.opened_at - GRAPH_BEFORE
+                shown.append({"series": series.id, "metric": series.metric, "from": at.isoformat()})
+                break
+    return shown
+
+
+def suggestions(session: Session, ci: Ci | None, alert: Alert | None) -> list[dict[str, Any]]:
+    """The best known fixes at the opening, as the numbers that were shown; the page asks anew."""
+    if alert is None:
+        return []
+    found = suggest(session, query(ci, alert), limit=3)
+    return [{"number": one.number, "score": round(one.score, 3)} for one in found]
+
+
+def query(ci: Ci | None, alert: Alert | None, text: str = "", language: str = "en") -> Query:
+    """The question to knowledge."""
+    said = text or (f"{alert.summary.get('en', '')}\n{alert.summary.get('zh', '')}" if alert else "")
+    return Query(
+        text=said,
+        alert=alert.rule if alert is not None else "",
+        ci=ci.name if ci is not None else "",
+        ci_class=ci.class_code if ci is not None else "",
+        model=(ci.model or "") if ci is not None else "",
+        vendor=(ci.vendor or "") if ci is not None else "",
+        language=language,
+    )
+
+
+def _urgency(alert: Alert) -> int:
+    return int(alert.hints.get("urgency") or URGENCY_OF_SEVERITY[alert.severity.value])

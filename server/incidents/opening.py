@@ -1,0 +1,334 @@
+"""News of alert groups becomes incidents: opened, grown, re-rooted, merged, resolved, without typing."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.alerts.models import Alert, AlertGroup
+from server.cmdb import service as cmdb
+from server.cmdb.models import Ci
+from server.incidents import facts
+from server.incidents.models import (
+    SUMMARY_LIMIT,
+    Incident,
+    IncidentCi,
+    Kind,
+    Source,
+    State,
+)
+from server.incidents.moves import close_into, reopened, resolved
+from server.incidents.telling import say
+from server.incidents.timeline import tell, tell_folded
+from server.kernel.db import insert_missing
+from server.kernel.i18n import N_
+from server.kernel.ticket import link, next_number
+from server.sla import service as sla
+
+REOPEN_WITHIN = timedelta(minutes=20)
+RECOVERED = "recovered"  # cause code of what ended by itself
+
+
+def on_group_news(
+    session: Session,
+    *,
+    group: AlertGroup,
+    alert: Alert | None,
+    kind: str,
+    now: datetime,
+    other: AlertGroup | None = None,
+) -> None:
+    """What the desk makes of news from the alerts; see `alerts.news.GROUP_NEWS`."""
+    incident = of_group(session, group.id)
+    if kind == "merged" and other is not None:
+        _merged(session, incident, group, other, now=now)
+    elif kind == "reopened":
+        _again(session, incident, group, now=now)
+    elif incident is None:
+        if kind in {"opened", "joined", "rerooted"}:
+            open_for(session, group, now=now)
+    elif kind in {"opened", "joined"}:
+        _joined(session, incident, group, alert, now=now)
+    elif kind == "rerooted":
+        _rerooted(session, incident, group, now=now)
+    elif kind == "alert_resolved" and alert is not None and incident.is_open:
+        tell_folded(
+            session, incident, Kind.ALERT, N_("Over: {alert}"), now=now, alert=alert.summary or alert.rule
+        )
+    elif kind == "ended":
+        _ended(session, incident, group, now=now)
+
+
+def of_group(session: Session, group_id: int) -> Incident | None:
+    """The incident of a group: the open one, else the newest."""
+    rows = session.scalars(
+        select(Incident).where(Incident.alert_group_id == group_id).order_by(Incident.id.desc())
+    ).all()
+    return next((row for row in rows if row.is_open), rows[0] if rows else None)
+
+
+def open_for(
+    session: Session, group: AlertGroup, *, now: datetime, after: Incident | None = None
+) -> Incident:
+    """Open the incident of a group, with all fields filled in.
+
+    Args:
+        session: the running transaction.
+        group: has just become worth telling.
+        now: when.
+        after: an incident of the same group that is closed already, to be linked.
+    """
+    alerts = facts.alerts_of(session, group.id)
+    root = facts.root_alert(alerts, group)
+    ci = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
+    weighed = facts.weigh_machine(session, ci, alerts)
+    category = facts.category_of(root, ci)
+    summary = {lang: text[:SUMMARY_LIMIT] for lang, text in facts.summary_of(root, ci, group).items()}
+    queue = facts.route(session, ci, category)
+    response_due, resolution_due = sla.deadlines(session, weighed.priority, now)
+    incident = Incident(
+        number=next_number(session, "INC"),
+        summary=summary["en"],
+        summary_by_lang=summary,
+        source=Source.MONITORING,
+        impact=weighed.impact,
+        urgency=weighed.urgency,
+        priority=weighed.priority,
+        priority_why=facts.why(weighed),
+        category=category,
+        state=State.ASSIGNED if queue is not None else State.NEW,
+        ci_id=ci.id if ci is not None else None,
+        location_id=ci.location_id if ci is not None else None,
+        owner_group_id=facts.first_line(session),
+        group_id=queue,
+        alert_group_id=group.id,
+        opened_at=now,
+        response_due_at=response_due,
+        resolution_due_at=resolution_due,
+        trace_id=root.trace_id if root is not None else "",
+        context=facts.context(session, ci, alerts, group, now=now),
+        updated_at=now,
+    )
+    session.add(incident)
+    session.flush()
+    sla.start(session, incident.number, incident.priority, opened_at=now, now=now)
+    _touch_cis(session, incident, alerts, ci)
+    _tell_opening(session, incident, group, root, alerts, now=now)
+    if after is not None:
+        link(session, incident.number, after.number, "recurrence_of", now=now)
+    say(session, incident, "incident.opened", now=now)
+    return incident
+
+
+def _tell_opening(
+    session: Session,
+    incident: Incident,
+    group: AlertGroup,
+    root: Alert | None,
+    alerts: list[Alert],
+    *,
+    now: datetime,
+) -> None:
+    if root is not None:
+        tell(
+            session,
+            incident,
+            Kind.ALERT,
+            N_("Alert: {alert}"),
+            now=root.started_at,
+            payload={"severity": root.severity.value, "alert": root.id, "evidence": evidence_of(root)},
+            alert=root.summary or root.rule,
+        )
+    if len(alerts) > 1:
+        tell(
+            session,
+            incident,
+            Kind.CORRELATION,
+            N_("{n} alerts have one probable cause: {cause}"),
+            now=now,
+            payload={"group": group.id},
+            n=len(alerts),
+            cause=_cause_name(session, group, root),
+        )
+    tell(
+        session,
+        incident,
+        Kind.MACHINE,
+        N_("Opened with priority P{priority} by itself; nobody typed anything"),
+        now=now,
+        priority=incident.priority,
+    )
+
+
+def evidence_of(alert: Alert) -> str:
+    """What the device said, in one line."""
+    said = [f"{name} = {value}" for name, value in alert.evidence.items() if value not in (None, "")]
+    if alert.value is not None:
+        said.insert(0, f"{alert.metric or alert.rule} = {alert.value:g} {alert.unit}".rstrip())
+    return " · ".join(said)[:400]
+
+
+def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci | None) -> None:
+    ids = {alert.ci_id for alert in alerts if alert.ci_id is not None}
+    if ci is not None:
+        ids.add(ci.id)
+    rows = [
+        {
+            "incident_id": incident.id,
+            "ci_id": number,
+            "role": "primary" if ci is not None and number == ci.id else "affected",
+        }
+        for number in sorted(ids)
+    ]
+    insert_missing(session, IncidentCi, *rows)
+
+
+def _joined(
+    session: Session, incident: Incident, group: AlertGroup, alert: Alert | None, *, now: datetime
+) -> None:
+    if not incident.is_open:
+        if incident.state is State.RESOLVED:
+            _again(session, incident, group, now=now)
+        return
+    alerts = facts.alerts_of(session, group.id)
+    ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
+    _touch_cis(session, incident, alerts, ci)
+    if alert is not None:
+        tell_folded(
+            session,
+            incident,
+            Kind.CORRELATION,
+            N_("Joined: {alert}"),
+            now=now,
+            alert=alert.summary or alert.rule,
+        )
+    _graver(session, incident, ci, alerts, now=now)
+
+
+def _graver(
+    session: Session, incident: Incident, ci: Ci | None, alerts: list[Alert], *, now: datetime
+) -> None:
+    """Raise the priority when what joined asks for it; never lower it, never against a person."""
+    if incident.priority_set:
+        return
+    weighed = facts.weigh_machine(session, ci, alerts)
+    if weighed.priority >= incident.priority:
+        return
+    was = incident.priority
+    incident.impact, incident.urgency, incident.priority = weighed.impact, weighed.urgency, weighed.priority
+    incident.priority_why = facts.why(weighed)
+    sla.reprioritise(session, incident.number, incident.priority, now=now)
+    set_deadlines(session, incident, now=now)
+    tell(
+        session,
+        incident,
+        Kind.MACHINE,
+        N_("Raised from P{was} to P{priority}"),
+        now=now,
+        was=was,
+        priority=incident.priority,
+    )
+
+
+def set_deadlines(session: Session, incident: Incident, *, now: datetime) -> None:
+    """Copy the clocks' deadlines onto the incident, for lists."""
+    for clock in sla.views(session, [incident.number], now=now).get(incident.number, []):
+        if clock.kind is sla.ClockKind.RESPONSE:
+            incident.response_due_at = clock.due_at
+        else:
+            incident.resolution_due_at = clock.due_at
+
+
+def _rerooted(session: Session, incident: Incident, group: AlertGroup, *, now: datetime) -> None:
+    if not incident.is_open:
+        return
+    alerts = facts.alerts_of(session, group.id)
+    root = facts.root_alert(alerts, group)
+    ci = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
+    if ci is not None and ci.id != incident.ci_id:
+        incident.ci_id, incident.location_id = ci.id, ci.location_id
+        incident.summary_by_lang = facts.summary_of(root, ci, group)
+        incident.summary = incident.summary_by_lang["en"][:SUMMARY_LIMIT]
+        incident.context = facts.context(session, ci, alerts, group, now=now)
+        _touch_cis(session, incident, alerts, ci)
+        tell(
+            session,
+            incident,
+            Kind.CORRELATION,
+            N_("Another probable cause: {cause}"),
+            now=now,
+            payload={"group": group.id},
+            cause=_cause_name(session, group, root),
+        )
+    _graver(session, incident, ci, alerts, now=now)
+
+
+def _merged(
+    session: Session, incident: Incident | None, group: AlertGroup, other: AlertGroup, *, now: datetime
+) -> None:
+    child = of_group(session, other.id)
+    if incident is None:
+        incident = open_for(session, group, now=now)
+    if child is not None and child.is_open and child.id != incident.id:
+        close_into(session, child, incident, by=None, now=now)
+    _joined(session, incident, group, None, now=now)
+
+
+def _again(session: Session, incident: Incident | None, group: AlertGroup, *, now: datetime) -> None:
+    """A group that had ended fires again: the same incident, unless a person has closed it."""
+    recent = incident is not None and incident.resolved_at is not None
+    if incident is None or incident.is_open:
+        if incident is None:
+            open_for(session, group, now=now)
+        return
+    if incident.state is State.RESOLVED and recent and now - incident.resolved_at <= REOPEN_WITHIN:  # type: ignore[operator]  # checked by recent
+        reopened(session, incident, by=None, now=now)
+        tell(session, incident, Kind.ALERT, N_("The alerts are back; reopened"), now=now)
+        say(session, incident, "incident.reopened", now=now)
+    else:
+        open_for(session, group, now=now, after=incident)
+
+
+def _ended(session: Session, incident: Incident, group: AlertGroup, *, now: datetime) -> None:
+    if not incident.is_open:
+        return
+    alerts = facts.alerts_of(session, group.id)
+    items = [
+        {
+            "alert": alert.id,
+            "summary": alert.summary,
+            "ci": alert.ci_id,
+            "from": alert.started_at.isoformat(),
+            "to": alert.resolved_at.isoformat() if alert.resolved_at else None,
+            "value": alert.value,
+            "unit": alert.unit,
+            "count": alert.count,
+        }
+        for alert in alerts[: facts.SHOWN_ALERTS]
+    ]
+    tell(
+        session,
+        incident,
+        Kind.EVIDENCE,
+        N_("All {n} alerts are over; their times and last values are attached"),
+        now=now,
+        payload={"alerts": items},
+        n=len(alerts),
+    )
+    resolved(
+        session,
+        incident,
+        by=None,
+        now=now,
+        cause_code=RECOVERED,
+        resolution=N_("All alerts are over; the condition is gone."),
+    )
+    say(session, incident, "incident.resolved", now=now)
+
+
+def _cause_name(session: Session, group: AlertGroup, root: Alert | None) -> Any:
+    ci = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
+    if ci is not None:
+        return ci.name
+    return root.device if root is not None else "?"

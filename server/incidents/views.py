@@ -1,0 +1,315 @@
+"""What the pages and the API show of incidents, in the reader's language, loaded in a few queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from server.accounts import service as accounts
+from server.accounts.models import Group, Person
+from server.alerts.models import Alert, AlertGroup
+from server.alerts.words import CauseView, cause_view, joined_words
+from server.cmdb import places
+from server.cmdb import service as cmdb
+from server.cmdb.models import Ci
+from server.incidents import facts
+from server.incidents.models import Incident, IncidentCi, IncidentTask, Watch, WorkLog
+from server.incidents.service import get
+from server.incidents.states import STEPS, Step, allowed
+from server.incidents.timeline import Entry, entries
+from server.kernel.call import Actor
+from server.kernel.i18n import _, current_language, loc
+from server.kernel.ticket import Link, links
+from server.knowledge.suggest import Suggestion
+from server.sla import service as sla
+from server.sla.clocks import ClockView
+
+
+@dataclass(frozen=True)
+class Row:
+    """An incident in a list. `clock`: the one that is due next, or None."""
+
+    id: str
+    number: str
+    url: str
+    priority: int
+    summary: str
+    state: str
+    pending_reason: str
+    ci: Ci | None
+    ci_icon: str
+    assignee: str
+    group: str
+    source: str
+    category: str
+    opened_at: datetime
+    due_at: datetime | None
+    clock: ClockView | None
+    version: int
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """An alert inside of an incident, and how it joined."""
+
+    id: int
+    summary: str
+    severity: str
+    state: str
+    ci: Ci | None
+    started_at: datetime
+    resolved_at: datetime | None
+    value: float | None
+    unit: str
+    count: int
+    joined: str
+    evidence: Mapping[str, Any]
+    root: bool
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One item on the way of a failure; `on` is the item it hangs on."""
+
+    id: int
+    name: str
+    class_code: str
+    icon: str
+    kind: str
+    on: int
+    alerted: bool
+
+
+@dataclass(frozen=True)
+class RecordView:
+    """All that the page of one incident shows."""
+
+    incident: Incident
+    title: str
+    why_priority: str
+    ci: Ci | None
+    ci_icon: str
+    cis: Sequence[Ci]
+    place: str
+    group: Group | None
+    owner_group: Group | None
+    assignee: Person | None
+    contact: Person | None
+    affected: Person | None
+    clocks: Sequence[ClockView]
+    steps: Sequence[Step]  # what this person may do now
+    reasons: Mapping[str, str]  # for each other step, why not
+    cause: CauseView | None
+    alerts: Sequence[AlertRow]
+    path: Sequence[PathStep]
+    changes: Sequence[Mapping[str, Any]]
+    graphs: Sequence[Mapping[str, Any]]
+    suggestions: Sequence[Suggestion]
+    timeline: Sequence[Entry]
+    links: Sequence[Link]
+    children: Sequence[Incident]
+    watching: bool
+    watchers: Sequence[Person]
+    work: Sequence[WorkLog]
+    minutes: int
+    tasks: Sequence[IncidentTask]
+    people: Mapping[int, Person] = field(default_factory=dict)
+
+
+def title(incident: Incident) -> str:
+    """The summary in the reader's language, where the machine wrote it in both."""
+    return loc(incident.summary_by_lang) if incident.summary_by_lang else incident.summary
+
+
+def visible_statement(actor: Actor) -> Select[Any]:
+    """The incidents this person may see; filters come on top of it."""
+    query = select(Incident)
+    if actor.may("incident.read"):
+        return query
+    mine = (Incident.contact_id, Incident.affected_id, Incident.created_by_id)
+    return query.where(or_(*(column == actor.id for column in mine)))
+
+
+def rows(session: Session, incidents: Sequence[Incident], actor: Actor, now: datetime) -> list[Row]:
+    """Incidents as lists show them; six queries however many they are."""
+    del actor
+    cis = cmdb.cis(session, {one.ci_id for one in incidents if one.ci_id is not None})
+    people = accounts.people_by_ids(session, {one.assignee_id for one in incidents})
+    groups = accounts.groups_by_ids(session, {one.group_id for one in incidents})
+    clocks = sla.views(session, [one.number for one in incidents], now=now)
+    shown = []
+    for one in incidents:
+        ci = cis.get(one.ci_id or 0)
+        person, group = people.get(one.assignee_id or 0), groups.get(one.group_id or 0)
+        shown.append(
+            Row(
+                one.number,
+                one.number,
+                f"/incidents/{one.number}",
+                one.priority,
+                title(one),
+                one.state.value,
+                one.pending_reason.value if one.pending_reason else "",
+                ci,
+                cmdb.icon(ci.class_code) if ci is not None else "",
+                loc(person.name) if person is not None else "",
+                loc(group.name) if group is not None else "",
+                one.source.value,
+                one.category,
+                one.opened_at,
+                one.resolution_due_at,
+                next_clock(clocks.get(one.number, [])),
+                one.version,
+            )
+        )
+    return shown
+
+
+def next_clock(clocks: Sequence[ClockView]) -> ClockView | None:
+    """Of the clocks that run or wait, the one that is due first."""
+    going = [clock for clock in clocks if clock.stopped_at is None]
+    return min(going, key=lambda clock: clock.left, default=None)
+
+
+def record(session: Session, number: str, *, actor: Actor, now: datetime) -> RecordView:
+    """The whole page of an incident; NotFoundError where this person may not see it."""
+    incident = get(session, number, actor)
+    desk = actor.may("incident.read")
+    ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
+    group = session.get(AlertGroup, incident.alert_group_id) if incident.alert_group_id else None
+    alerts = facts.alerts_of(session, group.id) if group is not None else []
+    watchers = session.scalars(select(Watch.person_id).where(Watch.incident_id == incident.id)).all()
+    work = session.scalars(
+        select(WorkLog).where(WorkLog.incident_id == incident.id).order_by(WorkLog.id)
+    ).all()
+    people = accounts.people_by_ids(
+        session,
+        {
+            incident.assignee_id,
+            incident.contact_id,
+            incident.affected_id,
+            *watchers,
+            *(w.person_id for w in work),
+        },
+    )
+    groups = accounts.groups_by_ids(session, {incident.group_id, incident.owner_group_id})
+    touched = session.scalars(select(IncidentCi.ci_id).where(IncidentCi.incident_id == incident.id)).all()
+    cis = cmdb.cis(session, {*touched, *(a.ci_id for a in alerts if a.ci_id is not None)})
+    steps = allowed(incident, actor)
+    return RecordView(
+        incident=incident,
+        title=title(incident),
+        why_priority=priority_words(incident),
+        ci=ci,
+        ci_icon=cmdb.icon(ci.class_code) if ci is not None else "",
+        cis=[cis[number] for number in touched if number in cis],
+        place=" / ".join(loc(place.name) for place in places.path(session, incident.location_id)),
+        group=groups.get(incident.group_id or 0),
+        owner_group=groups.get(incident.owner_group_id or 0),
+        assignee=people.get(incident.assignee_id or 0),
+        contact=people.get(incident.contact_id or 0),
+        affected=people.get(incident.affected_id or 0),
+        clocks=sla.views(session, [number], now=now).get(number, []),
+        steps=steps,
+        reasons=_reasons(incident, steps, actor),
+        cause=cause_view(session, group) if group is not None and desk else None,
+        alerts=_alert_rows(alerts, cis, group) if desk else [],
+        path=_path(incident, alerts),
+        changes=incident.context.get("changes", []) if desk else [],
+        graphs=incident.context.get("graphs", []) if desk else [],
+        suggestions=fixes(session, incident, ci, alerts, group) if desk else [],
+        timeline=entries(session, incident, public_only=not desk),
+        links=links(session, number) if desk else [],
+        children=session.scalars(select(Incident).where(Incident.parent_id == incident.id)).all(),
+        watching=actor.id in watchers,
+        watchers=[people[number] for number in watchers if number in people],
+        work=work,
+        minutes=sum(one.minutes for one in work),
+        tasks=session.scalars(
+            select(IncidentTask).where(IncidentTask.incident_id == incident.id).order_by(IncidentTask.id)
+        ).all(),
+        people=people,
+    )
+
+
+def fixes(
+    session: Session, incident: Incident, ci: Ci | None, alerts: Sequence[Alert], group: AlertGroup | None
+) -> Sequence[Suggestion]:
+    """What fixed this before, for the reader's language; empty is "nothing known"."""
+    root = facts.root_alert(alerts, group) if group is not None else None
+    text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
+    return facts.suggest(session, facts.query(ci, root, text, current_language()), limit=3)
+
+
+def priority_words(incident: Incident) -> str:
+    """Why it has its priority: "high impact × high urgency, raised by Billing (critical)"."""
+    levels = {1: _("high"), 2: _("medium"), 3: _("low"), 4: _("very low")}
+    text = _("{impact} impact × {urgency} urgency").format(
+        impact=levels.get(incident.impact, ""), urgency=levels.get(incident.urgency, "")
+    )
+    for raised in incident.priority_why.get("raises", ()):
+        if raised["reason"] == "service":
+            text = _("{text}, raised by {service} (critical)").format(text=text, service=raised["name"])
+        else:
+            text = _("{text}, raised for {person}").format(text=text, person=raised["name"])
+    return _("{text}, set by a person").format(text=text) if incident.priority_set else text
+
+
+def resolution_text(incident: Incident) -> str:
+    """The resolution; a machine's own in the reader's language."""
+    return _(incident.resolution) if incident.cause_code == "recovered" else incident.resolution
+
+
+def _reasons(incident: Incident, steps: Sequence[Step], actor: Actor) -> dict[str, str]:
+    can = {step.name for step in steps}
+    reasons = {}
+    for step in STEPS.values():
+        if step.name in can:
+            continue
+        if not actor.may(step.permission):
+            reasons[step.name] = _("Your roles do not include this step.")
+        elif step.name in {"start", "resolve", "hold"} and incident.state.value in {"new", "assigned"}:
+            reasons[step.name] = _("Accept it first.")
+        else:
+            reasons[step.name] = _("Its state does not allow this now.")
+    return reasons
+
+
+def _alert_rows(alerts: Sequence[Alert], cis: Mapping[int, Ci], group: AlertGroup | None) -> list[AlertRow]:
+    return [
+        AlertRow(
+            alert.id,
+            loc(alert.summary) or alert.rule,
+            alert.severity.value,
+            alert.state.value,
+            cis.get(alert.ci_id or 0),
+            alert.started_at,
+            alert.resolved_at,
+            alert.value,
+            alert.unit,
+            alert.count,
+            joined_words(alert.joined),
+            alert.evidence,
+            group is not None and alert.id == group.root_alert_id,
+        )
+        for alert in alerts
+    ]
+
+
+def _path(incident: Incident, alerts: Sequence[Alert]) -> list[PathStep]:
+    alerted = {alert.ci_id for alert in alerts}
+    return [
+        PathStep(
+            step["ci"],
+            step["name"],
+            step["class"],
+            cmdb.icon(step["class"]),
+            step["kind"],
+            step["on"],
+            step["ci"] in alerted,
+        )
+        for step in incident.context.get("path", [])
+    ]
