@@ -68,7 +68,7 @@ def _news(one: Verdict, ci: str) -> wire.AlertNews:
         status=one.turn,
         severity=one.severity,  # type: ignore[arg-type]  # of the rule
         at=one.at.timestamp(),
-        summary=message.fill(one.rule.summary, places),  # type: ignore[arg-type]  # en and zh
+        summary=message.fill(one.rule.summary, places),
         key=dict(one.labels),
         value=one.value,
         unit=one.unit,
@@ -80,7 +80,7 @@ def _news(one: Verdict, ci: str) -> wire.AlertNews:
         impact=one.rule.impact,
         urgency=one.rule.urgency,
         category=one.rule.category,
-        cause=dict(one.rule.cause),  # type: ignore[arg-type]  # en and zh
+        cause=dict(one.rule.cause),
     )
 
 

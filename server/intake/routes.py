@@ -22,7 +22,7 @@ S = TypeVar("S")
 log = structlog.get_logger(__name__)
 
 COMMITTER: "web.AppKey[Committer]" = web.AppKey("intake", Committer)
-AGENT = "agent"
+AGENT: "web.RequestKey[Agent]" = web.RequestKey("agent", Agent)
 SMALL_BODY = 64 * 1024
 SERIES_BODY = 4 * 1024 * 1024
 THREADED = 256 * 1024  # bytes from which a body is read in a thread
@@ -42,8 +42,7 @@ raw = Raw("intake", guard=guard)
 
 def agent_of(call: Call) -> Agent:
     """The agent that the guard let in."""
-    agent: Agent = call.request[AGENT]
-    return agent
+    return call.request[AGENT]
 
 
 @raw.post("/agent/v1/enrol", public=True, body_limit=SMALL_BODY)
