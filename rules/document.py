@@ -66,7 +66,7 @@ class Document:
         message, _, where = text.partition(" - at ")
         path: list[str | int] = []
         place: Any = part
-        for name, index, anything in _STEP.findall(where):
+        for name, index, anything in _STEP.findall(where.strip("`")):
             if anything:
                 key = _culprit(part, kind, tuple(path), place, message)
                 if key is None:
