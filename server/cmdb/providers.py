@@ -87,5 +87,9 @@ def of_presence(presence: Any) -> str:
 
 
 def panels(session: Session, ci_id: int, now: datetime) -> list[Panel]:
-    """All panels of an item, in their order."""
-    return sorted((provider(session, ci_id, now) for provider in _panels), key=lambda panel: panel.order)
+    """All panels of an item, in their order; of two with one key the first registered."""
+    found: dict[str, Panel] = {}
+    for provider in _panels:
+        panel = provider(session, ci_id, now)
+        found.setdefault(panel.key, panel)
+    return sorted(found.values(), key=lambda panel: panel.order)

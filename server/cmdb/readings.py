@@ -25,6 +25,7 @@ class Reading:
     metric: str
     title: str
     text: str
+    value: float | None
     at: datetime | None
     old: bool
     severity: str
@@ -67,6 +68,7 @@ def reading(latest: Latest, now: datetime) -> Reading:
         series.metric,
         title(series.metric),
         text(latest),
+        latest.value,
         latest.at,
         old,
         severity,
