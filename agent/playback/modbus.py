@@ -21,7 +21,10 @@ Registers = dict[int, Callable[[], float]]  # wire address, counted from 0 -> va
 
 
 def icom(room: Room, device: Device) -> Registers:
-    """The unit's registers; temperatures and humidity carry one decimal."""
+    """The unit's registers; temperatures and humidity carry one decimal.
+
+    Highest and lowest "of today" follow the present value: the room's day is as short as its faults.
+    """
     unit = room.coolers[device.name]
     back, supply = room.return_c, room.supply_c
     name = device.name

@@ -13,7 +13,7 @@ HEAT_CAPACITY_KJ_PER_K = 6800.0  # of a zone: air, racks, floor
 EXCHANGE_KW_PER_K = 1.2  # heat that passes between the zones
 AMBIENT_KW_PER_K = 0.25  # heat that passes through the walls of a zone
 AMBIENT_C = 26.0
-AIRFLOW_KW_PER_K = 5.0  # heat that the fans of the racks carry per degree between the aisles
+AIRFLOW_KW_PER_K = 7.0  # heat that the fans of the racks carry per degree between the aisles
 
 
 @dataclass

@@ -11,7 +11,7 @@ from agent.playback.forms import read
 from agent.playback.plant import Words
 from agent.playback.room import Room
 
-BATTERY_PACE, CHARGE_PACE, AIR_PACE = 6.0, 60.0, 6.0
+BATTERY_PACE, CHARGE_PACE, AIR_PACE = 6.0, 60.0, 4.0
 FULL_DISK = 0.965
 COOL_C = 24.5
 

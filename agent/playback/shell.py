@@ -7,10 +7,14 @@ shell does not know answers as bash does, with status 127. Output follows procfs
 import re
 import shlex
 from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import partial
+from uuid import NAMESPACE_DNS, uuid5
 
 from agent.playback.hosts import CORES, Host
 from agent.playback.mibs.host import PROCESSES, SWAP_KB
 from agent.playback.mibs.system import mac_of
+from agent.playback.network import Port
 from agent.playback.plant import Device
 from agent.playback.room import Room
 
@@ -33,6 +37,9 @@ class Shell:
             "df": self._df,
             "echo": lambda words: " ".join(word for word in words if word != "-n") + "\n",
             "free": self._free,
+            "export": lambda _words: "",
+            "grep": self._grep,
+            "head": self._head,
             "hostname": lambda _words: device.name.lower() + "\n",
             "id": lambda _words: "uid=1001(watch) gid=1001(watch) groups=1001(watch)\n",
             "nproc": lambda _words: f"{CORES}\n",
@@ -87,7 +94,35 @@ class Shell:
         texts = [self._file(word) for word in words if not word.startswith("-")]
         return None if None in texts else "".join(text or "" for text in texts)
 
+    def _head(self, words: list[str]) -> str | None:
+        """`head -n N FILE`, or `head FILE`: its first lines."""
+        count = int(words[1]) if len(words) > 1 and words[0] == "-n" and words[1].isdigit() else 10
+        text = self._file(words[-1]) if words else None
+        return None if text is None else "".join(text.splitlines(keepends=True)[:count])
+
+    def _grep(self, words: list[str]) -> str | None:
+        """`grep [-c] [-H] [-m N] PATTERN FILE...`; a file may be a glob."""
+        flags = [word for word in words if word.startswith("-")]
+        rest = [word for word in words if not word.startswith("-")]
+        most = int(rest.pop(0)) if "-m" in flags and rest and rest[0].isdigit() else None
+        if len(rest) < 2:
+            return None
+        found: list[str] = []
+        for path in self._paths(rest[1:]):
+            lines = (self._file(path) or "").splitlines()
+            matching = [line for line in lines if re.search(rest[0], line)][:most]
+            found += [f"{path}:{line}" if "-H" in flags else line for line in matching]
+        return f"{len(found)}\n" if "-c" in flags else "".join(line + "\n" for line in found)
+
+    def _paths(self, patterns: list[str]) -> list[str]:
+        """The files meant, with globs over what the shell has."""
+        return [path for one in patterns for path in sorted(self._files()) if fnmatch(path, one)]
+
     def _file(self, path: str) -> str | None:
+        files = self._files()
+        return files[path]() if path in files else None
+
+    def _files(self) -> dict[str, Callable[[], str]]:
         files: dict[str, Callable[[], str]] = {
             "/proc/stat": self._stat,
             "/proc/meminfo": self._meminfo,
@@ -99,13 +134,18 @@ class Shell:
             "/proc/version": lambda: f"Linux version {KERNEL} (debian-kernel@lists.debian.org) #1 SMP\n",
             "/proc/mounts": self._mounts,
             "/etc/os-release": _os_release,
+            "/etc/machine-id": lambda: uuid5(NAMESPACE_DNS, self._device.serial).hex + "\n",
             "/etc/hostname": lambda: self._device.name.lower() + "\n",
             "/etc/debian_version": lambda: "12.8\n",
             "/sys/class/dmi/id/product_name": lambda: self._device.model + "\n",
             "/sys/class/dmi/id/sys_vendor": lambda: self._device.vendor + "\n",
             "/sys/class/dmi/id/product_serial": lambda: self._device.serial + "\n",
         }
-        return files[path]() if path in files else None
+        for port in self._room.network.ports[self._device.name].values():
+            place = f"/sys/class/net/eno{port.number}"
+            files[f"{place}/operstate"] = partial(_operstate, port)
+            files[f"{place}/address"] = partial(_address, self._device, port)
+        return files
 
     def _up_s(self) -> float:
         return self._room.uptime_s(self._device.name)
@@ -249,6 +289,8 @@ class Shell:
         return "".join(f"{name}.service loaded active running {name}\n" for _, name, _ in PROCESSES[1:])
 
     def _uname(self, words: list[str]) -> str:
+        if "-sr" in words:
+            return f"Linux {KERNEL}\n"
         if "-r" in words:
             return KERNEL + "\n"
         if "-a" in words:
@@ -282,6 +324,14 @@ class Shell:
 
     def _lsblk(self, _words: list[str]) -> str:
         return "NAME        SIZE TYPE MOUNTPOINT\nsda         240G disk\nnvme0n1     960G disk\n"
+
+
+def _operstate(port: Port) -> str:
+    return "up\n" if port.up else "down\n"
+
+
+def _address(device: Device, port: Port) -> str:
+    return mac_of(device, port.number).hex(":") + "\n"
 
 
 def _os_release() -> str:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.playback import physics
@@ -9,6 +9,7 @@ LOADS = st.floats(1.0, 108.0)
 STEPS = st.floats(0.1, 60.0)
 
 
+@settings(deadline=None)
 @given(loads=st.lists(LOADS, min_size=1, max_size=40), step=STEPS)
 def test_charge_never_rises_on_battery(loads: list[float], step: float) -> None:
     battery = physics.Battery(30.5, charge=0.9)
@@ -18,6 +19,7 @@ def test_charge_never_rises_on_battery(loads: list[float], step: float) -> None:
         assert 0.0 <= battery.charge <= before
 
 
+@settings(deadline=None)
 @given(charge=st.floats(0.0, 1.0), steps=st.integers(1, 60))
 def test_charge_never_falls_on_mains_and_never_passes_full(charge: float, steps: int) -> None:
     battery = physics.Battery(30.5, charge=charge)
@@ -27,6 +29,7 @@ def test_charge_never_falls_on_mains_and_never_passes_full(charge: float, steps:
         assert before <= battery.charge <= 1.0
 
 
+@settings(deadline=None)
 @given(load=LOADS)
 def test_a_battery_gives_the_energy_it_holds(load: float) -> None:
     battery = physics.Battery(10.0)
@@ -38,6 +41,7 @@ def test_a_battery_gives_the_energy_it_holds(load: float) -> None:
     assert minutes == pytest.approx(said, abs=0.11)
 
 
+@settings(deadline=None)
 @given(
     first=st.floats(15, 40),
     second=st.floats(15, 40),
@@ -54,6 +58,7 @@ def test_without_cooling_the_room_only_warms(
         assert sum(air.zones) > before
 
 
+@settings(deadline=None)
 @given(st.floats(18, 38))
 def test_the_zone_without_cooling_warms_while_the_other_is_cooled(start: float) -> None:
     air = physics.Air([22.0, 22.0])

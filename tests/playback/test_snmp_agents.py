@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.playback import ber
@@ -17,6 +17,8 @@ from tests.playback.living_room import listening_room, quiet_stage
 needs_net_snmp = pytest.mark.skipif(
     shutil.which("snmpbulkwalk") is None, reason="net-snmp's tools are absent"
 )
+_ROOM = quiet_stage().room
+SMALL = build(_ROOM, _ROOM.devices["TH-B1-1"])
 FACTS = Path(__file__).parents[3] / "shared/tools/facts.py"
 SYNTAX = {
     ber.INTEGER: {"INTEGER", "Integer32"},
@@ -174,6 +176,7 @@ def test_what_does_not_exist_is_said_by_version() -> None:
     assert (answer(mib, question(SET, "1.3.6.1.9.1.0"), old=False) or b"")[5:8] == bytes((2, 1, 17))
 
 
+@settings(deadline=None)
 @given(
     starts=st.lists(
         st.sampled_from(["1.3", "1.3.6.1.2.1.1.5", "1.3.6.1.2.1.31", "2.1"]), min_size=1, max_size=4
@@ -182,8 +185,7 @@ def test_what_does_not_exist_is_said_by_version() -> None:
     second=st.integers(-1, 80),
 )
 def test_getbulk_answers_what_getnext_would(starts: list[str], first: int, second: int) -> None:
-    room = quiet_stage().room
-    mib = build(room, room.devices["TH-B1-1"])
+    mib = SMALL
     said = answer(mib, question(GETBULK, *starts, first=first, second=second), old=False) or b""
     body, _ = ber.expect(0xA2, said)
     at = 0
@@ -207,6 +209,7 @@ def _following(mib: Mib, name: ber.Oid) -> ber.Oid:
     return ber.read_oid(ber.expect(ber.OID, ber.expect(ber.SEQUENCE, found[0])[0])[0])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_nonsense_is_not_answered(datagram: bytes) -> None:
     mib = Mib()
@@ -214,6 +217,7 @@ def test_nonsense_is_not_answered(datagram: bytes) -> None:
     assert SnmpDevice(mib, "watchdesk", None, lambda: True).respond(datagram) is None
 
 
+@settings(deadline=None)
 @given(number=st.integers(-(1 << 31), (1 << 64) - 1))
 def test_integers_are_encoded_in_the_fewest_octets(number: int) -> None:
     encoded = ber.integer(number)
@@ -222,6 +226,7 @@ def test_integers_are_encoded_in_the_fewest_octets(number: int) -> None:
     assert len(body) == 1 or not (body[0] in (0, 0xFF) and (body[0] & 0x80) == (body[1] & 0x80))
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(0, 1), st.integers(0, 39)), st.lists(st.integers(0, (1 << 32) - 1), max_size=12))
 def test_object_identifiers_survive_encoding(head: tuple[int, int], rest: list[int]) -> None:
     name = (*head, *rest)

@@ -13,19 +13,17 @@ NORMAL, RANGE_LOW, RANGE_HIGH, ALARM_LOW, ALARM_HIGH = 1, 2, 3, 4, 5
 CELSIUS, PERCENT = 1, 4
 OFF, ON = 1, 2
 ALARM_WHEN_OFF, ALARM_WHEN_ON = 1, 2
-HOT_AISLE = ("TH-B1-2", "TH-B1-4")
+FAR_END = ("TH-B1-2", "TH-B1-4")  # of their aisle, where the air arrives warmer
 
 
 def temperature_c(room: Room, device: Device) -> float:
-    """What a climate sensor feels: the intake of its zone's racks, or the air behind them."""
-    air = room.hot_c if device.name in HOT_AISLE else room.intake_c
-    return air(device.zone) + 0.12 * room.noise[device.name]
+    """What a climate sensor feels: the air that the racks of its zone take in."""
+    return room.intake_c(device.zone) + 0.4 * (device.name in FAR_END) + 0.12 * room.noise[device.name]
 
 
 def humidity(room: Room, device: Device) -> float:
-    """Relative humidity at a sensor, %; hot air is drier."""
-    factor = 0.62 if device.name in HOT_AISLE else 1.0
-    return room.air.humidity * factor + 0.2 * room.noise[device.name]
+    """Relative humidity at a sensor, %."""
+    return room.air.humidity + 0.2 * room.noise[device.name]
 
 
 def _state(value: float, low: float, high: float, critical: float) -> int:
@@ -38,8 +36,6 @@ def _state(value: float, low: float, high: float, critical: float) -> int:
 
 def objects(mib: Mib, room: Room, device: Device) -> None:
     """Two sensors in the table: temperature 1, humidity 2; values in tenths."""
-    hot = device.name in HOT_AISLE
-    high, critical = (42.0, 48.0) if hot else (27.0, 32.0)
 
     def warmth() -> float:
         return temperature_c(room, device)
@@ -49,7 +45,7 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
 
     mib.text(f"{STE}.70.1.0", device.mac.upper())
     rows: tuple[tuple[int, str, str, int, Callable[[], float], Callable[[], int]], ...] = (
-        (1, "Temperature", "C", CELSIUS, warmth, lambda: _state(warmth(), 15.0, high, critical)),
+        (1, "Temperature", "C", CELSIUS, warmth, lambda: _state(warmth(), 15.0, 27.0, 32.0)),
         (2, "Humidity", "%RH", PERCENT, moisture, lambda: _state(moisture(), 20.0, 65.0, 80.0)),
     )
     for number, name, unit, code, value, state in rows:

@@ -53,7 +53,7 @@ def _entry(mib: Mib, room: Room, device: Device, port: Port) -> None:
     mib.integer(f"{ENTRY}.4.{n}", 1500)
     mib.gauge(f"{ENTRY}.5.{n}", port.mbps * 1_000_000)
     mib.octets(f"{ENTRY}.6.{n}", mac_of(device, n if device.ports else 0))
-    mib.integer(f"{ENTRY}.7.{n}", UP)
+    mib.integer(f"{ENTRY}.7.{n}", UP if port.peer is not None else DOWN)  # a port without a cable is shut
     mib.integer(f"{ENTRY}.8.{n}", lambda: UP if port.up else DOWN)
     booted = room.uptime_s
     mib.ticks(f"{ENTRY}.9.{n}", lambda: max(0.0, booted(device.name) - (room.now_s - port.changed_s)))
