@@ -21,7 +21,8 @@ from server.kernel import keys
 log = structlog.get_logger(__name__)
 
 ROOM = [sys.executable, "-m", "agent.playback"]
-AGENT = [sys.executable, "-m", "agent"]
+AGENT = [str(Path(sys.executable).parent / "watchdesk-agent")]
+AGENT_NAME = "agent-b1-01"
 TOKEN_FILE = "agent.token"  # noqa: S105  a file's name
 END_S = 8.0
 AGAIN_S = 3.0
@@ -72,10 +73,10 @@ async def _live(room: Process, data: Path, port: int) -> None:
     agent: Process | None = None
     try:
         await _until_ready(f"http://127.0.0.1:{port}/readyz")
-        folder = data / "agent"
-        await _enrol(data, folder, port)
+        config = _agent_settings(data)
+        await _enrol(data, config, port)
         while True:
-            agent = await asyncio.create_subprocess_exec(*AGENT, "run", "--data", str(folder))
+            agent = await asyncio.create_subprocess_exec(*AGENT, "run", "--config", str(config))
             code = await agent.wait()
             log.warning("the demo's agent ended and is started again", code=code)
             await asyncio.sleep(AGAIN_S)
@@ -95,15 +96,22 @@ async def _until_ready(url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _enrol(data: Path, folder: Path, port: int) -> None:
+def _agent_settings(data: Path) -> Path:
+    """The agent's settings file, written anew: its data stand beside the desk's."""
+    config = data / "agent.toml"
+    config.write_text(f"data = {json.dumps(str(data / 'agent'))}\n", encoding="utf-8")
+    return config
+
+
+async def _enrol(data: Path, config: Path, port: int) -> None:
     """Use the token that the seeding left, once."""
     token = data / TOKEN_FILE
     if not token.exists():
         return
-    words = [*AGENT, "enrol", "--data", str(folder), "--server", f"http://127.0.0.1:{port}"]
-    words += ["--name", "agent-b1-01", "--token", token.read_text(encoding="utf-8").strip()]
-    process = await asyncio.create_subprocess_exec(*words)
-    if await process.wait() == 0:
+    words = [*AGENT, "enrol", "--config", str(config), "--server", f"http://127.0.0.1:{port}"]
+    process = await asyncio.create_subprocess_exec(*words, "--name", AGENT_NAME, "--token", "-", stdin=PIPE)
+    await process.communicate(token.read_bytes() + b"\n")
+    if process.returncode == 0:
         token.unlink()
     else:
         log.error("the demo's agent could not enrol")

@@ -12,8 +12,8 @@ from server.agents.models import Agent
 from server.agents.targets import NewTarget, add_target
 from server.cmdb.importing import import_rows
 from server.cmdb.models import Ci
+from server.demo.living import AGENT_NAME
 
-AGENT = "agent-b1-01"
 SITE = "HQ"
 FIELD_OF = {"auth": "auth_protocol", "priv": "priv_protocol"}
 TRANSPORT_OF = {"snmp-v1": "snmp", "snmp-v2c": "snmp", "snmp-v3": "snmp", "ssh": "ssh", "http": "http"}
@@ -35,8 +35,8 @@ def write(session: Session, told: Mapping[str, Any], *, now: datetime) -> str:
     if result.errors:
         raise ValueError(f"{result.errors[0].part} row {result.errors[0].row}: {result.errors[0]}")
     kept = _credentials(session, told["credentials"], now=now)
-    token = enrolment.create_token(session, AGENT, SITE, now=now)
-    agent_id = session.scalars(select(Agent.id).where(Agent.name == AGENT)).one()
+    token = enrolment.create_token(session, AGENT_NAME, SITE, now=now)
+    agent_id = session.scalars(select(Agent.id).where(Agent.name == AGENT_NAME)).one()
     items = {ci.name: ci for ci in session.scalars(select(Ci))}
     for device in told["devices"]:
         ci = items[device["name"]]
