@@ -98,6 +98,7 @@ class Outbox:
         self.max_age_s = max_age_s
         self.damaged = 0
         self.dropped = 0  # items
+        self.failed: StorageFailedError | None = None  # after a failed write or sync nothing is trusted
         self._gap_body = gap_body
         self._now = now
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -112,6 +113,8 @@ class Outbox:
 
         Raises StorageFailedError where the disk refuses, ValueError for a body beyond MAX_RECORD.
         """
+        if self.failed is not None:
+            raise self.failed
         if len(body) > segment.MAX_RECORD:
             raise ValueError(f"A record of {len(body)} bytes is larger than {segment.MAX_RECORD}.")
         stream = self._streams[name]
@@ -139,7 +142,8 @@ class Outbox:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:
                 if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-                    raise StorageFailedError(place.path, error) from error
+                    self.failed = StorageFailedError(place.path, error)
+                    raise self.failed from error
                 full = error
             stream.file.truncate(place.size)
             samples = self._streams["samples"]
@@ -151,6 +155,15 @@ class Outbox:
 
     def sync(self) -> None:
         """Bring all to the disk. Raises StorageFailedError: then the program must end."""
+        if self.failed is not None:
+            raise self.failed
+        try:
+            self._sync()
+        except StorageFailedError as error:
+            self.failed = error
+            raise
+
+    def _sync(self) -> None:
         self._tell_gaps()
         for stream in self._streams.values():
             if stream.dirty and stream.file is not None:
@@ -160,7 +173,9 @@ class Outbox:
         self._save_pointers()
 
     def release(self) -> None:
-        """Let everything that is synced be sent."""
+        """Let everything that is synced be sent; nothing more after the disk has failed."""
+        if self.failed is not None:
+            return
         for stream in self._streams.values():
             stream.released = stream.synced
 
@@ -230,8 +245,15 @@ class Outbox:
         self._tell_gaps()
 
     def close(self) -> None:
-        """Sync and close the files."""
-        self.sync()
+        """Sync (unless the disk has failed) and close the files."""
+        try:
+            if self.failed is None:
+                self.sync()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the files as they are."""
         for stream in self._streams.values():
             if stream.file is not None:
                 stream.file.close()

@@ -285,8 +285,9 @@ class Agent:
                     self.watch.replay(news, at=self.clock.steady())
 
     async def _close(self) -> None:
-        self.flush(samples=True)
-        self._snapshot()
+        if self.outbox.failed is None:
+            self.flush(samples=True)
+            self._snapshot()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.poller.close(), STOP_S / 2)
         await self.link.close()

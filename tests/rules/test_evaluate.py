@@ -34,8 +34,8 @@ def test_the_severities_of_one_check_are_one_alert() -> None:
     evaluator = Evaluator(rules(HOT), {})
     told = []
     for index, value in enumerate([28, 28, 33, 31.5, 30, 28, 25, 25, 25]):
-        for one in evaluator.step([Sample("t_celsius", (), value)], at=index * 60.0):
-            told.append((index, one.turn, one.severity))
+        news = evaluator.step([Sample("t_celsius", (), value)], at=index * 60.0)
+        told += [(index, one.turn, one.severity) for one in news]
     assert told == [
         (1, "firing", "major"),
         (2, "firing", "critical"),

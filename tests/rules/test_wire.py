@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -66,11 +67,8 @@ def test_a_damaged_report_is_read_or_refused_but_breaks_nothing(
     body = bytearray(encode(report))
     for place, value in cuts:
         body[place % len(body)] = value
-    try:
+    with suppress(WireError):
         found, refused = decode_report(bytes(body))
-    except WireError as error:
-        assert error.code
-    else:
         assert all(one.status == "rejected" for one in refused)
         assert all(block.count() >= 0 for block in found.samples)
 
@@ -83,7 +81,8 @@ def test_rubbish_is_refused_with_a_code(body: bytes) -> None:
 
 def test_one_bad_item_does_not_block_its_neighbours() -> None:
     news = {
-        "device": "t1", "rule": "R", "status": "firing", "severity": "major", "at": 1.0, "summary": {"en": "x"},
+        "device": "t1", "rule": "R", "status": "firing", "severity": "major", "at": 1.0,
+        "summary": {"en": "x"},
     }  # fmt: skip
     report = {
         "agent": 1, "stream": "events", "sequence": 5, "sent_at": 2.0,
