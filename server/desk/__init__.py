@@ -22,6 +22,9 @@ PRACTICE = Practice(
             ),
         ),
     ),
-    navigation=(NavItem("home", "", N_("Home"), "home", "/", order=1),),
+    navigation=(
+        NavItem("home", "", N_("Home"), icon="home", url="/", order=1),
+        NavItem("mine", "", N_("My work"), icon="user-check", url="/mine", order=2, count=home.count_mine),
+    ),
     palette=help_pages.search,
 )

@@ -1,14 +1,103 @@
 """Home and My work: what is mine, by time left, and what happens now."""
 
-from aiohttp import web
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from server.kernel.call import Call
+from aiohttp import web
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.cmdb.models import Ci
+from server.desk import board
+from server.desk.numbers import Number, mine
+from server.desk.numbers import numbers as five_numbers
+from server.incidents import views
+from server.incidents.models import OPEN_STATES, Incident
+from server.kernel.call import Actor, Call
+from server.kernel.i18n import _, local
 from server.kernel.web import Pages
 
 pages = Pages("desk")
+TOPICS = ("incidents", "alerts", "rooms")
+
+
+@dataclass(frozen=True)
+class Home:
+    """Everything home shows this person; what a right is missing for stays empty."""
+
+    numbers: list[Number] = field(default_factory=list)
+    queue: list[board.Line] = field(default_factory=list)
+    waiting: int = 0
+    major: Incident | None = None
+    major_title: str = ""
+    risk: list[board.Line] = field(default_factory=list)
+    loads: list[board.Load] = field(default_factory=list)
+    firing: dict[str, int] = field(default_factory=dict)
+    rooms: list[board.RoomState] = field(default_factory=list)
+    items: list[tuple[Ci, str, str]] = field(default_factory=list)
+    reported: list[board.Line] = field(default_factory=list)
+    steward: tuple[int, int, int] | None = None
+
+
+def count_mine(session: Session, actor: Actor, now: datetime) -> tuple[int, bool]:
+    """How many incidents wait for me, and whether one is late."""
+    query = select(func.count(), func.min(Incident.resolution_due_at)).where(
+        mine(actor), Incident.state.in_(OPEN_STATES)
+    )
+    waiting, due = session.execute(query).one()
+    return waiting, due is not None and due < now
+
+
+def gather(session: Session, actor: Actor, now: datetime) -> Home:
+    """Read what this person's home shows."""
+    if not actor.may("incident.read"):
+        return Home(reported=board.reported(session, actor, now))
+    first = board.major(session, actor)
+    lead = board.leads(actor)
+    return Home(
+        numbers=five_numbers(session, actor, now),
+        queue=board.queue(session, actor, now),
+        waiting=count_mine(session, actor, now)[0],
+        major=first,
+        major_title=views.title(first) if first is not None else "",
+        risk=board.at_risk(session, actor, now) if lead else [],
+        loads=board.loads(session, now) if lead else [],
+        firing=board.firing(session) if actor.may("alert.read") else {},
+        rooms=board.rooms(session, now) if actor.may("ci.read") else [],
+        items=board.own_items(session, actor) if actor.may("ci.read") and not lead else [],
+        steward=board.stewardship(session) if actor.may("ci.edit") else None,
+    )
+
+
+def greeting(now: datetime) -> str:
+    """Good morning, afternoon or evening, by the reader's clock; `{name}` is to be filled in."""
+    hour = local(now).hour
+    if 5 <= hour < 12:
+        return _("Good morning, {name}")
+    if 12 <= hour < 18:
+        return _("Good afternoon, {name}")
+    return _("Good evening, {name}")
 
 
 @pages.get("/", signed_in=True)
 async def home(call: Call) -> web.Response:
     """The first page after signing in."""
-    return call.render("desk/home.html")
+    shown = await call.db.read(gather, call.actor, call.now)
+    return call.render("desk/home.html", home=shown, greeting=greeting(call.now), topics=TOPICS)
+
+
+@pages.get("/mine", signed_in=True)
+async def my_work(call: Call) -> web.Response:
+    """All that waits for me, that I watch, and that I reported."""
+
+    def read(session: Session, actor: Actor, now: datetime) -> list[list[board.Line]]:
+        return [
+            board.queue(session, actor, now, limit=100),
+            board.watched(session, actor, now),
+            board.reported(session, actor, now),
+        ]
+
+    queue, watched, reported = await call.db.read(read, call.actor, call.now)
+    return call.render(
+        "desk/mine.html", queue=queue, watched=watched, reported=reported, topics=("incidents",)
+    )
