@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.playback.keys import fingerprint, host_key
 from agent.playback.mibs.interfaces import port_label
 from agent.playback.plant import Credential, Device, Place, Plant
 
@@ -43,7 +44,7 @@ def describe(plant: Plant, network: str | None = None) -> dict[str, Any]:
         ],
         "relations": relations(plant),
         "locations": [_place(place, plant) for place in (*plant.places, *racks(plant))],
-        "credentials": [_credential(credential) for credential in plant.credentials],
+        "credentials": [_credential(plant, credential) for credential in plant.credentials],
     }
 
 
@@ -206,16 +207,21 @@ def floor(plant: Plant) -> dict[str, Any]:
     }
 
 
-def _credential(credential: Credential) -> dict[str, str]:
+def _credential(plant: Plant, credential: Credential) -> dict[str, str]:
+    """In an agent's words. `host_key` holds the keys of all servers that take it, to be pinned."""
+    ssh = [d for d in plant.devices if any(target.transport == "ssh" for target in d.targets)]
+    shown = ssh if credential.kind == "ssh" else []
     fields = {
         "code": credential.code,
         "kind": credential.kind,
         "community": credential.community,
         "user": credential.user,
         "password": credential.password,
-        "auth": credential.auth,
+        "version": credential.version,
+        "auth_protocol": credential.auth_protocol,
         "auth_password": credential.auth_password,
-        "priv": credential.priv,
+        "priv_protocol": credential.priv_protocol,
         "priv_password": credential.priv_password,
+        "host_key": " ".join(fingerprint(host_key(device)) for device in shown),
     }
     return {name: value for name, value in fields.items() if value}

@@ -165,9 +165,10 @@ class Credential:
     community: str = ""
     user: str = ""
     password: str = ""
-    auth: str = ""
+    version: str = ""
+    auth_protocol: str = ""
     auth_password: str = ""
-    priv: str = ""
+    priv_protocol: str = ""
     priv_password: str = ""
 
 

@@ -11,8 +11,10 @@ import socket
 import threading
 from collections.abc import Callable
 from hmac import compare_digest
+from io import StringIO
 from typing import TYPE_CHECKING
 
+from agent.playback.keys import host_key, pem
 from agent.playback.plant import Credential, Device
 from agent.playback.room import Room
 from agent.playback.shell import Shell
@@ -73,6 +75,7 @@ class SshServer:
 
     def __init__(self, room: Room, device: Device, credential: Credential, alive: Callable[[], bool]) -> None:
         self._shell = Shell(room, device)
+        self._device = device
         self._credential = credential
         self._alive = alive
         self._listening: socket.socket | None = None
@@ -133,7 +136,7 @@ class SshServer:
 
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         if self._key is None:
-            self._key = _host_key()
+            self._key = paramiko.Ed25519Key.from_private_key(StringIO(pem(host_key(self._device))))
         transport = paramiko.Transport(connection)
         transport.local_version = self._version
         transport.add_server_key(self._key)
@@ -143,17 +146,3 @@ class SshServer:
         except (paramiko.SSHException, OSError, EOFError) as error:
             logger.debug("an SSH session did not begin: %s", error)
             transport.close()
-
-
-def _host_key() -> "paramiko.PKey":
-    """A key of this run; the room forgets it with the process."""
-    from io import StringIO  # noqa: PLC0415
-
-    import paramiko  # noqa: PLC0415
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    )
-    return paramiko.Ed25519Key.from_private_key(StringIO(pem.decode()))
