@@ -104,9 +104,16 @@ def missing(metric: Metric, labels: Labels = ()) -> Value:
     return Value(metric.name, None, labels, None, "no_such")
 
 
+_LABELS: dict[Labels, Labels] = {}
+_MAX_LABELS = 50_000
+
+
 def labels_of(pairs: dict[str, str]) -> Labels:
-    """Labels sorted by name, each within the wire's bound."""
-    return tuple((name, value[:200]) for name, value in sorted(pairs.items()))
+    """Labels sorted by name, each within the wire's bound; equal ones are one object for all devices."""
+    if len(_LABELS) > _MAX_LABELS:
+        _LABELS.clear()
+    made = tuple((name, value[:200]) for name, value in sorted(pairs.items()))
+    return _LABELS.setdefault(made, made)
 
 
 class Apart:

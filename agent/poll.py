@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.poll_facts import reading_of, reading_of_words, registers_of
-from agent.poll_snmp import SnmpPoll
+from agent.poll_snmp import Converters, SnmpPoll, converters
 from agent.reading import Reading, Target
 from agent.transports import modbus, tcp
 from agent.transports.facts import Facts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.transports.ssh import Ssh
 
 GRACE_S = 1.0  # over the deadline a transport has itself
+MAX_PLANS = 16  # kept of one profile: targets may narrow them
 DEADLINE_S = 120.0  # whatever a target says
 
 
@@ -54,6 +55,7 @@ class Poller:
         self._http: Http | None = None
         self._clock = clock
         self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._plans: dict[str, list[tuple[Plan, Converters]]] = {}
         self._ways: dict[Transport, Callable[[Target, Plan, float], Awaitable[Reading]]] = {
             "snmp": self._by_snmp,
             "modbus": self._by_modbus,
@@ -94,8 +96,19 @@ class Poller:
         key = (target.key, bool(plan.identity))
         kept = self._kept.get(key)
         if kept is None or kept.target != target or (kept.plan is not plan and kept.plan != plan):
-            kept = self._kept[key] = _Kept(target, plan, SnmpPoll(target, plan))
+            kept = self._kept[key] = _Kept(target, plan, SnmpPoll(target, *self._shared(plan)))
         return await kept.poll.read(self.snmp, timeout_s)
+
+    def _shared(self, plan: Plan) -> tuple[Plan, Converters]:
+        """An equal plan that some device has already, with its converters; memory is per device otherwise."""
+        known = self._plans.setdefault(plan.profile, [])
+        for one in known:
+            if one[0] is plan or one[0] == plan:
+                return one
+        made = (plan, converters(plan))
+        known.append(made)
+        del known[:-MAX_PLANS]
+        return made
 
     async def _by_modbus(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
         unit = target.params.get("unit", 1)

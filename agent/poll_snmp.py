@@ -18,6 +18,7 @@ from rules.plan import Metric, Plan, Table
 from rules.profile import SYS_DESCR, SYS_OBJECT_ID
 from rules.profile_form import Column, Way
 
+Converters = dict[int, Convert]  # by the identity of the metric
 Rows = dict[bytes, dict[int, int]]  # row index -> place of the column -> place in the values
 
 
@@ -32,18 +33,21 @@ class Recipe:
     absent: tuple[Value, ...]
 
 
+def converters(plan: Plan) -> Converters:
+    """The converters of a plan's metrics; devices of one plan share them."""
+    metrics = [*plan.scalars, *(one for table in plan.tables for one in table.metrics)]
+    return {id(metric): converter(metric) for metric in metrics}
+
+
 class SnmpPoll:
     """One device and one plan."""
 
-    def __init__(self, target: Target, plan: Plan) -> None:
+    def __init__(self, target: Target, plan: Plan, convert: Converters) -> None:
         """Raises TroubleError where the credential lacks something."""
         self.plan = plan
         self._choice = _Choice(plan)
         self._device = Device(target, self._choice.ask())
-        self._convert = {
-            id(metric): converter(metric)
-            for metric in (*plan.scalars, *(one for table in plan.tables for one in table.metrics))
-        }
+        self._convert = convert
         self._recipe: Recipe | None = None
         self._polls = 0
 

@@ -83,7 +83,11 @@ class Snmp:
 
     async def fetch(self, device: Device, *, timeout_s: float) -> Answer:
         """Ask a device all that it is to be asked; raises TroubleError, within `timeout_s` in all."""
-        answer = await self._fetch(device, timeout_s)
+        try:
+            answer = await self._fetch(device, timeout_s)
+        except TroubleError:
+            device.peer = None  # the name may lead elsewhere by now
+            raise
         self.kept += len(answer.values)
         return answer
 
@@ -92,8 +96,8 @@ class Snmp:
             await self._resolve(device, timeout_s)
         assert device.peer is not None
         if device.version == 3:
-            if device.secure is None:
-                device.secure = SecureSession(*device.peer, device.target.credential, device.ask)
+            if device.secure is None or device.secure.peer != device.peer:
+                device.secure = SecureSession(device.peer, device.target.credential, device.ask)
             return await device.secure.fetch(timeout_s)
         assert device.session is not None
         engine = self._engines.get(device.family)

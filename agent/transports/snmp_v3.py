@@ -86,30 +86,41 @@ def _key(credential: dict[str, Param], kind: str, known: dict[str, Callable[[byt
 class SecureSession:
     """One v3 device. The engine's id and time are kept between polls."""
 
-    def __init__(self, address: str, port: int, credential: dict[str, Param], ask: Ask) -> None:
-        self.ask = ask
+    def __init__(self, peer: tuple[str, int], credential: dict[str, Param], ask: Ask) -> None:
+        self.peer, self.ask = peer, ask
         self._names = [ber.decode_oid(one) for one in ask.scalars]
-        self._session = SnmpSession(
-            address, port=port, user=user_of(credential), version=SnmpVersion.v3, timeout=TRY_S
-        )
-        self._refreshed = -REFRESH_S
+        self._user = user_of(credential)
+        self._session = self._connect()
         self._shape: Shape | None = None
+
+    def _connect(self) -> SnmpSession:
+        """A session that knows nothing of the device: neither its engine nor its time."""
+        self._refreshed = -REFRESH_S
+        host, port = self.peer
+        return SnmpSession(host, port=port, user=self._user, version=SnmpVersion.v3, timeout=TRY_S)
 
     async def fetch(self, timeout_s: float) -> Answer:
         """Ask all; raises TroubleError."""
+        begun = monotonic()
         answer = Answer(Shape([], b""), [])
         try:
             async with asyncio.timeout(timeout_s):
-                await self._refresh()
-                await self._scalars(answer)
-                await self._tables(answer)
+                try:
+                    await self._ask(answer)
+                except SnmpAuthError:
+                    if self._refreshed >= begun:
+                        raise
+                    # A device that started again has another time: learn it, then ask with the same keys.
+                    answer = Answer(Shape([], b""), [])
+                    self._session = self._connect()
+                    await self._ask(answer)
         except TimeoutError:
-            self._refreshed = -REFRESH_S
+            self._session = self._connect()
             if not answer.values:
                 raise TroubleError("no_answer", "The device did not answer in time.") from None
             answer.truncated = True
         except SnmpAuthError:
-            self._refreshed = -REFRESH_S
+            self._session = self._connect()
             raise TroubleError("security", "User, keys or digests do not fit the device.") from None
         except SnmpError as error:
             text = str(error) or type(error).__name__
@@ -118,6 +129,11 @@ class SecureSession:
             raise of_os(error) from None
         return self._settled(answer)
 
+    async def _ask(self, answer: Answer) -> None:
+        await self._refresh()
+        await self._scalars(answer)
+        await self._tables(answer)
+
     async def _refresh(self) -> None:
         """Learn the engine and its time, once again where a datagram was lost."""
         if monotonic() - self._refreshed < REFRESH_S:
@@ -125,6 +141,7 @@ class SecureSession:
         try:
             await self._session.refresh()
         except TimeoutError:
+            self._session = self._connect()
             await self._session.refresh()
         self._refreshed = monotonic()
 
@@ -133,7 +150,9 @@ class SecureSession:
             names = self._names[first : first + GET_OIDS]
             try:
                 found = await self._session.get_many(names)
-            except TimeoutError:
+            except TimeoutError:  # lost, or the device started again and has another time
+                self._session = self._connect()
+                await self._refresh()
                 found = await self._session.get_many(names)
             except NoSuchInstanceError:
                 found = {}

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -29,37 +30,53 @@ def free_udp_port() -> int:
         return int(one.getsockname()[1])
 
 
+class Snmpd:
+    """A real snmpd with v1, v2c (community `watch`) and v3 users named as in USERS."""
+
+    def __init__(self, home: Path) -> None:
+        if SNMPD is None:
+            pytest.skip("snmpd is not installed")
+        self.program, self.home, self.port = SNMPD, home, free_udp_port()
+        lines = [
+            f"agentAddress udp:127.0.0.1:{self.port}",
+            "rocommunity watch 127.0.0.1",
+            "sysName bench-switch",
+            "sysLocation B1",
+            "sysServices 72",
+        ]
+        for name, (auth, priv) in USERS.items():
+            lines += [f'createUser {name} {auth} "{SECRET}" {priv} "{SECRET}"', f"rouser {name} priv"]
+        (home / "snmpd.conf").write_text("\n".join(lines) + "\n")
+        self.start()
+
+    def start(self) -> None:
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.home / "state"), "MIBS": ""}
+        log, conf = self.home / "log", self.home / "snmpd.conf"
+        self.process = subprocess.Popen(
+            [self.program, "-f", "-Lf", str(log), "-C", "-c", str(conf), "-p", str(self.home / "pid")],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(1.0)
+        if self.process.poll() is not None:
+            pytest.skip(f"snmpd does not start here: {log.read_text()[-300:]}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
 @pytest.fixture(scope="session")
-def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real snmpd with v1, v2c (community `watch`) and v3 users named as in USERS."""
-    if SNMPD is None:
-        pytest.skip("snmpd is not installed")
-    home = tmp_path_factory.mktemp("snmpd")
-    port = free_udp_port()
-    lines = [
-        f"agentAddress udp:127.0.0.1:{port}",
-        "rocommunity watch 127.0.0.1",
-        "sysName bench-switch",
-        "sysLocation B1",
-        "sysServices 72",
-    ]
-    for name, (auth, priv) in USERS.items():
-        lines += [f'createUser {name} {auth} "{SECRET}" {priv} "{SECRET}"', f"rouser {name} priv"]
-    conf = home / "snmpd.conf"
-    conf.write_text("\n".join(lines) + "\n")
-    environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(home / "state"), "MIBS": ""}
-    process = subprocess.Popen(
-        [SNMPD, "-f", "-Lf", str(home / "log"), "-C", "-c", str(conf), "-p", str(home / "pid")],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    time.sleep(1.0)
-    if process.poll() is not None:
-        pytest.skip(f"snmpd does not start here: {(home / 'log').read_text()[-300:]}")
-    yield port
-    process.terminate()
-    process.wait(10)
+def snmpd_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
+    one = Snmpd(tmp_path_factory.mktemp("snmpd"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def snmpd(snmpd_process: Snmpd) -> int:
+    return snmpd_process.port
 
 
 Answerer = Callable[[bytes], list[bytes]]

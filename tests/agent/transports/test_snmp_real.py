@@ -1,10 +1,21 @@
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import pytest
 
 from agent.reading import Target
 from agent.transports.snmp import Ask, Device, Snmp, walk
 from agent.transports.trouble import TroubleError
+
+
+class Snmpd(Protocol):
+    """The snmpd of conftest."""
+
+    port: int
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
 
 SECRET = "correct horse battery"
 SYSTEM, SYS_NAME, SYS_UPTIME = "1.3.6.1.2.1.1", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.3.0"
@@ -87,6 +98,17 @@ async def test_v3_security_errors_are_told_and_never_retried_weaker(
     with pytest.raises(TroubleError) as caught:
         await walk(snmp, target, [SYSTEM], timeout_s=6.0)
     assert caught.value.reason == "security"
+
+
+async def test_v3_goes_on_after_the_device_started_again(snmp: Snmp, snmpd_process: Snmpd) -> None:
+    credential = {"version": "3", "user": "sha1aes", "auth_protocol": "SHA1", "auth_password": SECRET,
+                  "priv_protocol": "AES", "priv_password": SECRET}  # fmt: skip
+    target = Target("t1", "x", "127.0.0.1", snmpd_process.port, dict(credential))
+    device = Device(target, Ask.of([SYS_NAME], []))
+    assert (await snmp.fetch(device, timeout_s=5.0)).values == [b"bench-switch"]
+    snmpd_process.stop()
+    snmpd_process.start()
+    assert (await snmp.fetch(device, timeout_s=5.0)).values == [b"bench-switch"]
 
 
 async def test_a_v3_credential_that_lacks_something_is_told_before_anything_is_sent(snmp: Snmp) -> None:
