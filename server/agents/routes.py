@@ -1,5 +1,6 @@
 """Pages of the agents: who polls, what, how it goes, and with what credentials."""
 
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -199,7 +200,9 @@ async def _credentials(call: Call, errors: dict[str, str], *, status: int = 200)
 
 def _token_page(call: Call, token: NewToken) -> web.Response:
     server = call.settings.public_url or f"{call.request.scheme}://{call.request.host}"
-    command = f"watchdesk-agent enrol --server {server} --name {token.name!r} --token {token.token}"
+    command = (
+        f"watchdesk-agent enrol --server {server} --name {shlex.quote(token.name)} --token {token.token}"
+    )
     return call.render("agents/token.html", token=token, command=command, server=server)
 
 
