@@ -31,7 +31,9 @@ def tree(session: Session) -> Sequence[DepartmentLine]:
     counted = dict(
         session.execute(
             select(Person.department_id, func.count()).where(Person.active).group_by(Person.department_id)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     below: dict[int | None, list[Department]] = {}
     for row in rows:

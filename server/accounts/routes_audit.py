@@ -14,7 +14,7 @@ from server.kernel import audit
 from server.kernel.audit import AuditRow
 from server.kernel.call import Actor, Call
 from server.kernel.errors import NotFoundError
-from server.kernel.i18n import N_
+from server.kernel.i18n import N_, _
 from server.kernel.listing import Choice, Column, Filter, Listing, show
 
 
@@ -36,14 +36,26 @@ def _rows(_session: Session, rows: Sequence[Any], _actor: Actor, _now: datetime)
     ]
 
 
+KINDS = {
+    "insert": N_("{table} {keys} created"),
+    "update": N_("{table} {keys} changed"),
+    "delete": N_("{table} {keys} removed"),
+    "update many": N_("many of {table} changed"),
+    "delete many": N_("many of {table} removed"),
+}
+
+
 def _what(row: AuditRow) -> str:
     """The changed tables with the keys of their rows, in a line."""
-    told: dict[str, list[str]] = {}
+    told: dict[tuple[str, str], list[str]] = {}
     for change in row.changes:
-        key = "/".join(str(part) for part in change.get("key", ())) or "*"
-        told.setdefault(f"{change['table']} {change['kind']}", []).append(key)
+        key = "/".join(str(part) for part in change.get("key", ()))
+        told.setdefault((change["kind"], change["table"]), []).append(key)
     return "; ".join(
-        f"{name} {', '.join(found[:5])}{' …' if len(found) > 5 else ''}" for name, found in told.items()
+        _(KINDS.get(kind, "{table} {keys}")).format(
+            table=table, keys=", ".join(found[:5]) + (" …" if len(found) > 5 else "")
+        )
+        for (kind, table), found in told.items()
     )
 
 

@@ -112,7 +112,9 @@ def _rows(session: Session, rows: Sequence[Any], _actor: Actor, now: datetime) -
             select(LoginSession.person_id, func.max(LoginSession.last_seen_at))
             .where(LoginSession.person_id.in_(ids), LoginSession.expires_at > now)
             .group_by(LoginSession.person_id)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     return [
         {
@@ -142,12 +144,11 @@ PEOPLE = Listing(
     sort="username",
     search=(Person.username, Person.email, Person.phone, Person.name, Person.title),
     columns=(
-        Column("name", N_("Name"), kind="custom", phone="title", csv=True),
+        Column("name", N_("Full name"), kind="custom", phone="title"),
         Column("username", N_("User name"), sort=Person.username_key, phone="meta"),
         Column("department", N_("Department"), phone="meta"),
         Column("groups", N_("Groups"), kind="custom"),
         Column("roles", N_("Roles"), kind="custom", width="wide"),
-        Column("phone", N_("Phone"), sort=Person.phone),
         Column("seen_at", N_("Seen"), kind="ago"),
         Column("active", N_("Access"), kind="custom", sort=Person.active, phone="end"),
     ),
