@@ -24,7 +24,7 @@ class Wish:
     way: picture.Way
     steps: int
     fold: int
-    kinds: str = "all"
+    kinds: str = ""  # all, power, network; empty: what suits the root's class
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class View:
     """All that the page shows; without a root only the question for one."""
 
     root: Ci | None
+    kinds: str
     icon: str
     severity: str
     picture: picture.Picture | None
@@ -75,8 +76,9 @@ def view(session: Session, wish: Wish) -> View:
         query = (
             select(Ci).where(Ci.state.not_in(graphs.ABSENT)).order_by(Ci.criticality, Ci.sort_name).limit(12)
         )
-        return View(None, "", "", None, (), (), (), (), (), (), session.scalars(query).all())
+        return View(None, "all", "", "", None, (), (), (), (), (), (), session.scalars(query).all())
     root = service.ci(session, int(wish.root) if wish.root.isdigit() and len(wish.root) < 19 else wish.root)
+    kinds = wish.kinds or _suiting(root.class_code)
     whole = graphs.graph(session)
     if root.id not in whole:
         raise NotFoundError(N_("{number} is not in use and has no place in the graph."), number=root.number)
@@ -87,7 +89,7 @@ def view(session: Session, wish: Wish) -> View:
         way=wish.way,
         steps=wish.steps,
         fold=wish.fold,
-        kinds=picture.SETS[wish.kinds],
+        kinds=picture.SETS[kinds],
         tell_apart=lambda one: severities.get(one, ""),
     )
     impact = impact_of(whole, root.id)
@@ -95,6 +97,7 @@ def view(session: Session, wish: Wish) -> View:
     items = service.cis(session, wanted | {*impact.stops, *impact.cut_off, *impact.weakened, *impact.unknown})
     return View(
         root=root,
+        kinds=kinds,
         icon=service.icon(root.class_code),
         severity=severities.get(root.id) or providers.of_presence(root.presence),
         picture=drawn,
@@ -115,6 +118,14 @@ def view(session: Session, wish: Wish) -> View:
         unknown=_known(items, impact.unknown),
         starts=(),
     )
+
+
+def _suiting(class_code: str) -> str:
+    """Power devices are first asked about power, network devices about the network."""
+    classes = catalogue()
+    if classes.is_a(class_code, "environment"):
+        return "power"
+    return "network" if classes.is_a(class_code, "network") or classes.is_a(class_code, "security") else "all"
 
 
 def _shown(box: picture.Box, items: dict[int, Ci], severities: dict[int, str], root: int) -> Shown:

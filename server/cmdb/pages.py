@@ -203,7 +203,7 @@ async def graph(call: Call) -> web.Response:
         way=_choice(call, "way", ("both", "impact", "needs")),
         steps=_within(query.get("steps"), 1, 8, 2),
         fold=_within(query.get("fold"), 2, 50, 4),
-        kinds=_choice(call, "kinds", ("all", "power", "network")),
+        kinds=_choice(call, "kinds", ("", "all", "power", "network")),
     )
     view = await call.db.read(graphpage.view, wish)
     call.topics = ("alerts",)

@@ -62,6 +62,7 @@ class UnitShown:
     name: str
     url: str
     mark: str
+    severity: str
     lines: Sequence[tuple[str, str]]
 
 
@@ -99,6 +100,7 @@ class RoomView:
     plan: Plan | None
     stock: Stock
     worst: str
+    headline: str
     racks: Sequence[RackShown]
     units: Sequence[UnitShown]
     aisles: Sequence[Sensed]
@@ -123,14 +125,20 @@ def view(session: Session, code: str, *, actor: Actor, now: datetime) -> RoomVie
     sensors = [_sensor(stock, spot) for spot in plan.sensors] if plan else []
     aisles = [_aisle(box, sensors) for box in plan.aisles] if plan else []
     doors = [_door(stock, box) for box in plan.doors] if plan else []
+    units = [_unit(stock, box) for box in plan.units] if plan else []
+    said = [(one.severity, one.name, one.lines[0][0]) for one in units if one.severity != "unknown"]
+    said += [(one.severity, one.name, one.text) for one in (*sensors, *doors) if one.severity != "unknown"]
+    worst = min((one[0] for one in said), key=providers.RANK.__getitem__, default="ok")
+    alarm = min((*stock.alerts.values(), "ok"), key=providers.RANK.__getitem__)
     return RoomView(
         room=room,
         path=places.path(session, room.parent_id),
         plan=plan,
         stock=stock,
-        worst=min((*stock.alerts.values(), "ok"), key=providers.RANK.__getitem__),
+        worst=min(worst, alarm, key=providers.RANK.__getitem__),
+        headline=_headline(said, worst),
         racks=_racks(plan, stock, feeds) if plan else (),
-        units=[_unit(stock, box) for box in plan.units] if plan else (),
+        units=units,
         aisles=aisles,
         sensors=sensors,
         doors=doors,
@@ -141,6 +149,14 @@ def view(session: Session, code: str, *, actor: Actor, now: datetime) -> RoomVie
         values_at=max((one.at for own in stock.readings.values() for one in own if one.at), default=None),
         feeds=feeds,
     )
+
+
+def _headline(said: Sequence[tuple[str, str, str]], worst: str) -> str:
+    """What is worst in the room in words, as `UPS-B1-A: on battery`; "" where nothing is."""
+    if worst not in {"critical", "major", "minor"}:
+        return ""
+    _severity, name, text = next(one for one in said if one[0] == worst)
+    return _("{name}: {text}").format(name=name, text=text)
 
 
 def feed_states(stock: Stock) -> dict[str, str]:
@@ -204,7 +220,7 @@ def _unit(stock: Stock, box: Box) -> UnitShown:
     ci = stock.of(box.device)
     name = ci.name if ci else loc(box.name) or box.device or box.code
     if ci is None:
-        return UnitShown(box, name, "", "u", [(_("not recorded"), "")])
+        return UnitShown(box, name, "", "u", "unknown", [(_("not recorded"), "")])
     lines = []
     for metric in UNIT_LINES.get(box.kind, ()):
         found = stock.value(ci, metric)
@@ -212,8 +228,9 @@ def _unit(stock: Stock, box: Box) -> UnitShown:
             lines.append((_("no answer") if found.old else short(found), "" if found.old else found.severity))
     health = stock.health[ci.id]
     if not lines:
-        lines = [(_("nothing measured"), "")]
-    return UnitShown(box, name, f"/cis/{ci.number}", MARKS.get(health, ""), lines[:UNITS_SHOWN])
+        lines = [(_("no data"), "")]
+    worst = min((health, *(tone for _text, tone in lines if tone)), key=providers.RANK.__getitem__)
+    return UnitShown(box, name, f"/cis/{ci.number}", MARKS.get(worst, ""), worst, lines[:UNITS_SHOWN])
 
 
 def short(one: Reading) -> str:
@@ -266,7 +283,7 @@ def _matching(found: Sequence[Reading], name: Mapping[str, str]) -> Reading | No
 
 def _sensor(stock: Stock, spot: Spot) -> Sensed:
     ci = stock.of(spot.device)
-    name = loc(spot.name) or (loc(ci.attributes.get("title")) if ci else "") or spot.device or ""
+    name = loc(spot.name) or (ci.name if ci else spot.device) or ""
     url = f"/cis/{ci.number}" if ci else ""
     found = [_matching(stock.values(ci, metric), spot.name) for metric in SENSED.get(spot.kind, ())]
     known = [one for one in found if one is not None]
@@ -285,7 +302,11 @@ def _sensor(stock: Stock, spot: Spot) -> Sensed:
         (one.severity for one in fresh if one.severity),
         stock.alerts.get(ci.id, "ok") if spot.kind == "climate" else "ok",
     )
-    text = " · ".join(state_word(one.text) for one in fresh)
+    text = (
+        people(round(float_of(fresh[0])))
+        if spot.kind == "access"
+        else " · ".join(state_word(one.text) for one in fresh)
+    )
     return Sensed(name, text, severity, spot.x, spot.y, _digits(fresh[0]), spot.kind, url)
 
 
@@ -350,8 +371,12 @@ def _inside(stock: Stock) -> str:
     known = [one for one in counts if one is not None and not one.old]
     if not known:
         return ""
-    people = round(sum(float_of(one) for one in known))
-    return ngettext("1 person", "{n} people", people).format(n=people) if people else _("Nobody")
+    return people(round(sum(float_of(one) for one in known)))
+
+
+def people(count: int) -> str:
+    """How many people, in words."""
+    return ngettext("1 person", "{n} people", count).format(n=count) if count else _("Nobody")
 
 
 def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> list[Kpi]:
