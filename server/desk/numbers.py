@@ -31,6 +31,13 @@ class Number:
     url: str = ""
 
 
+NEXT_DUE = case(
+    (and_(Incident.responded_at.is_(None), Incident.response_due_at.is_not(None)), Incident.response_due_at),
+    else_=Incident.resolution_due_at,
+)
+"""The deadline that comes next: the answer first, then the solution."""
+
+
 def mine(actor: Actor) -> ColumnElement[bool]:
     """Incidents that wait for this person: assigned, or nobody's yet in one of the groups."""
     unclaimed = and_(Incident.assignee_id.is_(None), Incident.group_id.in_(actor.groups or {0}))
@@ -59,7 +66,7 @@ def numbers(session: Session, actor: Actor, now: datetime) -> list[Number]:
 
 
 def _waiting(actor: Actor, now: datetime) -> Select[Any]:
-    due = Incident.resolution_due_at
+    due = NEXT_DUE
     return select(
         func.count(),
         func.coalesce(func.sum(case((due < now, 1), else_=0)), 0),
