@@ -20,6 +20,10 @@ measures the exporter; twenty 48-port switches on loopback):
     for i in $(seq 20); do echo '{"address":"127.1.0.'$i'","port":1161}'; done > /tmp/T.jsonl
     python peers/snmp_exporter_go.py --targets 20 --rounds 5
     watchdesk-agent bench poll --targets /tmp/T.jsonl --rounds 20
+
+Five such pairs on two shared cores gave 2.97, 3.27, 3.55 (least, median, most) times the exporter's varbinds
+per CPU-second; 2.77, 2.93, 3.55 with a responder whose counters move with every answer. Five hundred devices
+of 46 varbinds every 60 s took 1.0 % of a core and 91 MiB.
 """
 
 import asyncio
