@@ -10,7 +10,7 @@ from agent.playback import hosts, network, physics
 from agent.playback.plant import Device, Plant
 
 STEP_S = 1.0
-SHUTDOWN_C, RETURN_C = 38.0, 30.0  # rack intake at which a server stops, and comes back
+SHUTDOWN_C, RETURN_C = 40.0, 30.0  # rack intake at which a server stops, and comes back
 WATCHER = ("SW-CORE-1", "SW-CORE-2")  # where the machine that polls is plugged in
 TRANSFER_SHARE = 0.9  # of a lost feed's load has two cords and moves to the other
 

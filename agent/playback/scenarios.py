@@ -197,7 +197,7 @@ def _close_door(room: Room) -> None:
 
 
 def _leak(room: Room, at_s: float) -> None:
-    room.environment.leak_m = 5.4
+    room.environment.leak_m = 1.2
     room.air.humidity = min(62.0, room.air.humidity + 0.05 if at_s > 5 else room.air.humidity)
 
 

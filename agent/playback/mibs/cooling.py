@@ -56,4 +56,4 @@ def objects(mib: Mib, room: Room, device: Device) -> None:
     mib.gauge(f"{ALARM}.8588.{UNIT}", 0)
     mib.gauge(f"{ALARM}.8608.{UNIT}", 0)
     mib.gauge(f"{ALARM}.8635.{UNIT}", lambda: int(not unit.live))
-    mib.gauge(f"{ALARM}.8674.{UNIT}", lambda: int(room.environment.leak_m is not None))
+    mib.gauge(f"{ALARM}.8674.{UNIT}", 0)
