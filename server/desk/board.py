@@ -13,7 +13,7 @@ from server.alerts.models import Alert, AlertState
 from server.cmdb import places
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci, Location, LocationKind, Presence
-from server.desk.numbers import HEADS, NEXT_DUE, SOON, mine
+from server.desk.numbers import HEADS, SOON, mine, next_due
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident, Watch
 from server.kernel.call import Actor
@@ -119,12 +119,12 @@ def reported(session: Session, actor: Actor, now: datetime) -> list[Line]:
 
 def at_risk(session: Session, actor: Actor, now: datetime) -> list[Line]:
     """Whoever has it: late, or within half an hour of it."""
-    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES), NEXT_DUE < now + SOON)
+    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES), next_due < now + SOON)
     return _lines(session, wanted, actor, now, QUEUE)
 
 
 def _lines(session: Session, wanted: Any, actor: Actor, now: datetime, limit: int) -> list[Line]:
-    ordered = wanted.order_by(NEXT_DUE.asc().nulls_last(), Incident.priority, Incident.id)
+    ordered = wanted.order_by(next_due.asc().nulls_last(), Incident.priority, Incident.id)
     found = session.scalars(ordered.limit(limit)).all()
     return [Line(row, left(row.clock)) for row in views.rows(session, found, actor, now)]
 
@@ -137,7 +137,7 @@ def major(session: Session, actor: Actor) -> Incident | None:
 
 def loads(session: Session, now: datetime) -> list[Load]:
     """Open and late incidents per person, the fullest hands first."""
-    late = func.sum(case((NEXT_DUE < now, 1), else_=0))
+    late = func.sum(case((next_due < now, 1), else_=0))
     query = (
         select(Incident.assignee_id, func.count(), late)
         .where(Incident.state.in_(OPEN_STATES), Incident.assignee_id.is_not(None))

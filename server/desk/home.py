@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.cmdb.models import Ci
 from server.desk import board
-from server.desk.numbers import NEXT_DUE, Number, mine
+from server.desk.numbers import Number, mine, next_due
 from server.desk.numbers import numbers as five_numbers
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident
@@ -41,7 +41,7 @@ class Home:
 
 def count_mine(session: Session, actor: Actor, now: datetime) -> tuple[int, bool]:
     """How many incidents wait for me, and whether one is late."""
-    query = select(func.count(), func.min(NEXT_DUE)).where(mine(actor), Incident.state.in_(OPEN_STATES))
+    query = select(func.count(), func.min(next_due)).where(mine(actor), Incident.state.in_(OPEN_STATES))
     waiting, due = session.execute(query).one()
     return waiting, due is not None and due < now
 

@@ -31,7 +31,7 @@ class Number:
     url: str = ""
 
 
-NEXT_DUE = case(
+next_due = case(
     (and_(Incident.responded_at.is_(None), Incident.response_due_at.is_not(None)), Incident.response_due_at),
     else_=Incident.resolution_due_at,
 )
@@ -66,7 +66,7 @@ def numbers(session: Session, actor: Actor, now: datetime) -> list[Number]:
 
 
 def _waiting(actor: Actor, now: datetime) -> Select[Any]:
-    due = NEXT_DUE
+    due = next_due
     return select(
         func.count(),
         func.coalesce(func.sum(case((due < now, 1), else_=0)), 0),
