@@ -26,6 +26,7 @@ class AgentOut(ApiModel):
     last_seen_at: datetime | None
     enrolled_at: datetime | None
     lag_s: float | None
+    poll_lag_s: float | None
     spool_depth: float | None
     skew_s: float | None
     targets: int
@@ -49,7 +50,7 @@ class TargetOut(ApiModel):
     polled_at: datetime | None
     reason: str
     profile_in_use: str
-    lag_s: float | None
+    response_s: float | None
 
 
 class TokenOut(ApiModel):
@@ -236,6 +237,7 @@ def _agent(agent: Agent, count: int) -> AgentOut:
         last_seen_at=agent.last_seen_at,
         enrolled_at=agent.enrolled_at,
         lag_s=agent.pulse.lag_s,
+        poll_lag_s=agent.pulse.poll_lag_s,
         spool_depth=agent.pulse.spool_depth,
         skew_s=agent.skew_s,
         targets=count,
@@ -260,7 +262,7 @@ def _target(view: overview.TargetView) -> TargetOut:
         polled_at=pulse.polled_at,
         reason=pulse.reason,
         profile_in_use=pulse.profile,
-        lag_s=pulse.lag_s,
+        response_s=pulse.response_s,
     )
 
 

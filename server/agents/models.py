@@ -77,7 +77,8 @@ class Pulse(Base):
     version: Mapped[str] = mapped_column(String(200), default="")
     skew_s: Mapped[float | None]
     skew_at: Mapped[datetime | None]  # when the skew was last seen
-    lag_s: Mapped[float | None]  # from a report's making to its arrival
+    lag_s: Mapped[float | None]  # from its newest value or news to the sending of it
+    poll_lag_s: Mapped[float | None]  # how late its polls began, the worst of them
     spool_depth: Mapped[float | None]  # records that wait at the agent
     reported_at: Mapped[datetime | None]  # of the last report with content
 
@@ -149,4 +150,4 @@ class TargetPulse(Base):
     up: Mapped[bool | None]  # whether it answered; None: nobody has told yet
     reason: Mapped[str] = mapped_column(String(40), default="")
     profile: Mapped[str] = mapped_column(String(200), default="")  # the one in use
-    lag_s: Mapped[float | None]  # how late the poll began
+    response_s: Mapped[float | None]  # how long the device took to answer

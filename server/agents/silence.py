@@ -26,6 +26,8 @@ class Heard:
     at: datetime
     ahead_s: float | None = None  # its clock's reading of the report minus ours of the arrival
     spool_depth: float | None = None
+    lag_s: float | None = None
+    poll_lag_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Polled:
     up: bool | None = None
     reason: str | None = None
     profile: str | None = None
-    lag_s: float | None = None
+    response_s: float | None = None
 
 
 def note_heard(session: Session, signs: Iterable[Heard], *, now: datetime) -> None:
@@ -54,10 +56,10 @@ def note_heard(session: Session, signs: Iterable[Heard], *, now: datetime) -> No
         pulse.last_seen_at = max(sign.at, pulse.last_seen_at or sign.at)
         if sign.ahead_s is not None:
             pulse.reported_at = pulse.last_seen_at
-            pulse.lag_s = max(0.0, -sign.ahead_s)
             _note_skew(pulse, sign.ahead_s, sign.at)
-        if sign.spool_depth is not None:
-            pulse.spool_depth = sign.spool_depth
+        for name in ("spool_depth", "lag_s", "poll_lag_s"):
+            if getattr(sign, name) is not None:
+                setattr(pulse, name, getattr(sign, name))
         if pulse.silent_since is not None:
             since, pulse.silent_since = pulse.silent_since, None
             agent = session.get_one(Agent, pulse.agent_id)
@@ -67,7 +69,7 @@ def note_heard(session: Session, signs: Iterable[Heard], *, now: datetime) -> No
 
 def note_polled(session: Session, news: Iterable[Polled]) -> None:
     """Remember how the polling of targets goes."""
-    for name in ("polled_at", "up", "reason", "profile", "lag_s"):
+    for name in ("polled_at", "up", "reason", "profile", "response_s"):
         source = "at" if name == "polled_at" else name
         rows = [
             {"target": one.target_id, "value": getattr(one, source)}
@@ -115,16 +117,15 @@ def _heard(agent: Agent, since: datetime) -> datetime:
 
 def _later(before: Heard, after: Heard) -> Heard:
     ahead = [sign.ahead_s for sign in (before, after) if sign.ahead_s is not None]
-    depth = after.spool_depth if after.spool_depth is not None else before.spool_depth
-    return Heard(after.agent_id, max(before.at, after.at), max(ahead, default=None), depth)
+    told = {
+        name: getattr(before if getattr(after, name) is None else after, name)
+        for name in ("spool_depth", "lag_s", "poll_lag_s")
+    }
+    return Heard(after.agent_id, max(before.at, after.at), max(ahead, default=None), **told)
 
 
 def _note_skew(pulse: Pulse, ahead_s: float, at: datetime) -> None:
-    """Keep the reading of the freshest report of the last minutes.
-
-    A report that waited says nothing of the clock: waiting makes it look slow, never fast. So the
-    highest reading of a while is the clock's.
-    """
+    """Keep the highest reading of the last minutes: a slow link makes a clock look slow, never fast."""
     kept = pulse.skew_at is not None and at - pulse.skew_at < SKEW_KEPT and pulse.skew_s is not None
     if not kept or pulse.skew_s is None or ahead_s >= pulse.skew_s:
         pulse.skew_s, pulse.skew_at = round(ahead_s, 1), at

@@ -64,11 +64,13 @@ class Plant:
                 for name in names
                 for index in range(SERIES)
             ]
-            wanted += [wire.SeriesDef(name, "watchdesk_poll_lag_seconds", unit="s") for name in names]
+            wanted += [
+                wire.SeriesDef(name, "device_up", kind="state", states={0: "down", 1: "up"}) for name in names
+            ]
             ids = np.array(db.run_now(registering.register, agent_id, wanted, now=now), np.uint32)
             plain = ids[: len(names) * SERIES].reshape(len(names), SERIES)
-            lags = ids[len(names) * SERIES :].reshape(len(names), 1)
-            plant.ids[agent_id] = list(np.hstack((plain, lags)))
+            ups = ids[len(names) * SERIES :].reshape(len(names), 1)
+            plant.ids[agent_id] = list(np.hstack((plain, ups)))
             plant.devices[agent_id] = names
             seen = [_seen(name, f"{number}-{name}", now) for name in names]
             report = wire.Report(
@@ -222,7 +224,7 @@ def _sample_reports(plant: Plant, total: int) -> Iterable[bytes]:
             blocks = []
             for device in range(step % 5, DEVICES, 5):
                 values = np.round(levels[place, device] + random.normal(0, 0.5, SERIES + 1), 1)
-                values[-1] = 0.2
+                values[-1] = 1.0
                 blocks.append(wire.SampleBlock(at + device / 100, ids[device].tobytes(), values.tobytes()))
                 made += SERIES + 1
             yield wire.encode(

@@ -16,7 +16,7 @@ from server.alerts.taking import take as take_alerts
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
 from server.intake.models import LostStretch, Refusal
-from server.intake.scope import POLL_LAG, POLL_UP, SPOOL_DEPTH, Device, Scope, Scopes
+from server.intake.scope import DEVICE_UP, POLL_LAG, RESPONSE, SPOOL_DEPTH, Device, Scope, Scopes
 from server.kernel.db import insert_missing
 from server.kernel.errors import DeskError
 from server.metrics import service as metrics
@@ -51,7 +51,6 @@ class Batch:
     blocks: list[Block] = field(default_factory=list)
     heard: list[agents.Heard] = field(default_factory=list)
     polled: dict[int, agents.Polled] = field(default_factory=dict)
-    spool: dict[int, float] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     stale: set[int] = field(default_factory=set)  # agents whose devices were bound meanwhile
 
@@ -69,6 +68,8 @@ class Taker:
         self.now = now
         self.source = f"agent:{agent.name}"
         self.answers = list(delivery.refused)
+        self._depth: dict[int, float] = {}  # records that wait at the agent, by series of a stream
+        self._poll_lag: float | None = None
         self._unread: dict[str, set[int]] = {}
         for answer in delivery.refused:
             self._unread.setdefault(answer.kind, set()).add(answer.index)
@@ -83,10 +84,22 @@ class Taker:
         if report.samples:
             self._samples(report.samples, scope, scopes)
         self._gaps()
-        ahead = report.sent_at - self.delivery.received_at.timestamp()
-        depth = self.batch.spool.get(self.agent.id)
-        self.batch.heard.append(agents.Heard(self.agent.id, self.delivery.received_at, ahead, depth))
+        self.batch.heard.append(self._heard())
         return self.answers
+
+    def _heard(self) -> agents.Heard:
+        """What the report tells of the agent itself."""
+        report = self.delivery.report
+        moments = [block.at for block in report.samples] + [one.at for one in report.alerts]
+        newest = max(moments, default=None)
+        return agents.Heard(
+            self.agent.id,
+            self.delivery.received_at,
+            ahead_s=report.sent_at - self.delivery.received_at.timestamp(),
+            spool_depth=sum(self._depth.values()) if self._depth else None,
+            lag_s=None if newest is None else max(0.0, report.sent_at - newest),
+            poll_lag_s=self._poll_lag,
+        )
 
     def _observe(self, index: int, seen: wire.Observation, scope: Scope) -> None:
         """Bring an observation to its CI."""
@@ -150,7 +163,7 @@ class Taker:
         """The reason why a device does not answer comes with the news of it."""
         for one in news:
             target_id = scope.devices[one.device].target_id
-            reason = one.evidence.get("reason")
+            reason = one.evidence.get("reason") or one.evidence.get("raw")
             if target_id is not None and one.symptom == "unreachable" and isinstance(reason, str):
                 at = min(datetime.fromtimestamp(one.at, UTC), self.now)
                 said = "" if one.status == "resolved" else reason
@@ -189,14 +202,19 @@ class Taker:
             value = float(values[place])
             if math.isnan(value):
                 continue
-            metric, device = scope.special[int(ids[place])]
-            moment = datetime.fromtimestamp(int(at[place]) / 1000, UTC)
-            if metric == SPOOL_DEPTH:
-                self.batch.spool[self.agent.id] = value
-            elif device.target_id is not None and metric == POLL_UP:
-                note(self.batch, agents.Polled(device.target_id, moment, up=value > 0))
-            elif device.target_id is not None and metric == POLL_LAG:
-                note(self.batch, agents.Polled(device.target_id, moment, lag_s=value))
+            special = scope.special[int(ids[place])]
+            target_id = special.device.target_id
+            if special.metric == SPOOL_DEPTH:
+                self._depth[int(ids[place])] = value
+            elif special.metric == POLL_LAG:
+                self._poll_lag = max(self._poll_lag or 0.0, value)
+            elif target_id is not None:
+                moment = datetime.fromtimestamp(int(at[place]) / 1000, UTC)
+                if special.metric == DEVICE_UP:
+                    up = value == special.up
+                    note(self.batch, agents.Polled(target_id, moment, up=up, reason="" if up else None))
+                elif special.metric == RESPONSE:
+                    note(self.batch, agents.Polled(target_id, moment, response_s=value))
 
     def _gaps(self) -> None:
         rows = [
@@ -249,5 +267,5 @@ def note(batch: Batch, news: agents.Polled) -> None:
         up=news.up if news.up is not None else before.up,
         reason=news.reason if news.reason is not None else before.reason,
         profile=news.profile if news.profile is not None else before.profile,
-        lag_s=news.lag_s if news.lag_s is not None else before.lag_s,
+        response_s=news.response_s if news.response_s is not None else before.response_s,
     )

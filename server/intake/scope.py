@@ -17,9 +17,10 @@ from server.metrics.samples import Ids
 
 HOST = "host"
 HOST_OFFSET = 1_000_000_000
-POLL_UP = "watchdesk_poll_up"
-POLL_LAG = "watchdesk_poll_lag_seconds"
-SPOOL_DEPTH = "watchdesk_agent_spool_records"
+DEVICE_UP = "device_up"
+RESPONSE = "device_response_seconds"
+POLL_LAG = "agent_poll_lag_seconds"
+SPOOL_DEPTH = "agent_outbox_records"
 MOST_AGENTS = 2_000  # scopes kept
 
 
@@ -37,6 +38,15 @@ class Device:
         return self.ci_id > 0
 
 
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A series that tells of polling itself. `up` is the code of a device that answers."""
+
+    metric: str
+    device: Device
+    up: float = 1.0
+
+
 @dataclass(slots=True)
 class Scope:
     """What one agent may speak for."""
@@ -46,7 +56,7 @@ class Scope:
     allowed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))  # by series id
     target_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # 0: host
     special_mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
-    special: dict[int, tuple[str, Device]] = field(default_factory=dict)  # series of the agent's own state
+    special: dict[int, Special] = field(default_factory=dict)  # series of the agent's own state
 
     def foreign(self, ids: Ids) -> NDArray[np.bool_]:
         """Which of the series the agent must not send values of."""
@@ -74,23 +84,24 @@ def load(session: Session, agent: Agent) -> Scope:
     scope = Scope(agent.generation, devices)
     by_ci = {device.ci_id: device for device in devices.values()}
     own = sorted(by_ci)
-    found: list[tuple[int, int, str]] = []
+    found: list[tuple[int, int, str, dict[str, str]]] = []
     for begin in range(0, len(own), 500):
-        rows = select(Series.id, Series.ci_id, Series.metric).where(
+        rows = select(Series.id, Series.ci_id, Series.metric, Series.states).where(
             Series.ci_id.in_(own[begin : begin + 500])
         )
-        found += [(row[0], row[1], row[2]) for row in session.execute(rows)]
-    size = max((series for series, _, _ in found), default=-1) + 1
+        found += [(row[0], row[1], row[2], row[3]) for row in session.execute(rows)]
+    size = max((one[0] for one in found), default=-1) + 1
     scope.allowed = np.zeros(size, bool)
     scope.target_of = np.zeros(size, np.int64)
     scope.special_mask = np.zeros(size, bool)
-    for series, ci_id, metric in found:
+    for series, ci_id, metric, states in found:
         device = by_ci[ci_id]
         scope.allowed[series] = True
         scope.target_of[series] = device.target_id or 0
-        if metric in {POLL_UP, POLL_LAG, SPOOL_DEPTH}:
+        if metric in {DEVICE_UP, RESPONSE, POLL_LAG, SPOOL_DEPTH}:
             scope.special_mask[series] = True
-            scope.special[series] = (metric, device)
+            up = next((float(code) for code, word in states.items() if word == "up"), 1.0)
+            scope.special[series] = Special(metric, device, up)
     return scope
 
 

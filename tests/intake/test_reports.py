@@ -217,11 +217,11 @@ def test_far_off_times_are_kept_both_and_shown_as_skew(site: Site) -> None:
 
 def test_the_skew_is_told_by_the_freshest_report_not_by_one_that_waited(site: Site) -> None:
     site.take(site.report(1))
-    old = msgspec.structs.replace(site.report(2), sent_at=AT - 7200)
-    site.take(old)
+    slow = msgspec.structs.replace(site.report(2, samples=[site.samples(0.9, at=AT - 7200)]), sent_at=AT - 9)
+    site.take(slow)
     agent = site.db.read_now(agents.agent_of, site.agent_id)
     assert agent.skew_s == 0
-    assert agent.pulse.lag_s == 7200
+    assert agent.pulse.lag_s == 7191
 
 
 def test_old_rows_go_and_their_reports_stay_duplicates(site: Site) -> None:
@@ -281,9 +281,7 @@ def clean_run(site: Site) -> list[wire.Report]:
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_any_mix_of_duplicates_splits_and_disorder_leaves_the_same_state(
-    db: Database, seed: int
-) -> None:
+def test_any_mix_of_duplicates_splits_and_disorder_leaves_the_same_state(db: Database, seed: int) -> None:
     """News go in order, as an agent sends them; samples in any order; all in any batches, repeated."""
     random, number = Random(seed), next(examples)
     plain = found(db, f"plain-{number}", f"127.20.1.{number}")
@@ -354,12 +352,42 @@ def test_a_silent_agent_is_an_alert_until_it_is_heard_again(site: Site) -> None:
 
 
 def test_a_late_poll_is_an_alert_of_the_server(site: Site) -> None:
-    lag = wire.SeriesDef(site.device, "watchdesk_poll_lag_seconds", unit="s")
+    lag = wire.SeriesDef("host", "agent_polls_skipped")
     series = site.db.run_now(registering.register, site.agent_id, [lag], now=NOON)
-    site.take(site.report(1, observations=[site.seen()]))
-    for minute, value in enumerate([1.0, 45.0, 45.0, 45.0, 45.0, 400.0]):
+    site.take(site.report(1, observations=[site.seen(device="host")]))
+    for minute, value in enumerate([0.0, 45.0, 45.0, 45.0, 45.0, 600.0]):
         block = site.samples(value, at=AT + 60 * minute, series=series)
         site.take(site.report(2 + minute, samples=[block]), now=NOON + timedelta(minutes=minute))
     alert = site.db.read_now(lambda session: session.scalars(select(Alert)).one())
     assert (alert.rule, alert.severity.value) == ("PollsRunLate", "critical")
-    assert alert.summary["en"] == "UPS-B1-A is polled 45 s late"
+    assert alert.summary["en"] == "The agent on UPS-B1-A is late: 45 polls were left out"
+
+
+def test_the_page_of_an_agent_knows_how_its_polling_goes(site: Site) -> None:
+    up = {0: "down", 1: "up"}
+    wanted = [
+        wire.SeriesDef(site.device, "device_up", kind="state", states=up),
+        wire.SeriesDef(site.device, "device_response_seconds", unit="s"),
+        wire.SeriesDef("host", "agent_outbox_records", {"stream": "events"}),
+        wire.SeriesDef("host", "agent_outbox_records", {"stream": "samples"}),
+        wire.SeriesDef("host", "agent_poll_lag_seconds", {"of": "worst"}, "s"),
+    ]
+    series = site.db.run_now(registering.register, site.agent_id, wanted, now=NOON)
+    site.take(site.report(1, samples=[site.samples(1.0, 0.25, 3.0, 4.0, 1.5, series=series)]))
+    view = site.db.read_now(agents.view, site.agent_id, now=NOON)
+    target = view.targets[0]
+    assert (target.health, target.target.pulse.response_s) == ("ok", 0.25)
+    assert (view.agent.pulse.spool_depth, view.agent.pulse.poll_lag_s) == (7.0, 1.5)
+    site.take(
+        site.report(
+            2,
+            samples=[site.samples(0.0, at=AT + 60, series=series)],
+            alerts=[
+                site.news(rule="DeviceUnreachable", symptom="unreachable", evidence={"raw": "no_answer"})
+            ],
+        )
+    )
+    view = site.db.read_now(agents.view, site.agent_id, now=NOON + timedelta(minutes=1))
+    assert (view.targets[0].health, view.targets[0].target.pulse.reason) == ("major", "no_answer")
+    view = site.db.read_now(agents.view, site.agent_id, now=NOON + timedelta(hours=1))
+    assert view.targets[0].health == "unknown"
