@@ -90,8 +90,9 @@ class AlertEvent(Base):
     __audited__ = False  # is itself the record: append-only, raw, with source, sequence and trace
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    alert_id: Mapped[int] = mapped_column(BigInteger)  # 0: no condition stands behind it
-    dedup_key: Mapped[int] = mapped_column(BigInteger)  # the same news of the same alert again
+    alert_id: Mapped[int] = mapped_column(BigInteger, index=True)  # 0: no condition stands behind it
+    condition: Mapped[int] = mapped_column(BigInteger)  # of the fingerprint while no CI was known
+    dedup_key: Mapped[int] = mapped_column(BigInteger)  # the same news of the same condition again
     status: Mapped[str] = mapped_column(String(12))  # firing, resolved, info
     severity: Mapped[str] = mapped_column(String(12))
     value: Mapped[float | None]
@@ -103,7 +104,7 @@ class AlertEvent(Base):
     raw: Mapped[bytes] = mapped_column(LargeBinary)  # msgpack of the news
     trace_id: Mapped[str] = mapped_column(String(200), default="")
 
-    __table_args__ = (UniqueConstraint("alert_id", "dedup_key", name="uq_alert_event_once"),)
+    __table_args__ = (UniqueConstraint("condition", "dedup_key", name="uq_alert_event_once"),)
 
 
 class AlertGroup(Base):

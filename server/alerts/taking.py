@@ -21,7 +21,7 @@ from rules.symptom import Symptom, symptom_of
 from rules.wire import AlertNews
 from server.alerts.bulk import insert_rows, update_rows
 from server.alerts.grouping import Change, group_changes
-from server.alerts.keys import dedup_key
+from server.alerts.keys import condition, dedup_key
 from server.alerts.models import Alert, AlertEvent, AlertMark, AlertState, Mute
 from server.cmdb.models import CiKey
 from server.cmdb.observing import source_key
@@ -210,15 +210,11 @@ def _load(session: Session, batch: _Batch, fingerprints: set[str]) -> None:
 
 def _load_told(session: Session, batch: _Batch, keyed: Sequence[tuple[str, str, int]]) -> None:
     """Which of this news was told before."""
-    pairs = [(0, dedup) for _, _, dedup in keyed]
-    for own, apart, dedup in keyed:
-        known = batch.known.get(own) or batch.known.get(apart)
-        if known is not None:
-            pairs.append((known.row["id"], dedup))
-    pair = tuple_(AlertEvent.alert_id, AlertEvent.dedup_key)
+    pairs = sorted({(condition(apart), dedup) for _, apart, dedup in keyed})
+    pair = tuple_(AlertEvent.condition, AlertEvent.dedup_key)
     for start in range(0, len(pairs), 400):
-        told = select(AlertEvent.alert_id, AlertEvent.dedup_key).where(pair.in_(pairs[start : start + 400]))
-        batch.seen.update((row.alert_id, row.dedup_key) for row in session.execute(told))
+        told = select(AlertEvent.condition, AlertEvent.dedup_key).where(pair.in_(pairs[start : start + 400]))
+        batch.seen.update((row.condition, row.dedup_key) for row in session.execute(told))
 
 
 def _parts(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
@@ -233,10 +229,11 @@ def _take_one(batch: _Batch, news: AlertNews, keys: tuple[str, str, int], ci_id:
         batch.known[fingerprint] = known  # its CI was found meanwhile
         known.row.update(fingerprint=fingerprint, ci_id=ci_id)
         known.touched = known.whole = True
-    number = known.row["id"] if known is not None else 0
-    if (number, dedup) in batch.seen:
-        batch.taken.append(Taken(number or None, fingerprint, "duplicate"))
+    told = (condition(apart), dedup)
+    if told in batch.seen:
+        batch.taken.append(Taken(known.row["id"] if known is not None else None, fingerprint, "duplicate"))
         return
+    batch.seen.add(told)
     at = datetime.fromtimestamp(news.at, UTC)
     if (
         known is not None
@@ -255,10 +252,10 @@ def _take_one(batch: _Batch, news: AlertNews, keys: tuple[str, str, int], ci_id:
         known.touched = True
         known.whole = known.whole or outcome != "repeated"
     alert_id = known.row["id"] if known is not None else 0
-    batch.seen.add((alert_id, dedup))
     batch.events.append(
         {
             "alert_id": alert_id,
+            "condition": told[0],
             "dedup_key": dedup,
             "status": news.status,
             "severity": news.severity,
