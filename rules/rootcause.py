@@ -240,7 +240,7 @@ def _counter(
         )
         if worst is None or (rank, len(keys)) > (worst.rank, worst.alerts):
             worst = Counterfact(source, target, rank, len(keys))
-    return worst if worst is not None and worst.rank > 1 else None
+    return worst
 
 
 def _last_edge(weigher: Weigher, candidate: Candidate) -> tuple[int, int] | None:

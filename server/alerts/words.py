@@ -147,7 +147,7 @@ def cause_view(session: Session, group: AlertGroup) -> CauseView | None:
             )
             for term in why.get("terms", [])
         ),
-        counter=_counter(counter, cis, len(ranks)) if counter else "",
+        counter=_counter(counter, cis) if counter else "",
         others=tuple(
             RankView(_sentence(rank, cis), cis.get(rank["node"]), round(rank["share"] * 100), _misfit(rank))
             for rank in ranks[1:]
@@ -178,14 +178,20 @@ def _fact(code: str, places: Mapping[str, Any]) -> str:
     return ngettext(one, many, n).format(n=n)
 
 
-def _counter(counter: Mapping[str, Any], cis: Mapping[int, Ci], known: int) -> str:
+def _counter(counter: Mapping[str, Any], cis: Mapping[int, Ci]) -> str:
     places = {
         "a": _name(counter["source"], cis),
         "b": _name(counter["target"], cis),
-        "rank": min(counter["rank"], 99),
+        "rank": counter["rank"],
+        "n": counter["alerts"],
     }
-    del known
-    return _("Without the relation {a} – {b} it would rank number {rank}.").format(**places)
+    if counter["rank"] > 1:
+        return _("Without the relation {a} – {b} it would rank number {rank}.").format(**places)
+    return ngettext(
+        "Without the relation {a} – {b} it would still rank first, but {n} alert would not fit.",
+        "Without the relation {a} – {b} it would still rank first, but {n} alerts would not fit.",
+        counter["alerts"],
+    ).format(**places)
 
 
 def _misfit(rank: Mapping[str, Any]) -> str:

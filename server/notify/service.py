@@ -109,9 +109,7 @@ def _row(
 def _people(
     session: Session, to_person: int | None, to_group: int | None, to_address: str | None
 ) -> list[_Receiver]:
-    people = []
-    if to_person is not None:
-        people.append(accounts.person(session, to_person))
+    people = list(accounts.people_by_ids(session, [to_person]).values())
     if to_group is not None:
         people.extend(accounts.members(session, to_group))
     found = {
