@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("paramiko").setLevel(logging.WARNING)
     try:
         code: int = chosen.command(chosen)
     except (SettingsError, VaultError, OSError) as error:

@@ -11,7 +11,7 @@ from rules.plan import Plan
 from rules.wire import Observation
 
 EVERY_S = 3_600.0
-KEYS = {"serial": "serial", "uuid": "uuid", "mac": "macs", "fqdn": "fqdn", "name": "name"}
+KEYS = {"serial": "serial", "uuid": "uuid", "mac": "macs", "macs": "macs", "fqdn": "fqdn", "name": "name"}
 MAX_MACS = 200
 
 
@@ -54,14 +54,18 @@ def observation(
     """Identity values as keys and attributes; the address and the name it was configured by are keys too."""
     keys: dict[str, list[str]] = {}
     for name, kind in KEYS.items():
-        if identity.get(name):
-            keys.setdefault(kind, []).append(identity[name][:200])
+        said = identity.get(name, "")
+        told = [mac(one) for one in said.replace(",", " ").split()] if kind == "macs" else [said[:200]]
+        keys.setdefault(kind, []).extend(one for one in told if one)
     if target.address:
         keys["address"] = [target.address]
     if target.key == "host":
         keys["macs"] = own_macs()
-        keys["fqdn"] = [socket.getfqdn()[:200]]
+        fqdn = socket.getfqdn()[:200]
+        if "." in fqdn and not fqdn.startswith("localhost"):
+            keys["fqdn"] = [fqdn]
         keys.pop("address", None)
+    keys = {kind: values for kind, values in keys.items() if values}
     attributes = {name: value[:4_000] for name, value in identity.items() if name != "name"}
     if plan.vendor:
         attributes.setdefault("vendor", plan.vendor)
@@ -77,10 +81,16 @@ def observation(
     )
 
 
+def mac(text: str) -> str:
+    """A hardware address as twelve digits, or "" for what is none: devices write it in many ways."""
+    digits = "".join(sign for sign in text.lower().removeprefix("0x") if sign not in ":-. ")
+    return digits if len(digits) == 12 and all(sign in "0123456789abcdef" for sign in digits) else ""
+
+
 def own_macs() -> list[str]:
     """The hardware addresses of this machine, without those of loopback."""
     found = {
-        one.address.lower()
+        mac(one.address)
         for addresses in psutil.net_if_addrs().values()
         for one in addresses
         if one.family == psutil.AF_LINK and one.address and set(one.address) - set("0:-")

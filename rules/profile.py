@@ -137,7 +137,8 @@ def rank(
 ) -> int:
     """How well a device matches, 0 not at all: a longer sysObjectID prefix beats all else.
 
-    1000 + length of the prefix; 500 for the pattern over sysDescr; 100 where a probed OID answers.
+    1000 + length of the prefix; 500 for the pattern over sysDescr; 100 + length of a probed OID
+    that answers, so that what every device answers counts least.
     Where a profile names both a prefix and a pattern, both must hold.
     """
     match = profile.match
@@ -155,8 +156,9 @@ def rank(
         elif match.sysObjectID:
             return 0
     probes = [match.answers] if isinstance(match.answers, str) else match.answers
-    if any(oid(one) in answered for one in probes):
-        points += 100
+    found = [oid(one) for one in probes if oid(one) in answered]
+    if found:
+        points += 100 + max(map(len, found))
     return points
 
 

@@ -1,4 +1,4 @@
-"""Delivery against a desk over real HTTP: order, splits, refusals, a desk that is away, ledgers that agree."""
+"""Delivery against a desk over real HTTP: order, splits, refusals, a desk away, ledgers that agree."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
