@@ -22,9 +22,11 @@ from sqlalchemy import create_engine
 import server
 from server.kernel.clock import ManualClock
 from server.kernel.db import Base, Database
+from server.kernel.telemetry import configure_logs
 from tests.desk_client import Desk, open_desk
 from tests.postgres import Postgres
 
+configure_logs(json_lines=True, level="warning")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 

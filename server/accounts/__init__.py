@@ -70,7 +70,7 @@ PRACTICE = Practice(
     settings_pages=(
         SettingsPage(
             "profile",
-            N_("Profile"),
+            N_("My profile"),
             N_("Contact data, password, language and looks."),
             "/profile",
             "user",

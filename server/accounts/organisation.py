@@ -31,9 +31,7 @@ def tree(session: Session) -> Sequence[DepartmentLine]:
     counted = dict(
         session.execute(
             select(Person.department_id, func.count()).where(Person.active).group_by(Person.department_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     below: dict[int | None, list[Department]] = {}
     for row in rows:

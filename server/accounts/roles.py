@@ -153,7 +153,7 @@ def head_counts(session: Session) -> Mapping[int, int]:
         .where(Person.active)
         .group_by(PersonRole.role_id)
     )
-    return dict(counted.tuples().all())
+    return dict(counted.all())
 
 
 def _free(session: Session, code: str, own_id: int | None) -> None:

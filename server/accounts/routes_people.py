@@ -112,9 +112,7 @@ def _rows(session: Session, rows: Sequence[Any], _actor: Actor, now: datetime) -
             select(LoginSession.person_id, func.max(LoginSession.last_seen_at))
             .where(LoginSession.person_id.in_(ids), LoginSession.expires_at > now)
             .group_by(LoginSession.person_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return [
         {
@@ -146,7 +144,7 @@ PEOPLE = Listing(
     columns=(
         Column("name", N_("Full name"), kind="custom", phone="title"),
         Column("username", N_("User name"), sort=Person.username_key, phone="meta"),
-        Column("department", N_("Department"), phone="meta"),
+        Column("department", N_("Department")),
         Column("groups", N_("Groups"), kind="custom"),
         Column("roles", N_("Roles"), kind="custom", width="wide"),
         Column("seen_at", N_("Seen"), kind="ago"),

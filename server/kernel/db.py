@@ -10,6 +10,7 @@ one thread, BEGIN IMMEDIATE, WAL, synchronous=FULL) and several readers; Postgre
 import asyncio
 import contextvars
 import enum
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,11 @@ class Base(DeclarativeBase):
     }
 
 
+def as_json(value: Any) -> str:
+    """A JSON column's text; Chinese stays Chinese, so that the text can be searched."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def insert_missing(session: Session, model: type[Base], *rows: dict[str, Any]) -> int:
     """Insert the rows whose unique keys are not there yet; returns how many were new."""
     if not rows:
@@ -123,7 +129,12 @@ class Database:
             self.reader = _sqlite(url, writer=False)
             self._writers = ThreadPoolExecutor(1, "db-write")
         else:
-            self.engine = create_engine(url, pool_size=WRITERS_POSTGRESQL + READERS, pool_pre_ping=True)
+            self.engine = create_engine(
+                url,
+                pool_size=WRITERS_POSTGRESQL + READERS,
+                pool_pre_ping=True,
+                json_serializer=as_json,
+            )
             self.reader = self.engine
             self._writers = ThreadPoolExecutor(WRITERS_POSTGRESQL, "db-write")
         self._readers = ThreadPoolExecutor(READERS, "db-read")
@@ -245,6 +256,7 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
         url,
         pool_size=1 if writer else READERS,
         max_overflow=0,
+        json_serializer=as_json,
         connect_args={"timeout": 30, "isolation_level": None, "check_same_thread": False},
     )
 
