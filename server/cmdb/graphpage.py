@@ -13,7 +13,8 @@ from server.cmdb.models import Ci, Presence
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, _, loc
 
-NAME_SIGNS = 20  # of a name that fit into a box; the whole is in the tooltip and the table
+NAMED = 6  # items of one fate that are named
+NAME_SIGNS, NOTE_SIGNS = 14, 16  # that fit into a box, Han signs count double; the whole is in the tooltip
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Fate:
+    """How many items one thing happens to, and the first of them."""
+
+    count: int
+    first: Sequence[Ci]
+
+
+@dataclass(frozen=True)
 class View:
     """All that the page shows; without a root only the question for one."""
 
@@ -63,10 +72,7 @@ class View:
     picture: picture.Picture | None
     shown: Sequence[Shown]
     rows: Sequence[Row]
-    stops: Sequence[Ci]
-    cut_off: Sequence[Ci]
-    weakened: Sequence[Ci]
-    unknown: Sequence[Ci]
+    fates: Sequence[Fate]  # what stops, is cut off, is weakened, cannot be told
     starts: Sequence[Ci]
 
 
@@ -76,7 +82,7 @@ def view(session: Session, wish: Wish) -> View:
         query = (
             select(Ci).where(Ci.state.not_in(graphs.ABSENT)).order_by(Ci.criticality, Ci.sort_name).limit(12)
         )
-        return View(None, "all", "", "", None, (), (), (), (), (), (), session.scalars(query).all())
+        return View(None, "all", "", "", None, (), (), (), session.scalars(query).all())
     root = service.ci(session, int(wish.root) if wish.root.isdigit() and len(wish.root) < 19 else wish.root)
     kinds = wish.kinds or _suiting(root.class_code)
     whole = graphs.graph(session)
@@ -93,8 +99,9 @@ def view(session: Session, wish: Wish) -> View:
         tell_apart=lambda one: severities.get(one, ""),
     )
     impact = impact_of(whole, root.id)
+    fates = (impact.stops, impact.cut_off, impact.weakened, impact.unknown)
     wanted = {member for box in drawn.boxes for member in box.members}
-    items = service.cis(session, wanted | {*impact.stops, *impact.cut_off, *impact.weakened, *impact.unknown})
+    items = service.cis(session, wanted | {one for part in fates for one in part[:NAMED]})
     return View(
         root=root,
         kinds=kinds,
@@ -112,10 +119,7 @@ def view(session: Session, wish: Wish) -> View:
             )
             for edge in drawn.edges
         ],
-        stops=_known(items, impact.stops),
-        cut_off=_known(items, impact.cut_off),
-        weakened=_known(items, impact.weakened),
-        unknown=_known(items, impact.unknown),
+        fates=[Fate(len(ids), [items[one] for one in ids[:NAMED] if one in items]) for ids in fates],
         starts=(),
     )
 
@@ -137,15 +141,15 @@ def _shown(box: picture.Box, items: dict[int, Ci], severities: dict[int, str], r
         text = _("{n} × {label}").format(n=len(names), label=label)
         return Shown(
             box,
-            text,
+            _cut(text, NAME_SIGNS + 2),
             ", ".join(names),
-            names[0] + " …",
+            _cut(names[0], NOTE_SIGNS - 2) + " …",
             service.icon(one.class_code),
             "",
             severity,
             root=False,
         )
-    name = one.name if len(one.name) <= NAME_SIGNS else f"{one.name[: NAME_SIGNS - 1]}…"
+    name = _cut(one.name, NAME_SIGNS)
     note = (
         label if one.presence in {Presence.ACTIVE, Presence.UNSEEN} else words.value("presence", one.presence)
     )
@@ -153,7 +157,7 @@ def _shown(box: picture.Box, items: dict[int, Ci], severities: dict[int, str], r
         box,
         name,
         f"{one.name} · {label}",
-        note,
+        _cut(note, NOTE_SIGNS),
         service.icon(one.class_code),
         f"/graph?root={one.number}",
         severity,
@@ -161,5 +165,11 @@ def _shown(box: picture.Box, items: dict[int, Ci], severities: dict[int, str], r
     )
 
 
-def _known(items: dict[int, Ci], ids: Sequence[int]) -> list[Ci]:
-    return [items[one] for one in ids if one in items]
+def _cut(text: str, signs: int) -> str:
+    """The text, or its head with an ellipsis."""
+    room = signs
+    for index, sign in enumerate(text):
+        room -= 2 if sign >= "\u2e80" else 1
+        if room < 0:
+            return f"{text[: max(1, index - 1)]}…"
+    return text

@@ -18,6 +18,7 @@ WORDS: dict[str, Any] = {
     "icon_of": service.icon,
     "source_icon": words.source_icon,
     "source_words": words.source,
+    "relation_words": words.relation,
 }
 
 IMPORT_LIMIT = 4 * 1024 * 1024  # bytes of an import

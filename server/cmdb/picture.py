@@ -12,9 +12,9 @@ from rules.topology import Edge, Graph, RelationKind
 
 Way = Literal["impact", "needs", "both"]
 
-WIDTH, HEIGHT = 156, 44  # of a node, px
-COLUMN, ROW = 214, 58  # from one node to the next
-MARGIN = 24
+WIDTH, HEIGHT = 140, 44  # of a node, px
+COLUMN, ROW = 176, 56  # from one node to the next
+MARGIN = 16
 MOST_NODES = 150
 SWEEPS = 4
 

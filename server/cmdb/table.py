@@ -163,7 +163,7 @@ CIS = Listing(
         Column("class_label", N_("Class"), sort=(Ci.class_code, Ci.sort_name), phone="meta"),
         Column("made_by", N_("Vendor and model"), sort=(Ci.vendor, Ci.sort_name)),
         Column("address", N_("Address"), kind="custom", sort=Ci.address),
-        Column("place", N_("Location"), kind="custom", phone="meta"),
+        Column("place", N_("Location"), kind="custom"),
         Column("owner", N_("Owner group")),
         Column("seen_at", N_("Last seen"), kind="custom", sort=Ci.seen_at, phone="end"),
         Column("state", N_("Life cycle"), sort=(Ci.state, Ci.sort_name)),

@@ -58,12 +58,21 @@ PLACE_KINDS = {
     LocationKind.ZONE: N_("Zone"),
 }
 SOURCES = {
-    "agent": (N_("agent {name}"), "radar-2"),
-    "entered": (N_("entered by hand"), "user"),
-    "import": (N_("import {name}"), "file-spreadsheet"),
-    "inspection": (N_("inspection {name}"), "clipboard-check"),
-    "change": (N_("change {name}"), "git-pull-request"),
-    "ageing": (N_("not seen for long"), "clock"),
+    "agent": N_("agent {name}"),
+    "entered": N_("entered by hand"),
+    "import": N_("import {name}"),
+    "inspection": N_("inspection {name}"),
+    "change": N_("change {name}"),
+    "ageing": N_("not seen for long"),
+}
+SOURCE_ICONS = {
+    "agent": "radar-2",
+    "entered": "user",
+    "import": "file-spreadsheet",
+    "inspection": "clipboard-check",
+    "change": "git-pull-request",
+    "ageing": "clock",
+    "": "database-import",
 }
 STEPS = {
     "absent": N_("not given"),
@@ -167,12 +176,12 @@ def source(code: str, by: str | None = None) -> str:
     if kind == "entered" and by:
         return _("entered by {name}").format(name=by)
     text = SOURCES.get(kind)
-    return _(text[0]).format(name=name).strip() if text else code
+    return _(text).format(name=name).strip() if text else code
 
 
 def source_icon(code: str) -> str:
     """The icon of a source's kind."""
-    return SOURCES.get(code.split(":", 1)[0], ("", "database-import"))[1]
+    return SOURCE_ICONS.get(code.split(":", 1)[0], SOURCE_ICONS[""])
 
 
 def reason(verdict: Verdict, now: datetime) -> str:

@@ -83,6 +83,17 @@ def _alerts(session: Session, ci_ids: Collection[int], carried: Collection[int])
     ]
 
 
+def firing(session: Session) -> list[tuple[int, int, str]]:
+    """Place, item and severity of everything that fires on items with a place."""
+    rows = session.execute(
+        select(Ci.location_id, Ci.id, Alert.severity)
+        .join(Ci, Ci.id == Alert.ci_id)
+        .where(Alert.resolved_at.is_(None), Alert.state != AlertState.SUPPRESSED, Ci.location_id.is_not(None))
+        .distinct()
+    )
+    return [(place, ci_id, severity.value) for place, ci_id, severity in rows if place is not None]
+
+
 def worst_alerts(session: Session, ci_ids: Collection[int]) -> dict[int, str]:
     """The worst severity that fires on each item, for the health of the CMDB."""
     worst: dict[int, str] = {}

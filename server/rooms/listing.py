@@ -1,14 +1,16 @@
 """All rooms with how they stand."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.cmdb import graphs, places, providers
-from server.cmdb.models import Ci, Location, Presence
+from server.cmdb.models import Ci, LocationKind, Presence
 from server.kernel.i18n import loc
+from server.rooms import attention
 
 
 @dataclass(frozen=True)
@@ -30,32 +32,35 @@ def all_rooms(session: Session) -> list[RoomRow]:
     room_of = graphs.room_of_places(session)
     spots = places.all_places(session)
     names = places.texts(spots)
-    rows = session.execute(
-        select(Ci.location_id, Ci.id, Ci.presence).where(
-            Ci.location_id.is_not(None), Ci.state.not_in(graphs.ABSENT)
+    counted = session.execute(
+        select(Ci.location_id, Ci.presence, func.count())
+        .where(Ci.location_id.is_not(None), Ci.state.not_in(graphs.ABSENT))
+        .group_by(Ci.location_id, Ci.presence)
+    )
+    items, unseen = Counter[int](), Counter[int]()
+    for place, presence, count in counted:
+        items[room_of[place]] += count
+        unseen[room_of[place]] += count if presence in {Presence.MISSING, Presence.SUSPECT} else 0
+    alerting: dict[int, dict[int, str]] = {}
+    for place, ci_id, word in attention.firing(session):
+        worst = alerting.setdefault(room_of.get(place, 0), {})
+        worst[ci_id] = min(word, worst.get(ci_id, "ok"), key=providers.RANK.__getitem__)
+    shown = [
+        RoomRow(
+            one.code,
+            loc(one.name),
+            names[one.id],
+            _worst(alerting.get(one.id, {}).values(), unseen[one.id]),
+            len(alerting.get(one.id, {})),
+            items[one.id],
+            unseen[one.id],
+            bool(one.plan),
         )
-    ).all()
-    alerts = providers.alerts_of(session, [row.id for row in rows])
-    held: dict[int, list[tuple[int, Presence]]] = {}
-    for row in rows:
-        held.setdefault(room_of.get(row.location_id, 0), []).append((row.id, row.presence))
-    shown = [_row(one, held.get(one.id, ()), alerts, names) for one in spots if one.kind == "room"]
+        for one in spots
+        if one.kind is LocationKind.ROOM
+    ]
     return sorted(shown, key=lambda row: (providers.RANK[row.worst], row.name))
 
 
-def _row(
-    room: Location, items: Sequence[tuple[int, Presence]], alerts: dict[int, str], names: dict[int, str]
-) -> RoomRow:
-    found = [alerts[one] for one, _presence in items if one in alerts]
-    unseen = sum(presence in {Presence.MISSING, Presence.SUSPECT} for _one, presence in items)
-    calm = "unknown" if unseen else "ok"
-    return RoomRow(
-        room.code,
-        loc(room.name),
-        names[room.id],
-        min((*found, calm), key=providers.RANK.__getitem__),
-        len(found),
-        len(items),
-        unseen,
-        bool(room.plan),
-    )
+def _worst(found: Iterable[str], unseen: int) -> str:
+    return min((*found, "unknown" if unseen else "ok"), key=providers.RANK.__getitem__)

@@ -25,6 +25,7 @@ SHOWN = (
     *("room_temperature_celsius", "room_humidity_ratio", "leak_state", "smoke_state", "door_state"),
     *("contact_state", "access_persons_inside", "access_mains_state", "cooling_setpoint_celsius"),
 )
+MOST_ITEMS = 2_000  # of one room; the most critical ones where there are more
 GONE = (*graphs.ABSENT, CiState.IN_STOCK)
 
 
@@ -59,7 +60,8 @@ def take_stock(session: Session, room: Location, names: Sequence[str], *, now: d
     items = session.scalars(
         select(Ci)
         .where((Ci.location_id.in_(inside)) | (Ci.name.in_(names)), Ci.state.not_in(GONE))
-        .order_by(Ci.sort_name)
+        .order_by(Ci.criticality, Ci.sort_name)
+        .limit(MOST_ITEMS)
     ).all()
     here = {one.location_id for one in items if one.location_id}
     codes = dict(
