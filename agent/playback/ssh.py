@@ -14,7 +14,6 @@ from hmac import compare_digest
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from agent.playback.keys import host_key, pem
 from agent.playback.plant import Credential, Device
 from agent.playback.room import Room
 from agent.playback.shell import Shell
@@ -133,6 +132,8 @@ class SshServer:
 
     def _session(self, connection: socket.socket) -> None:
         import paramiko  # noqa: PLC0415 heavy, only when somebody comes
+
+        from agent.playback.keys import host_key, pem  # noqa: PLC0415 as above
 
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         if self._key is None:
