@@ -32,10 +32,13 @@ def demo() -> typer.Typer:
 def run(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8400,
     data: Annotated[Path, typer.Option(help="Data folder of the demo.")] = Path("data/demo"),
+    auto: Annotated[
+        bool, typer.Option(help="Let scenarios play by themselves when nothing is broken.")
+    ] = True,
 ) -> None:
     """A living machine room, an agent and the desk with two years of history, on this machine alone."""
     began = time.monotonic()
-    settings = load(data, port=port, demo=True, log_format="console", log_level="warning")
+    settings = load(data, port=port, demo=True, demo_auto=auto, log_format="console", log_level="warning")
     settings.data.mkdir(parents=True, exist_ok=True)
     if not (settings.data / SEEDED).exists():
         seed(settings)

@@ -44,7 +44,7 @@ async def describe() -> dict[str, object]:
 async def begin(app: web.Application) -> None:
     """Start the room at once, and the agent as soon as the desk answers."""
     data = app[keys.SETTINGS].data
-    room, control = await _room()
+    room, control = await _room(auto=app[keys.SETTINGS].demo_auto)
     app[CONTROL] = control
     app[LIVING] = asyncio.create_task(_live(room, data, app[keys.SETTINGS].port))
 
@@ -57,10 +57,9 @@ async def end(app: web.Application) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _room() -> tuple[Process, str]:
-    process = await asyncio.create_subprocess_exec(
-        *ROOM, "serve", "--control-port", "0", "--auto", stdout=PIPE
-    )
+async def _room(*, auto: bool) -> tuple[Process, str]:
+    words = [*ROOM, "serve", "--control-port", "0", *(["--auto"] if auto else [])]
+    process = await asyncio.create_subprocess_exec(*words, stdout=PIPE)
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), 20)
     if not line:

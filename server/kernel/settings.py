@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         default=12, ge=1, le=24 * 30, description=N_("Hours after which people sign in again.")
     )
     demo: bool = Field(default=False, description=N_("Show the demo room with its simulated devices."))
-    demo_control_url: str = Field(default="", description=N_("Where the demo room is controlled."))
+    demo_auto: bool = Field(default=True, description=N_("Let the demo's scenarios play by themselves."))
     smtp_host: str = Field(default="", description=N_("Mail server; no mail is sent without one."))
     smtp_port: int = Field(default=25, ge=1, le=65535, description=N_("Port of the mail server."))
     smtp_username: str = Field(default="", description=N_("Account at the mail server."))
