@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from server.alerts import taking
 from server.alerts.api import api
 from server.alerts.models import Alert, AlertState, Severity
+from server.alerts.pages import pages
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
 from server.kernel.jobs import Work
@@ -37,7 +38,7 @@ def count(session: Session, actor: Actor, now: datetime) -> tuple[int, bool]:
 
 PRACTICE = Practice(
     name="alerts",
-    routes=(api,),
+    routes=(pages, api),
     permissions=(
         Permission(
             "alert.read",

@@ -132,7 +132,7 @@ def _write_groups(session: Session, engine: Correlator, decisions: Sequence[Deci
         for number in sorted(touched)
         if number in engine.stories
     ]
-    insert_rows(session, AlertGroup, [row for row in rows if row["id"] in begun])
+    insert_rows(session, AlertGroup, [{**row, "ticket": ""} for row in rows if row["id"] in begun])
     update_rows(session, AlertGroup, [row for row in rows if row["id"] not in begun])
 
 

@@ -128,6 +128,7 @@ class AlertGroup(Base):
     opened_at: Mapped[datetime]  # its first symptom began
     ended_at: Mapped[datetime | None]
     merged_into_id: Mapped[int | None] = mapped_column(BigInteger)
+    ticket: Mapped[str] = mapped_column(String(20), default="")  # the incident's number, told from above
 
     __table_args__ = (
         Index("ix_alert_group_living", "id", sqlite_where=IS_LIVING_GROUP, postgresql_where=IS_LIVING_GROUP),

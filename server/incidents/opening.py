@@ -111,6 +111,7 @@ def open_for(
         updated_at=now,
     )
     session.add(incident)
+    group.ticket = incident.number
     session.flush()
     sla.start(session, incident.number, incident.priority, opened_at=now, now=now)
     _touch_cis(session, incident, alerts, ci)
