@@ -4,6 +4,7 @@ Heavy things are imported where a command needs them, so that `--help` answers a
 """
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -96,12 +97,22 @@ def serve(
 
 
 @app.command()
-def migrate(data: Data = None) -> None:
+def migrate(
+    data: Data = None,
+    write: Annotated[
+        str, typer.Option(help="For developers: write the next step, with this line as its text.")
+    ] = "",
+) -> None:
     """Bring the database to the schema of this program (also done at each start)."""
     from server.app import practices  # noqa: PLC0415
     from server.kernel import migrate as steps  # noqa: PLC0415
+    from server.kernel.db import Database  # noqa: PLC0415
 
     practices()  # knows all tables
+    if write:
+        with tempfile.TemporaryDirectory() as folder:
+            typer.echo(steps.write_step(Database(f"sqlite:///{folder}/empty.db"), write))
+        return
     database = _opened(load(data))
     try:
         before = steps.migrate(database)

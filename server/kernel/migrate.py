@@ -31,10 +31,10 @@ class SchemaTooNewError(Exception):
         )
 
 
-def steps() -> dict[str, str | None]:
+def steps(folder: Path = FOLDER) -> dict[str, str | None]:
     """All steps and the step before each, from the files' own words."""
     known: dict[str, str | None] = {}
-    for path in (FOLDER / "versions").glob("*.py"):
+    for path in (folder / "versions").glob("*.py"):
         said = {bool(down): name for down, name in _REVISION.findall(path.read_text(encoding="utf-8"))}
         if False in said:
             before = said.get(True)
@@ -42,9 +42,9 @@ def steps() -> dict[str, str | None]:
     return known
 
 
-def newest() -> str | None:
+def newest(folder: Path = FOLDER) -> str | None:
     """The step that no other follows; None while there are no steps yet."""
-    known = steps()
+    known = steps(folder)
     heads = set(known) - {before for before in known.values() if before}
     if len(heads) > 1:
         raise RuntimeError(f"the migrations have several ends: {', '.join(sorted(heads))}")
@@ -84,12 +84,36 @@ def _upgrade(connection: Connection, target: str) -> None:
     command.upgrade(config(connection), target)
 
 
-def config(connection: Connection) -> "Config":
+def write_step(database: Database, message: str, *, folder: Path = FOLDER) -> Path:
+    """For developers: write the step from the newest schema to the models, to be read and mended.
+
+    Args:
+        database: an empty one, which is brought to the newest step first.
+        message: what the step changes for the desk, in a line.
+        folder: of the migrations.
+
+    Returns:
+        The file in `versions` that was written.
+    """
+    from alembic import command  # noqa: PLC0415  only for developers
+
+    with database.engine.begin() as connection:
+        how = config(connection, folder)
+        if newest(folder) is not None:
+            command.upgrade(how, "head")
+        number = f"{len(steps(folder)) + 1:04d}"
+        written = command.revision(how, message=message, autogenerate=True, rev_id=number)
+    assert written is not None
+    assert not isinstance(written, list)
+    return Path(written.path)
+
+
+def config(connection: Connection, folder: Path = FOLDER) -> "Config":
     """Alembic's configuration for a connection."""
     from alembic.config import Config  # noqa: PLC0415  only when there is something to do
 
     made = Config()
-    made.set_main_option("script_location", str(FOLDER))
+    made.set_main_option("script_location", str(folder))
     made.set_main_option("path_separator", "os")
     made.attributes["connection"] = connection
     return made

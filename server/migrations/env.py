@@ -2,7 +2,15 @@
 
 from alembic import context
 
-from server.kernel.db import Base
+from server.kernel.db import Base, UtcDateTime
+
+
+def render(kind: str, value: object, _context: object) -> str | bool:
+    """Write our own column types as what the database has: a step never imports the program."""
+    if kind == "type" and isinstance(value, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
 
 connection = context.config.attributes["connection"]
 context.configure(
@@ -10,6 +18,7 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    render_item=render,
     transaction_per_migration=False,
 )
 with context.begin_transaction():
