@@ -55,7 +55,7 @@ class Collector:
                 if len(numbers) >= MAX_SERIES:
                     self.empty += 1
                     continue
-                known = self._number(numbers, _definition(key, plan, one.metric, one.labels))
+                known = self._number(numbers, _definition(key, plan, one.metric, one.labels), one.labels)
             found[known] = one.value
         self.values += len(found)
         self._blocks.append(block(wall, found))
@@ -117,9 +117,11 @@ class Collector:
             _put(outbox, Parcel(blocks=some))
         return True
 
-    def _number(self, numbers: dict[tuple[str, Labels], int], one: SeriesDef) -> int:
-        """The number of a series; a new one is put down for the registry."""
-        place = (one.metric, tuple(sorted(one.labels.items())))
+    def _number(
+        self, numbers: dict[tuple[str, Labels], int], one: SeriesDef, labels: Labels | None = None
+    ) -> int:
+        """The number of a series; a new one is put down for the registry. `labels`: as they are sorted."""
+        place = (one.metric, tuple(sorted(one.labels.items())) if labels is None else labels)
         known = numbers.get(place)
         if known is None:
             known = numbers[place] = number(one)

@@ -1,7 +1,7 @@
 """The devices of a configuration, ready to be asked: each with its target, its profile and its plans."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.reading import Target
 from rules import catalog, profile
@@ -41,6 +41,14 @@ class Library:
     profiles: Mapping[str, Profile]
     rules: tuple[Rule, ...]
     faults: tuple[str, ...] = ()
+    plans: dict[tuple[str, str, bool], Plan] = field(default_factory=dict)  # devices alike share theirs
+
+    def plan(self, form: Profile, without: str, *, identify: bool) -> Plan:
+        """The plan of a profile, the same object for all who ask for the same."""
+        key = (form.profile, without, identify)
+        if key not in self.plans:
+            self.plans[key] = profile.plan(form, identify=identify, params={"without": without})
+        return self.plans[key]
 
     def device(self, one: TargetConfig, chosen: str | None = None) -> Device:
         """A configured target by its profile, by the one that was found, or by what its transport is for."""
@@ -57,8 +65,8 @@ class Library:
         )
         return Device(
             target,
-            profile.plan(form, params=dict(one.params)),
-            profile.plan(form, identify=True, params=dict(one.params)),
+            self.plan(form, str(one.params.get("without", "")), identify=False),
+            self.plan(form, str(one.params.get("without", "")), identify=True),
             one.every_s,
             tuple(f"t{parent}" for parent in one.parents),
             probing=one.profile is None and chosen is None and one.transport == "snmp",

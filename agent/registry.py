@@ -1,6 +1,7 @@
 """The series this agent has ever told of: their definitions on disk, so that the server can be told later."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,8 +24,7 @@ class Registry:
         self._following = 1
         if path.exists() and path.stat().st_size > MAX_FILE:
             path.unlink()
-        for _place, definition in self._all():
-            self._known.add(number(definition))
+        self._known.update(number(one) for one in self._all())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -49,20 +49,10 @@ class Registry:
 
     def definitions(self, wanted: set[int]) -> dict[int, SeriesDef]:
         """The definitions of these numbers, as far as they are known."""
-        return {key: one for _place, one in self._all() if (key := number(one)) in wanted}
+        return {key: one for one in self._all() if (key := number(one)) in wanted}
 
-    def _all(self) -> list[tuple[int, SeriesDef]]:
-        try:
-            scan = segment.scan(self.path)
-        except OSError:
-            return []
-        found = []
-        for place in scan.records:
-            self._following = max(self._following, place.number + 1)
-            record = segment.read(self.path, place)
-            if record is not None:
-                try:
-                    found.append((place.number, msgspec.msgpack.decode(record.body, type=SeriesDef)))
-                except msgspec.MsgspecError:
-                    continue
-        return found
+    def _all(self) -> Iterator[SeriesDef]:
+        for place, body in segment.bodies(self.path):
+            self._following = max(self._following, place + 1)
+            with contextlib.suppress(msgspec.MsgspecError):
+                yield msgspec.msgpack.decode(body, type=SeriesDef)

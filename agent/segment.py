@@ -87,6 +87,22 @@ def read(path: Path, place: Found) -> Record | None:
     return Record(place.number, place.at, place.items, data[HEAD:])
 
 
+def bodies(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The number and body of each record of a file, one at a time; nothing where there is no file."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return
+    offset = 0
+    while offset < len(data):
+        head = _at(data, offset)
+        if head is None:
+            offset = _next(data, offset + 1, -1)
+            continue
+        yield head.number, data[offset + HEAD : offset + head.size]
+        offset += head.size
+
+
 def _at(data: bytes, offset: int) -> Found | None:
     if len(data) - offset < HEAD:
         return None

@@ -4,7 +4,7 @@ What stands survives a restart: `snapshot` is written after the news are safe in
 brings back what was put there after the last snapshot, so nothing fires twice and nothing is lost.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,8 +62,10 @@ class Watch:
 
     devices: dict[str, Watched] = field(default_factory=dict)
     waiting: dict[str, list[Standing]] = field(default_factory=dict)  # of devices not configured yet
+    _rules: Sequence[Rule] = ()
+    _bound: dict[int, tuple[Plan, Evaluator]] = field(default_factory=dict)
 
-    def put(self, key: str, name: str, plan: Plan, rules: Iterable[Rule], *, at: float) -> None:
+    def put(self, key: str, name: str, plan: Plan, rules: Sequence[Rule], *, at: float) -> None:
         """Watch a device, or watch it by other rules; what stood stays, for rules that are still there.
 
         Args:
@@ -74,8 +76,7 @@ class Watch:
             at: the steady clock, seconds.
         """
         before = self.devices.get(key)
-        mine = [rule for rule in rules if rule.applies(plan.ci_class)]
-        evaluator = Evaluator(mine, states_of(plan), frozenset(one.name for one in plan.scalars))
+        evaluator = self._evaluator(plan, rules)
         kept = self.waiting.pop(key, [])
         if before is not None:
             kept = kept or _standing_of(key, before.evaluator)
@@ -83,6 +84,18 @@ class Watch:
             hold = Hold(one.phase, min(one.since, at), min(one.started_at, at), one.flips)
             evaluator.restore((one.rule, _labels(one.labels)), hold, one.severity, armed=one.armed, at=at)
         self.devices[key] = Watched(name, plan, evaluator)
+
+    def _evaluator(self, plan: Plan, rules: Sequence[Rule]) -> Evaluator:
+        """An empty evaluator; devices of the same plan and rules share what is bound."""
+        if self._rules is not rules:
+            self._rules, self._bound = rules, {}
+        known = self._bound.get(id(plan))
+        if known is not None and known[0] is plan:
+            return known[1].another()
+        mine = [rule for rule in rules if rule.applies(plan.ci_class)]
+        first = Evaluator(mine, states_of(plan), frozenset(one.name for one in plan.scalars))
+        self._bound[id(plan)] = (plan, first)
+        return first.another()
 
     def take(self, key: str, reading: Reading, *, at: float, wall: float, trace: str) -> list[AlertNews]:
         """One reading of a device; what the server has to know.

@@ -1,6 +1,5 @@
 """What a condition is made of: thresholds with hysteresis, changes counted in a window, rates of counters."""
 
-from collections import deque
 from dataclasses import dataclass, field
 
 COUNTER_BITS = (32, 64)
@@ -31,15 +30,15 @@ class Changes:
 
     within_s: float
     last: float | None = None
-    moments: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_CHANGES))
+    moments: list[float] = field(default_factory=list)
 
     def count(self, value: float, at: float) -> int:
         """Take the next value; how many changes the window now holds."""
         if self.last is not None and value != self.last:
             self.moments.append(at)
         self.last = value
-        while self.moments and self.moments[0] <= at - self.within_s:
-            self.moments.popleft()
+        if self.moments:
+            self.moments = [one for one in self.moments[-MAX_CHANGES:] if one > at - self.within_s]
         return len(self.moments)
 
 

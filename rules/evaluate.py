@@ -89,10 +89,16 @@ class Evaluator:
     _wanted: set[str] = field(default_factory=lambda: {UPTIME})
 
     def __post_init__(self) -> None:
+        if self._bound:
+            return
         for rule in self.rules:
             if rule.forecast is None:
                 self._bound.setdefault(rule.metric, []).append(self._bind(rule))
                 self._wanted |= {rule.metric, *rule.where, *([rule.over] if rule.over else ())}
+
+    def another(self) -> "Evaluator":
+        """An evaluator for another device of the same plan: what is bound to it is shared, nothing stands."""
+        return Evaluator(self.rules, self.states, self.scalars, _bound=self._bound, _wanted=self._wanted)
 
     def wants(self, metric: str) -> bool:
         """Whether a rule looks at the metric, so that others need not be handed in."""
