@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from server.agents.models import Agent, Pulse, TargetPulse
@@ -16,6 +16,7 @@ SILENCE = Signal("agents.silence")
 GRACE = timedelta(seconds=10)  # beyond two report intervals; the check itself runs every ten seconds
 SHOWN_SKEW_S = 30.0
 SKEW_KEPT = timedelta(minutes=5)
+TOLD = ("up", "reason", "profile", "response_s")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Heard:
     poll_lag_s: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Polled:
     """News of one target's polling; None: not told."""
 
@@ -68,22 +69,20 @@ def note_heard(session: Session, signs: Iterable[Heard], *, now: datetime) -> No
 
 
 def note_polled(session: Session, news: Iterable[Polled]) -> None:
-    """Remember how the polling of targets goes."""
-    for name in ("polled_at", "up", "reason", "profile", "response_s"):
-        source = "at" if name == "polled_at" else name
-        rows = [
-            {"target": one.target_id, "value": getattr(one, source)}
-            for one in news
-            if getattr(one, source) is not None
-        ]
-        if rows:
-            table = TargetPulse.__table__
-            statement = (
-                update(table)  # type: ignore[arg-type]  # a declarative table is a Table
-                .where(table.c.target_id == bindparam("target"))
-                .values({name: bindparam("value")})
-            )
-            session.connection().execute(statement, rows)
+    """Remember how the polling of targets goes; what is not told stays."""
+    groups: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for one in news:
+        told = {name: value for name in TOLD if (value := getattr(one, name)) is not None}
+        row = {"target": one.target_id, "moment": one.at, **{f"new_{name}": told[name] for name in told}}
+        groups.setdefault(tuple(told), []).append(row)
+    table = TargetPulse.__table__
+    for names, rows in groups.items():
+        values: dict[str, BindParameter[object]] = {
+            "polled_at": bindparam("moment"),
+            **{name: bindparam(f"new_{name}") for name in names},
+        }
+        statement = update(table).where(table.c.target_id == bindparam("target")).values(values)  # type: ignore[arg-type]  # a declarative table is a Table
+        session.connection().execute(statement, rows)
 
 
 def silent(session: Session, now: datetime, *, since: datetime) -> list[Agent]:

@@ -122,7 +122,7 @@ class Taker:
             self._bind(device, ci)
         if device.target_id is not None:
             at = min(datetime.fromtimestamp(seen.at, UTC), self.now)
-            note(self.batch, agents.Polled(device.target_id, at, profile=seen.evidence.get("profile")))
+            note(self.batch, device.target_id, at).profile = seen.evidence.get("profile")
 
     def _bind(self, device: Device, ci: Ci) -> None:
         """Remember which CI a device is; what was measured before it was known goes along."""
@@ -166,8 +166,9 @@ class Taker:
             reason = one.evidence.get("reason") or one.evidence.get("raw")
             if target_id is not None and one.symptom == "unreachable" and isinstance(reason, str):
                 at = min(datetime.fromtimestamp(one.at, UTC), self.now)
-                said = "" if one.status == "resolved" else reason
-                note(self.batch, agents.Polled(target_id, at, up=one.status == "resolved", reason=said[:40]))
+                polled = note(self.batch, target_id, at)
+                polled.up = one.status == "resolved"
+                polled.reason = "" if polled.up else reason[:40]
 
     def _samples(self, blocks: list[wire.SampleBlock], scope: Scope, scopes: Scopes) -> None:
         """Put the values of all blocks with those of the batch; values of foreign series stay out."""
@@ -196,7 +197,7 @@ class Taker:
         moments = at[::-1][last]
         for target, moment in zip(polled.tolist(), moments.tolist(), strict=True):
             if target:
-                note(self.batch, agents.Polled(target, datetime.fromtimestamp(moment / 1000, UTC)))
+                note(self.batch, target, datetime.fromtimestamp(moment / 1000, UTC))
         own = np.flatnonzero(scope.special_mask[ids])
         for place in own.tolist():
             value = float(values[place])
@@ -209,12 +210,12 @@ class Taker:
             elif special.metric == POLL_LAG:
                 self._poll_lag = max(self._poll_lag or 0.0, value)
             elif target_id is not None:
-                moment = datetime.fromtimestamp(int(at[place]) / 1000, UTC)
+                polled_now = self.batch.polled[target_id]
                 if special.metric == DEVICE_UP:
-                    up = value == special.up
-                    note(self.batch, agents.Polled(target_id, moment, up=up, reason="" if up else None))
+                    polled_now.up = value == special.up
+                    polled_now.reason = "" if polled_now.up else polled_now.reason
                 elif special.metric == RESPONSE:
-                    note(self.batch, agents.Polled(target_id, moment, response_s=value))
+                    polled_now.response_s = value
 
     def _gaps(self) -> None:
         rows = [
@@ -255,17 +256,11 @@ class Taker:
         self.answers.append(wire.ItemAnswer(kind, place, "rejected", *said))
 
 
-def note(batch: Batch, news: agents.Polled) -> None:
-    """Join news of a target with what the batch knows of it; the newest that was told stands."""
-    before = batch.polled.get(news.target_id)
-    if before is None:
-        batch.polled[news.target_id] = news
-        return
-    batch.polled[news.target_id] = agents.Polled(
-        news.target_id,
-        max(before.at, news.at),
-        up=news.up if news.up is not None else before.up,
-        reason=news.reason if news.reason is not None else before.reason,
-        profile=news.profile if news.profile is not None else before.profile,
-        response_s=news.response_s if news.response_s is not None else before.response_s,
-    )
+def note(batch: Batch, target_id: int, at: datetime) -> agents.Polled:
+    """What the batch knows of a target's polling, with the newest moment; to be added to."""
+    known = batch.polled.get(target_id)
+    if known is None:
+        known = batch.polled[target_id] = agents.Polled(target_id, at)
+    elif at > known.at:
+        known.at = at
+    return known
