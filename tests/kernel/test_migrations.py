@@ -1,5 +1,6 @@
 import importlib.util
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database with nothing in it."""
     _all_models()
     if request.param == "sqlite":
@@ -28,8 +29,8 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
             connection.execute(text(f'CREATE DATABASE "{name}"'))
         engine.dispose()
         database = Database(running.url(name))
-    request.addfinalizer(database.close)
-    return database
+    yield database
+    database.close()
 
 
 def _differences(database: Database) -> list[object]:
