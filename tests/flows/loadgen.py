@@ -16,12 +16,12 @@ with FILE.json `[{"name", "token", "targets": [id, ...]}]`; prints one JSON obje
 import argparse
 import asyncio
 import json
-import random
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import aiohttp
 import numpy as np
@@ -70,7 +70,7 @@ class Load:
     agents: list[LoadAgent]
     ledger: list[Entry] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)  # how often: accepted, duplicate, 503, lost ...
-    random: random.Random = field(default_factory=lambda: random.Random(7))
+    random: Random = field(default_factory=lambda: Random(7))
 
     @classmethod
     async def enrolled(
