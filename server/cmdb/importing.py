@@ -115,7 +115,7 @@ def import_rows(
     if "passive" in rows or "services" in rows:
         rows = from_description(rows)
     if groups is None:
-        groups = dict(session.execute(select(Group.code, Group.id)).tuples().all())
+        groups = {row.code: row.id for row in session.execute(select(Group.code, Group.id))}
     lists = {part: list(rows.get(part, ())) for part in ("locations", "devices", "relations")}
     total = sum(map(len, lists.values()))
     if total > MOST_ROWS:

@@ -56,6 +56,7 @@ def take(session: Session, observation: Observation, source: str, *, now: dateti
     facts = facts_of(observation, classes)
     at = min(datetime.fromtimestamp(observation.at, UTC), now)
     decision = decide(session, code, facts, source_keys(source, observation))
+    facts = without_junk(facts)
     evidence = {"device": observation.device, "trace": observation.trace, **observation.evidence}
     origin = claims.Origin(source, evidence=_bounded(evidence))
     if decision.outcome is identify.Outcome.TASK:
@@ -133,10 +134,16 @@ def facts_of(observation: Observation, classes: Catalogue) -> dict[str, Any]:
         except InvalidError:
             facts[name] = said
     facts |= {name: value for name, value in _facts_of_keys(observation).items() if name not in facts}
-    for part in ("serial", "uuid"):
-        if part in facts and identify.is_junk(part, identify.normal(part, str(facts[part]))):
-            del facts[part]
     return facts
+
+
+def without_junk(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts without serials and UUIDs that makers leave in thousands of devices."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if name not in {"serial", "uuid"} or not identify.is_junk(name, identify.normal(name, str(value)))
+    }
 
 
 def _facts_of_keys(observation: Observation) -> dict[str, Any]:

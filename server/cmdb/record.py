@@ -113,7 +113,8 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
         for name in ("location", "owner", "owner_group")
     }
     claimed = {name: [one.value for one in by_attribute.get(name, ())] for name in changed}
-    names = words.names_for(session, claims.shown(ci), changed, claimed)
+    place = places.location_path(session, ci)
+    names = words.names_for(session, claims.shown(ci), changed, claimed, places=place)
     latest = [reading(one, now) for one in metrics.latest(session, ci.id)]
     graph = graphs.graph(session)
     impact = impact_of(graph, ci.id)
@@ -128,7 +129,7 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
         ci=ci,
         ci_class=catalogue().of(ci.class_code),
         health=severities.get(ci.id) or providers.of_presence(ci.presence),
-        place=places.location_path(session, ci),
+        place=place,
         facts=facts(ci, by_attribute, names, now=now),
         around=around(near),
         neighbour_health=severities,

@@ -1,6 +1,6 @@
 """Values, sources and reasons of the CMDB in the reader's words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,19 +98,24 @@ class Names:
     groups: Mapping[int, str] = field(default_factory=dict)
 
 
-def names_for(session: Session, *values: Mapping[str, Any]) -> Names:
-    """Look up what the `location`, `owner` and `owner_group` of some snapshots are called."""
+def names_for(session: Session, *values: Mapping[str, Any], places: Sequence[Location] = ()) -> Names:
+    """Look up what the `location`, `owner` and `owner_group` of some snapshots are called.
+
+    `places` are known already and not asked for again.
+    """
     wanted: dict[str, set[int]] = {"location": set(), "owner": set(), "owner_group": set()}
     for snapshot in values:
         for name, ids in wanted.items():
             said = snapshot.get(name)
             ids.update(one for one in (said if isinstance(said, list) else [said]) if isinstance(one, int))
+    known = {one.id: loc(one.name) for one in places}
+    wanted["location"] -= known.keys()
     found: dict[str, dict[int, str]] = {}
     for name, model in (("location", Location), ("owner", Person), ("owner_group", Group)):
         ids = wanted[name]
         rows = session.execute(select(model.id, model.name).where(model.id.in_(ids))) if ids else ()
         found[name] = {row[0]: loc(row[1]) for row in rows}
-    return Names(found["location"], found["owner"], found["owner_group"])
+    return Names(known | found["location"], found["owner"], found["owner_group"])
 
 
 def attribute(name: str) -> str:

@@ -64,9 +64,8 @@ def take_stock(session: Session, room: Location, names: Sequence[str], *, now: d
         .limit(MOST_ITEMS)
     ).all()
     here = {one.location_id for one in items if one.location_id}
-    codes = dict(
-        session.execute(select(Location.id, Location.code).where(Location.id.in_(here))).tuples().all()
-    )
+    rows = session.execute(select(Location.id, Location.code).where(Location.id.in_(here)))
+    codes = {row.id: row.code for row in rows}
     ids = [one.id for one in items]
     series = session.scalars(
         select(Series.id)
