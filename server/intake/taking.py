@@ -63,11 +63,11 @@ def _enter(session: Session, deliveries: Sequence[Delivery]) -> set[int]:
     table = TakenReport.__table__
     statement = (
         dialect.insert(table)
-        .values([_row(deliveries[place]) for place in rows.values()])
         .on_conflict_do_nothing()
         .returning(table.c.agent_id, table.c.stream, table.c.sequence)
     )
-    return {rows[row[0], row[1], row[2]] for row in session.execute(statement)}
+    entries = [_row(deliveries[place]) for place in rows.values()]
+    return {rows[row[0], row[1], row[2]] for row in session.execute(statement, entries)}
 
 
 def _row(delivery: Delivery) -> dict[str, object]:
