@@ -18,7 +18,7 @@ MEANING = {
     400: "The body is not JSON, or the request is not well formed.",
     401: "No token or session, or it is no longer good.",
     403: "The caller's roles or the token's scopes do not include this.",
-    404: "There is no such record, or the caller may not see it.",
+    404: "There is no such record, or none that a field names, or the caller may not see it.",
     409: "The state or a newer version of the record does not allow this.",
     413: "The body is larger than the limit.",
     415: "The body is not application/json.",
@@ -178,8 +178,8 @@ def _responses(route: "Route", answer: dict[str, Any] | None) -> dict[str, Any]:
     statuses = {500, 503, 429}
     if not route.public:
         statuses |= {401, 403}
-    if route.converters:
-        statuses |= {404}
+    if route.converters or operation.query is not None or operation.body is not None:
+        statuses |= {404}  # of the record itself, or of one that a field names
     if operation.query is not None or route.method == "GET":
         statuses |= {422}
     if route.method != "GET":

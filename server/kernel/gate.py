@@ -5,7 +5,9 @@ practice, or by being public. State is changed only by requests that carry the s
 token and come from this site.
 """
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -18,11 +20,18 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from server.kernel import audit, i18n, keys, templating
 from server.kernel.call import Actor, Authenticator, Call, Visit
-from server.kernel.errors import ForbiddenError, NotFoundError, TooLargeError, UnauthenticatedError
+from server.kernel.errors import (
+    ForbiddenError,
+    NotFoundError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem
 from server.kernel.routing import Route, convert
@@ -87,8 +96,26 @@ async def _recognise(call: Call) -> None:
     call.visit, call.navigation = found
     call.actor_or_none = call.visit.actor
     call.csrf = _csrf(token)
+    _touch(call, call.visit)
     if shell:
         call.toast = _toast(call, token)
+
+
+_touching: set[asyncio.Task[None]] = set()
+
+
+def _touch(call: Call, visit: Visit) -> None:
+    """Note once a minute that a session is in use, beside the request."""
+    if visit.last_seen_at is None or call.now - visit.last_seen_at < TOUCH:
+        return
+    task = asyncio.create_task(_touched(call, visit), name="touch session")
+    _touching.add(task)
+    task.add_done_callback(_touching.discard)
+
+
+async def _touched(call: Call, visit: Visit) -> None:
+    with contextlib.suppress(DBAPIError, UnavailableError, RuntimeError):
+        await call.db.run(call.app[keys.AUTHENTICATOR].touch, visit.session_id, call.now)
 
 
 def _visit(
