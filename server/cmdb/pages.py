@@ -98,7 +98,7 @@ async def import_(call: Call) -> web.Response:
 @pages.get("/cis/{number}", permission="ci.read")
 async def shown(call: Call, number: str) -> web.Response:
     """The record."""
-    view = await call.db.read(record.view, number, now=call.now)
+    view = await call.db.read(record.view, number, actor=call.actor, now=call.now)
     call.topics = (f"ci:{number}", "alerts")
     return call.render(
         "cmdb/record.html",

@@ -4,7 +4,7 @@ The CMDB stands below alerts and incidents and knows neither. They register a fu
 they are imported:
 
     provide_health(worst_alerts)      # (session, ci_ids) -> {ci_id: severity}
-    provide_panel(tickets_of_ci)      # (session, ci_id, now) -> Panel
+    provide_panel(tickets_of_ci)      # (session, ci_id, actor, now) -> Panel, None where not permitted
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from server.cmdb.models import Ci, Presence
+from server.kernel.call import Actor
 
 HealthProvider = Callable[[Session, Collection[int]], Mapping[int, str]]
 
@@ -47,7 +48,7 @@ class Panel:
     order: int = 50
 
 
-PanelProvider = Callable[[Session, int, datetime], Panel]
+PanelProvider = Callable[[Session, int, Actor, datetime], Panel | None]
 
 _health: list[HealthProvider] = []
 _panels: list[PanelProvider] = []
@@ -86,10 +87,11 @@ def of_presence(presence: Any) -> str:
     return "ok" if presence == Presence.ACTIVE else "unknown"
 
 
-def panels(session: Session, ci_id: int, now: datetime) -> list[Panel]:
-    """All panels of an item, in their order; of two with one key the first registered."""
+def panels(session: Session, ci_id: int, actor: Actor, now: datetime) -> list[Panel]:
+    """What this person may see of an item's panels, in order; of two with one key the first registered."""
     found: dict[str, Panel] = {}
     for provider in _panels:
-        panel = provider(session, ci_id, now)
-        found.setdefault(panel.key, panel)
+        panel = provider(session, ci_id, actor, now)
+        if panel is not None:
+            found.setdefault(panel.key, panel)
     return sorted(found.values(), key=lambda panel: panel.order)

@@ -14,8 +14,10 @@ from server.cmdb.classes import CiClass, catalogue
 from server.cmdb.impact import impact as impact_of
 from server.cmdb.models import Ci, CiClaim, CiVersion, IdentityTask, Location
 from server.cmdb.readings import Reading, reading
+from server.kernel.call import Actor
 from server.kernel.i18n import loc
 from server.metrics import service as metrics
+from server.metrics.models import Series
 
 FIRST = ("name", "vendor", "model", "serial", "version", "address")
 LAST = ("location", "owner", "owner_group", "criticality", "state", "class")
@@ -102,7 +104,7 @@ class Record:
         return "" if self.health == providers.of_presence(self.ci.presence) else self.health
 
 
-def view(session: Session, number: str, *, now: datetime) -> Record:
+def view(session: Session, number: str, *, actor: Actor, now: datetime) -> Record:
     """The record of an item; NotFoundError where there is none."""
     ci = service.ci(session, number)
     by_attribute = claims.claims_of(session, ci.id)
@@ -115,7 +117,8 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
     claimed = {name: [one.value for one in by_attribute.get(name, ())] for name in changed}
     place = places.location_path(session, ci)
     names = words.names_for(session, claims.shown(ci), changed, claimed, places=place)
-    latest = [reading(one, now) for one in metrics.latest(session, ci.id)]
+    measured = session.scalar(select(Series.id).where(Series.ci_id == ci.id).limit(1)) is not None
+    latest = [reading(one, now) for one in metrics.latest(session, ci.id)] if measured else []
     graph = graphs.graph(session)
     impact = impact_of(graph, ci.id)
     severities = providers.alerts_of(session, [ci.id, *(one.ci_id for one in near)])
@@ -139,7 +142,7 @@ def view(session: Session, number: str, *, now: datetime) -> Record:
         readings=latest,
         charts=_charts(latest, catalogue().of(ci.class_code).headline),
         versions=[(one, words.changes(one.changes, names)) for one in versions],
-        panels=providers.panels(session, ci.id, now),
+        panels=providers.panels(session, ci.id, actor, now),
         tasks=tasks,
         names=names,
     )

@@ -11,6 +11,7 @@ from server.alerts.models import Alert, AlertState
 from server.cmdb.models import Ci
 from server.cmdb.providers import RANK
 from server.incidents.models import OPEN_STATES, Incident
+from server.incidents.service import visible
 from server.kernel.call import Actor
 
 MOST = 12
@@ -30,9 +31,7 @@ class Matter:
     ci_name: str = ""
 
 
-def of(
-    session: Session, ci_ids: Collection[int], room_id: int, *, actor: Actor, now: datetime
-) -> list[Matter]:
+def of(session: Session, ci_ids: Collection[int], room_id: int, *, actor: Actor) -> list[Matter]:
     """At most a dozen matters, worst first; what the person may not see is left out."""
     matters: list[Matter] = []
     carried: set[int] = set()
@@ -46,6 +45,7 @@ def of(
             .order_by(Incident.priority, Incident.opened_at)
             .limit(MOST)
         ).all()
+        found = [one for one in found if visible(one, actor)]
         carried = {one.alert_group_id for one in found if one.alert_group_id}
         matters += [
             Matter(
@@ -61,7 +61,6 @@ def of(
         ]
     if actor.may("alert.read") and len(matters) < MOST:
         matters += _alerts(session, ci_ids, carried)
-    del now
     return matters[:MOST]
 
 

@@ -143,7 +143,7 @@ def view(session: Session, code: str, *, actor: Actor, now: datetime) -> RoomVie
         sensors=sensors,
         doors=doors,
         kpis=_kpis(stock, aisles, sensors),
-        attention=attention.of(session, [one.id for one in stock.items], room.id, actor=actor, now=now),
+        attention=attention.of(session, [one.id for one in stock.items], room.id, actor=actor),
         inside=_inside(stock),
         rows=_rows(stock),
         values_at=max((one.at for own in stock.readings.values() for one in own if one.at), default=None),
