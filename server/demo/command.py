@@ -32,7 +32,7 @@ def demo() -> typer.Typer:
 def run(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8400,
     data: Annotated[Path, typer.Option(help="Data folder of the demo.")] = Path("data/demo"),
-    auto: Annotated[
+    auto: Annotated[  # noqa: FBT002  an option of the command
         bool, typer.Option(help="Let scenarios play by themselves when nothing is broken.")
     ] = True,
 ) -> None:
