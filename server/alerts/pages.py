@@ -124,7 +124,7 @@ LIST = Listing(
         Column("ci_name", N_("Item"), kind="custom", phone="meta"),
         Column("state", N_("State"), kind="custom", sort=Alert.state, phone="meta"),
         Column("count", N_("Count"), kind="number", sort=Alert.count),
-        Column("started_at", N_("Since"), kind="ago", sort=Alert.started_at, phone="end"),
+        Column("started_at", N_("Began"), kind="ago", sort=Alert.started_at, phone="end"),
         Column("ticket", N_("Incident"), kind="custom"),
     ),
     filters=(
@@ -189,9 +189,17 @@ def storm(session: Session, *, since: datetime) -> tuple[Funnel, list[GroupView]
         {a.ci_id for found in members.values() for a in found if a.ci_id is not None}
         | {row.root_ci_id for row in rows if row.root_ci_id is not None},
     )
-    return service.funnel(session, since=since), [
-        _group(session, row, members.get(row.id, []), cis) for row in rows
-    ]
+    shown = [_group(session, row, members.get(row.id, []), cis) for row in rows]
+    ranks = [severity.value for severity in Severity]
+    shown.sort(
+        key=lambda view: (
+            view.group.ended_at is not None,
+            view.group.told_at is None,
+            ranks.index(view.severity),
+            -view.group.opened_at.timestamp(),
+        )
+    )
+    return service.funnel(session, since=since), shown
 
 
 def _group(session: Session, row: AlertGroup, alerts: Sequence[Alert], cis: Mapping[int, Ci]) -> GroupView:

@@ -137,7 +137,7 @@ def cause_view(session: Session, group: AlertGroup) -> CauseView | None:
     return CauseView(
         sentence=_sentence(first, cis),
         ci=cis.get(first["node"]) or cis.get(group.root_ci_id or 0),
-        percent=round(first["share"] * 100),
+        percent=min(99, round(first["share"] * 100)),  # nothing is certain
         terms=tuple(
             TermView(
                 _(TERMS[term["term"]]),
