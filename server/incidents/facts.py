@@ -27,6 +27,7 @@ PATH_SHOWN = 40
 SERIES_SHOWN = 3
 SHOWN_ALERTS = 60
 SERVICE_CLASSES = ("service", "software")
+GRAVITY = ("critical", "major", "minor", "info")
 
 # The seam to knowledge: replaced where suggestions come from elsewhere.
 suggest: Callable[..., Sequence[Suggestion]] = known_fixes
@@ -43,6 +44,23 @@ def root_alert(alerts: Iterable[Alert], group: AlertGroup) -> Alert | None:
     """The alert that speaks for the group."""
     known = {alert.id: alert for alert in alerts}
     return known.get(group.root_alert_id or 0) or next(iter(known.values()), None)
+
+
+def gravest(alerts: Sequence[Alert], group: AlertGroup | None) -> Alert | None:
+    """The alert that names the incident: of the living ones the highest severity.
+
+    Among equals the probable cause's own goes first, then the earliest.
+    """
+    living = [alert for alert in alerts if alert.resolved_at is None] or list(alerts)
+    return min(living, key=lambda alert: gravity(alert, group), default=None)
+
+
+def gravity(alert: Alert, group: AlertGroup | None) -> tuple[int, bool, datetime, int]:
+    """How an alert ranks among those of its group; the smallest names the incident."""
+    root = group is not None and (
+        alert.id == group.root_alert_id or (alert.ci_id is not None and alert.ci_id == group.root_ci_id)
+    )
+    return GRAVITY.index(alert.severity.value), not root, alert.started_at, alert.id
 
 
 def weigh_machine(
@@ -127,16 +145,21 @@ def summary_of(alert: Alert | None, ci: Ci | None, group: AlertGroup) -> dict[st
 def context(
     session: Session, ci: Ci | None, alerts: Sequence[Alert], group: AlertGroup, *, now: datetime
 ) -> dict[str, Any]:
-    """All that the incident carries beside its own fields, as ids, names and moments."""
+    """All that the incident carries beside its own fields, as ids, names and moments.
+
+    The path begins at the probable cause; changes are those near it and near the item itself.
+    """
+    cause = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
     return {
-        "path": path(session, ci),
-        "changes": changes(session, ci, now=now),
+        "cause_ci": cause.id if cause is not None else None,
+        "path": path(session, cause or ci),
+        "changes": changes(session, *(one for one in (cause, ci) if one is not None), now=now),
         "graphs": graphs(session, alerts, group),
         "alerts": [
             {"id": alert.id, "ci": alert.ci_id, "rule": alert.rule, "severity": alert.severity.value}
             for alert in alerts[:SHOWN_ALERTS]
         ],
-        "suggestions": suggestions(session, ci, root_alert(alerts, group)),
+        "suggestions": suggestions(session, ci, gravest(alerts, group)),
         "known_at": now.isoformat(),
     }
 
@@ -159,11 +182,13 @@ def path(session: Session, ci: Ci | None) -> list[dict[str, Any]]:
     ]
 
 
-def changes(session: Session, ci: Ci | None, *, now: datetime) -> list[dict[str, Any]]:
-    """What was changed on the item and its neighbours lately."""
-    if ci is None:
-        return []
-    near = {ci.id} | set(cmdb.graph(session).neighbours(ci.id) if ci.id in cmdb.graph(session) else ())
+def changes(session: Session, *items: Ci | None, now: datetime) -> list[dict[str, Any]]:
+    """What was changed on the items and their neighbours lately."""
+    graph = cmdb.graph(session)
+    near: set[int] = set()
+    for ci in items:
+        if ci is not None:
+            near |= {ci.id} | set(graph.neighbours(ci.id) if ci.id in graph else ())
     return [
         {
             "ci": changed.id,
@@ -180,8 +205,8 @@ def changes(session: Session, ci: Ci | None, *, now: datetime) -> list[dict[str,
 def graphs(session: Session, alerts: Sequence[Alert], group: AlertGroup) -> list[dict[str, Any]]:
     """Series whose course around the moment shows the trouble: those of the first alerts' metrics."""
     shown: list[dict[str, Any]] = []
-    root = root_alert(alerts, group)
-    for alert in ([root] if root else []) + [one for one in alerts if one is not root]:
+    first = gravest(alerts, group)
+    for alert in ([first] if first else []) + [one for one in alerts if one is not first]:
         if alert.ci_id is None or not alert.metric or len(shown) >= SERIES_SHOWN:
             continue
         labels = {str(name): str(value) for name, value in alert.labels.items()}

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
+from server.incidents import learning
 from server.incidents.models import Incident, Kind, PendingReason, State
 from server.incidents.timeline import tell
 from server.kernel.i18n import N_
@@ -95,6 +96,7 @@ def resolved(
         by=by,
         text=resolution if by is not None else "",
     )
+    learning.resolved(session, incident, by=by, now=now)
 
 
 def reopened(session: Session, incident: Incident, *, by: int | None, now: datetime, note: str = "") -> None:
@@ -103,12 +105,14 @@ def reopened(session: Session, incident: Incident, *, by: int | None, now: datet
     incident.reopened += 1
     incident.cause_code = incident.resolution = ""
     sla.restart(session, incident.number, now=now)
+    learning.reopened(session, incident, now=now)
     tell(session, incident, Kind.MOVE, N_("Reopened"), now=now, by=by, text=note)
 
 
 def closed(session: Session, incident: Incident, *, by: int | None, now: datetime) -> None:
     """Nothing more is to be done."""
     incident.state, incident.closed_at = State.CLOSED, now
+    learning.closed(session, incident, now=now)
     tell(session, incident, Kind.MOVE, N_("Closed"), now=now, by=by)
 
 

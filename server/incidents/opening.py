@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.alerts.models import Alert, AlertGroup
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
-from server.incidents import facts
+from server.incidents import facts, learning
 from server.incidents.models import (
     SUMMARY_LIMIT,
     Incident,
@@ -80,11 +80,11 @@ def open_for(
         after: an incident of the same group that is closed already, to be linked.
     """
     alerts = facts.alerts_of(session, group.id)
-    root = facts.root_alert(alerts, group)
-    ci = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
-    weighed = facts.weigh_machine(session, ci, alerts)
-    category = facts.category_of(root, ci)
-    summary = {lang: text[:SUMMARY_LIMIT] for lang, text in facts.summary_of(root, ci, group).items()}
+    first = facts.gravest(alerts, group)
+    cause, ci = _cause_ci(session, group), _ci_of(session, first, group)
+    weighed = facts.weigh_machine(session, cause or ci, alerts)
+    category = facts.category_of(first, ci)
+    summary = _titles(first, ci, group)
     queue = facts.route(session, ci, category)
     response_due, resolution_due = sla.deadlines(session, weighed.priority, now)
     incident = Incident(
@@ -106,20 +106,45 @@ def open_for(
         opened_at=now,
         response_due_at=response_due,
         resolution_due_at=resolution_due,
-        trace_id=root.trace_id if root is not None else "",
-        context=facts.context(session, ci, alerts, group, now=now),
+        trace_id=first.trace_id if first is not None else "",
+        context=_context(session, ci, alerts, group, now=now),
         updated_at=now,
     )
     session.add(incident)
     group.ticket = incident.number
     session.flush()
+    learning.opened(session, incident, now=now)
     sla.start(session, incident.number, incident.priority, opened_at=now, now=now)
     _touch_cis(session, incident, alerts, ci)
-    _tell_opening(session, incident, group, root, alerts, now=now)
+    _tell_opening(session, incident, group, first, alerts, now=now)
     if after is not None:
         link(session, incident.number, after.number, "recurrence_of", now=now)
     say(session, incident, "incident.opened", now=now)
     return incident
+
+
+def _cause_ci(session: Session, group: AlertGroup) -> Ci | None:
+    return cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
+
+
+def _ci_of(session: Session, first: Alert | None, group: AlertGroup) -> Ci | None:
+    """The item an incident is about: that of its gravest alert, else the probable cause."""
+    if first is not None and first.ci_id is not None:
+        return cmdb.find_ci(session, first.ci_id)
+    return _cause_ci(session, group)
+
+
+def _titles(first: Alert | None, ci: Ci | None, group: AlertGroup) -> dict[str, str]:
+    return {lang: text[:SUMMARY_LIMIT] for lang, text in facts.summary_of(first, ci, group).items()}
+
+
+def _context(
+    session: Session, ci: Ci | None, alerts: list[Alert], group: AlertGroup, *, now: datetime
+) -> dict[str, Any]:
+    """What `facts.context` fills in, with the alert that names the incident and how grave it was."""
+    first = facts.gravest(alerts, group)
+    named = {"alert": first.id, "severity": first.severity.value} if first is not None else {}
+    return {**facts.context(session, ci, alerts, group, now=now), "named_by": named}
 
 
 def _tell_opening(
@@ -183,6 +208,14 @@ def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci
         for number in sorted(ids)
     ]
     insert_missing(session, IncidentCi, *rows)
+    if ci is not None:
+        own = IncidentCi.incident_id == incident.id
+        session.execute(
+            update(IncidentCi)
+            .where(own, IncidentCi.ci_id != ci.id, IncidentCi.role == "primary")
+            .values(role="affected")
+        )
+        session.execute(update(IncidentCi).where(own, IncidentCi.ci_id == ci.id).values(role="primary"))
 
 
 def _joined(
@@ -204,7 +237,55 @@ def _joined(
             now=now,
             alert=alert.summary or alert.rule,
         )
-    _graver(session, incident, ci, alerts, now=now)
+    _follow(session, incident, group, alerts, now=now)
+    _graver(session, incident, _cause_ci(session, group) or ci, alerts, now=now)
+
+
+def _follow(
+    session: Session, incident: Incident, group: AlertGroup, alerts: list[Alert], *, now: datetime
+) -> None:
+    """Move item and title along when a graver alert has joined, or the cause's own of equal gravity.
+
+    What a person has set stays (`context["set"]`); a lesser alert never takes the name away.
+    """
+    first = facts.gravest(alerts, group)
+    named = incident.context.get("named_by") or {}
+    if first is None or first.id == named.get("alert"):
+        return
+    ranks = facts.GRAVITY
+    was = ranks.index(named["severity"]) if named.get("severity") in ranks else len(ranks)
+    present = next((alert for alert in alerts if alert.id == named.get("alert")), None)
+    of_cause = facts.gravity(first, group)[1] is False
+    was_cause = present is not None and facts.gravity(present, group)[1] is False
+    grave = ranks.index(first.severity.value)
+    if grave > was or (grave == was and (was_cause or not of_cause)):
+        return
+    incident.context = {
+        **incident.context,
+        "named_by": {"alert": first.id, "severity": first.severity.value},
+    }
+    by_person = set(incident.context.get("set", ()))
+    ci = _ci_of(session, first, group)
+    moved = False
+    if "ci" not in by_person and ci is not None and ci.id != incident.ci_id:
+        incident.ci_id, incident.location_id = ci.id, ci.location_id
+        _touch_cis(session, incident, alerts, ci)
+        moved = True
+    if "summary" not in by_person and incident.summary_by_lang != (titles := _titles(first, ci, group)):
+        incident.summary_by_lang, incident.summary = titles, titles["en"]
+        moved = True
+    if moved:
+        msgid = N_("Item and title follow the gravest alert: {alert}")
+        payload = {"severity": first.severity.value, "alert": first.id}
+        tell(
+            session,
+            incident,
+            Kind.MACHINE,
+            msgid,
+            now=now,
+            payload=payload,
+            alert=first.summary or first.rule,
+        )
 
 
 def _graver(
@@ -246,12 +327,12 @@ def _rerooted(session: Session, incident: Incident, group: AlertGroup, *, now: d
         return
     alerts = facts.alerts_of(session, group.id)
     root = facts.root_alert(alerts, group)
-    ci = cmdb.find_ci(session, group.root_ci_id) if group.root_ci_id is not None else None
-    if ci is not None and ci.id != incident.ci_id:
-        incident.ci_id, incident.location_id = ci.id, ci.location_id
-        incident.summary_by_lang = facts.summary_of(root, ci, group)
-        incident.summary = incident.summary_by_lang["en"][:SUMMARY_LIMIT]
-        incident.context = facts.context(session, ci, alerts, group, now=now)
+    cause = _cause_ci(session, group)
+    ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else cause
+    cause_id = cause.id if cause is not None else None
+    if incident.context.get("cause_ci") != cause_id:
+        kept = {name: value for name, value in incident.context.items() if name in {"named_by", "set"}}
+        incident.context = {**facts.context(session, ci, alerts, group, now=now), **kept}
         _touch_cis(session, incident, alerts, ci)
         tell(
             session,
@@ -262,7 +343,8 @@ def _rerooted(session: Session, incident: Incident, group: AlertGroup, *, now: d
             payload={"group": group.id},
             cause=_cause_name(session, group, root),
         )
-    _graver(session, incident, ci, alerts, now=now)
+    _follow(session, incident, group, alerts, now=now)
+    _graver(session, incident, cause or ci, alerts, now=now)
 
 
 def _merged(

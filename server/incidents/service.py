@@ -135,6 +135,9 @@ def update(
         if getattr(incident, name) != value:
             setattr(incident, name, value)
             changed.append(key)
+            if key in {"summary", "ci"}:  # from now on the machine keeps off
+                by_person = sorted({*incident.context.get("set", ()), key})
+                incident.context = {**incident.context, "set": by_person}
     if changed:
         tell(
             session,

@@ -239,9 +239,9 @@ def fixes(
     session: Session, incident: Incident, ci: Ci | None, alerts: Sequence[Alert], group: AlertGroup | None
 ) -> Sequence[Suggestion]:
     """What fixed this before, for the reader's language; empty is "nothing known"."""
-    root = facts.root_alert(alerts, group) if group is not None else None
+    first = facts.gravest(alerts, group)
     text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
-    return facts.suggest(session, facts.query(ci, root, text, current_language()), limit=3)
+    return facts.suggest(session, facts.query(ci, first, text, current_language()), limit=3)
 
 
 def priority_words(incident: Incident) -> str:

@@ -1,0 +1,87 @@
+"""What an incident teaches: its fix becomes a case, and what was tried is judged by whether it held.
+
+Called by every move that ends or reopens an incident, whoever makes it (`moves.py`).
+"""
+
+import re
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.alerts.models import AlertGroup
+from server.cmdb import service as cmdb
+from server.incidents import facts
+from server.incidents.models import Incident
+from server.kernel.i18n import N_, _, use_language
+from server.knowledge import service as knowledge
+from server.knowledge.models import Article, Case
+from server.knowledge.suggest import Query, note_gap
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+TRIED = N_("Applied {number}: {title}\n{solution}")
+
+
+def query_of(session: Session, incident: Incident, language: str = "en") -> Query:
+    """The question to knowledge that an incident stands for: its words, its leading alert, its item."""
+    group = session.get(AlertGroup, incident.alert_group_id) if incident.alert_group_id else None
+    alerts = facts.alerts_of(session, group.id) if group is not None else []
+    ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
+    text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
+    return facts.query(ci, facts.gravest(alerts, group), text, language)
+
+
+def opened(session: Session, incident: Incident, *, now: datetime) -> None:
+    """An alert opened it and nothing known fits: remember what is missing."""
+    if not incident.context.get("suggestions"):
+        note_gap(session, incident.number, query_of(session, incident), now=now)
+
+
+def resolved(session: Session, incident: Incident, *, by: int | None, now: datetime) -> None:
+    """It is over. By itself: what was tried has held. By a person: the words become a case."""
+    tried = knowledge.applied_to(session, incident.number)
+    if by is None:
+        restored_s = max(0, round((now - incident.opened_at).total_seconds()))
+        knowledge.outcome_of_ticket(session, incident.number, held=True, restored_s=restored_s, now=now)
+        if not tried:
+            return
+    solution = incident.resolution if by is not None else _tried(session, [one.suggestion for one in tried])
+    if not solution.strip():
+        return
+    query = query_of(session, incident)
+    knowledge.learn_case(
+        session,
+        incident.number,
+        title=incident.summary,
+        symptom="\n".join(part for part in query.text.split("\n")[1:] if part.strip()),
+        cause=str(incident.context.get("cause", "")),
+        solution=solution,
+        facets=query.facets,
+        language="zh" if _HAN.search(f"{incident.summary}{solution}") else "en",
+        resolved_at=now,
+    )
+
+
+def closed(session: Session, incident: Incident, *, now: datetime) -> None:
+    """Nobody came back to it: what was tried has held."""
+    began, ended = incident.opened_at, incident.resolved_at or now
+    restored_s = max(0, round((ended - began).total_seconds()))
+    knowledge.outcome_of_ticket(session, incident.number, held=True, restored_s=restored_s, now=now)
+
+
+def reopened(session: Session, incident: Incident, *, now: datetime) -> None:
+    """It was not mended after all: what was tried did not hold, and it is no case."""
+    knowledge.outcome_of_ticket(session, incident.number, held=False, restored_s=None, now=now)
+    knowledge.forget_case(session, incident.number)
+
+
+def _tried(session: Session, numbers: list[str]) -> str:
+    """What was applied, as the text of a case in the language of what was applied."""
+    articles = session.scalars(select(Article).where(Article.number.in_(numbers))).all()
+    cases = session.scalars(select(Case).where(Case.number.in_(numbers))).all()
+    said = []
+    for known in (*articles, *cases):
+        with use_language(known.language):
+            text = _(TRIED).format(number=known.number, title=known.title, solution=known.solution)
+        said.append(text.strip())
+    return "\n\n".join(said)
