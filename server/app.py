@@ -16,6 +16,7 @@ import server
 from server.kernel import assets, keys, secrets, serving, stream, system, telemetry, templating
 from server.kernel.call import Authenticator
 from server.kernel.clock import Clock, SystemClock
+from server.kernel.connections import Sweeper
 from server.kernel.db import Database
 from server.kernel.jobrunner import JobRunner
 from server.kernel.migrate import migrate
@@ -83,7 +84,7 @@ def create_app(
     app[keys.PRACTICES] = found
     app[keys.VERSION] = importlib.metadata.version("watchdesk")
     app[keys.AUTHENTICATOR] = _authenticator(found)
-    app[keys.READY] = {}
+    app[keys.READY] = {"database": lambda: app[keys.DATABASE].broken or None}
     secrets.use_keys(secrets.Keys(settings.data / "master.key"))
     routes: list[Route] = [route for practice in found for group in practice.routes for route in group.routes]
     app[keys.ROUTES] = routes
@@ -168,7 +169,10 @@ async def _serve(settings: Settings, database: Database, ready: Callable[[str], 
         for address in runner.addresses:
             ready(f"http://{address[0]}:{address[1]}")
         log.info("serving", host=settings.host, port=settings.port, version=app[keys.VERSION])
+        assert runner.server is not None
+        sweeping = asyncio.create_task(Sweeper(runner.server).run(), name="connections")
         await stop.wait()
+        sweeping.cancel()
         log.info("stopping")
         await app[keys.HUB].stop()
     finally:

@@ -12,6 +12,7 @@ import contextvars
 import enum
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from sqlalchemy.types import TypeDecorator
 
 from server.kernel.errors import UnavailableError
 from server.kernel.i18n import N_
+from server.kernel.telemetry import TRANSACTION_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +34,7 @@ T = TypeVar("T")
 READERS = 4
 WRITERS_POSTGRESQL = 8
 TRIES = 3
+STATEMENT_MS = 30_000  # PostgreSQL cuts a statement that takes longer
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -134,6 +137,7 @@ class Database:
                 pool_size=WRITERS_POSTGRESQL + READERS,
                 pool_pre_ping=True,
                 json_serializer=as_json,
+                connect_args={"options": f"-c statement_timeout={STATEMENT_MS}"},
             )
             self.reader = self.engine
             self._writers = ThreadPoolExecutor(WRITERS_POSTGRESQL, "db-write")
@@ -141,6 +145,7 @@ class Database:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: threading.Thread | None = None
         self._closed = threading.Event()
+        self.broken = ""  # why nothing is written any more, once a sync has failed
 
     def on(self, channel: str, call: Callable[[], None]) -> None:
         """Call `call` (in any thread) after each commit that told `channel`, of any server."""
@@ -198,7 +203,15 @@ class Database:
         return await self._in(self._readers, self.read_now, call, *args, **kwargs)
 
     def run_now(self, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As `run`, in the calling thread. Retries what a concurrent writer made impossible."""
+        """As `run`, in the calling thread. Retries what a concurrent writer made impossible.
+
+        Raises:
+            UnavailableError: the database is away, full, or a sync has failed before: what the
+                disk then holds is unknown, so nothing is acknowledged until a new start.
+        """
+        if self.broken:
+            raise UnavailableError(N_("The disk of the database failed. Watchdesk must be started anew."))
+        started = time.monotonic()
         for last in (*[False] * (TRIES - 1), True):
             with Session(self.engine, expire_on_commit=False, info={"database": self}) as session:
                 try:
@@ -206,18 +219,27 @@ class Database:
                     session.commit()
                 except OperationalError as error:
                     session.rollback()
+                    if "disk I/O error" in str(error.orig):
+                        self.broken = str(error.orig)
                     if last or not _passing(error):
                         raise _as_unavailable(error) from error
                     continue
+                TRANSACTION_SECONDS.labels("write").observe(time.monotonic() - started)
                 for after in session.info.pop("after_commit", []):
                     after()
                 return answer
         raise AssertionError("unreachable")
 
     def read_now(self, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As `read`, in the calling thread."""
+        """As `read`, in the calling thread. What was loaded stays readable afterwards."""
+        started = time.monotonic()
         with Session(self.reader, expire_on_commit=False) as session:
-            return call(session, *args, **kwargs)  # closing keeps what was loaded readable
+            try:
+                answer = call(session, *args, **kwargs)
+            except OperationalError as error:
+                raise _as_unavailable(error) from error
+        TRANSACTION_SECONDS.labels("read").observe(time.monotonic() - started)
+        return answer
 
     def close(self) -> None:
         """Finish what runs and let go of all connections."""
@@ -246,7 +268,9 @@ def _as_unavailable(error: DBAPIError) -> Exception:
     """A full disk or an absent database is the operator's news, anything else is a bug."""
     said = str(error.orig)
     full = "disk is full" in said or "No space left" in said
-    if full or error.connection_invalidated or "connection" in said or "locked" in said:
+    away = error.connection_invalidated or "connection" in said or "shutting down" in said
+    cut = "statement timeout" in said or "locked" in said or "disk I/O" in said
+    if full or away or cut:
         return UnavailableError(N_("The database does not take writes now. Try again in a minute."))
     return error
 

@@ -89,6 +89,13 @@ class TooLargeError(DeskError):
     code = "too_large"
 
 
+class TooSlowError(DeskError):
+    """The request took too long to arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "too_slow"
+
+
 class TooManyError(DeskError):
     """Asked too often; the answer carries Retry-After."""
 

@@ -13,7 +13,8 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -29,6 +30,8 @@ from server.kernel.errors import (
     ForbiddenError,
     NotFoundError,
     TooLargeError,
+    TooManyError,
+    TooSlowError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -41,6 +44,8 @@ TOAST = "wd_toast"
 GUEST = "wd_guest"
 COUNTS_KEPT_S = 5.0
 TOUCH = timedelta(minutes=1)
+AT_ONCE = 32
+BODY_S = 60.0  # for a body to arrive
 NOT_FOUND = N_("There is nothing here, or it is not for you to see.")
 
 
@@ -99,6 +104,34 @@ async def _recognise(call: Call) -> None:
     _touch(call, call.visit)
     if shell:
         call.toast = _toast(call, token)
+
+
+_under_way: Counter[tuple[int, str]] = Counter()
+
+
+@contextlib.contextmanager
+def turn(call: Call) -> Iterator[None]:
+    """Let one person (or, not signed in, one source) have at most 32 requests under way.
+
+    Agents and streams have limits of their own.
+
+    Raises:
+        TooManyError: that many are under way.
+    """
+    if call.route.kind == "raw":
+        yield
+        return
+    who = call.actor_or_none.username if call.actor_or_none is not None else call.request.remote or ""
+    place = (id(call.app), who)
+    if _under_way[place] >= AT_ONCE:
+        raise TooManyError(N_("Too many requests at once. Wait a moment."))
+    _under_way[place] += 1
+    try:
+        yield
+    finally:
+        _under_way[place] -= 1
+        if not _under_way[place]:
+            del _under_way[place]
 
 
 _touching: set[asyncio.Task[None]] = set()
@@ -252,11 +285,15 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     parts, size = [], 0
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(N_("The body is larger than {limit} bytes."), limit=limit)
-    async for part in request.content.iter_chunked(65536):
-        size += len(part)
-        if size > limit:
-            raise TooLargeError(N_("The body is larger than {limit} bytes."), limit=limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.content.iter_chunked(65536):
+                size += len(part)
+                if size > limit:
+                    raise TooLargeError(N_("The body is larger than {limit} bytes."), limit=limit)
+                parts.append(part)
+    except TimeoutError as error:
+        raise TooSlowError(N_("The body took longer than {seconds} s."), seconds=BODY_S) from error
     return b"".join(parts)
 
 

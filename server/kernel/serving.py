@@ -171,10 +171,11 @@ def _handler(route: Route) -> Handler:
         try:
             call, values = await gate.admit(route, request)
             request[keys.CALL] = call
-            if route.kind == "api":
-                response = await api.answer(call, values)
-            else:
-                response = await route.handler(call, **values)
+            with gate.turn(call):
+                if route.kind == "api":
+                    response = await api.answer(call, values)
+                else:
+                    response = await route.handler(call, **values)
         except UnauthenticatedError:
             i18n.set_reader(_language(request), "UTC")
             raise

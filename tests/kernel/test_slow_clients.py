@@ -1,0 +1,84 @@
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from server.kernel import connections, gate
+from server.kernel.connections import Sweeper
+from server.kernel.db import Database
+from server.kernel.errors import UnavailableError
+from tests.desk_client import Desk
+
+
+async def test_T22_a_connection_without_a_request_is_closed(desk: Desk) -> None:  # noqa: N802
+    server = desk._client.server.runner.server
+    host, port = desk.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    sweeper, now = Sweeper(server), time.monotonic()
+    assert sweeper.sweep(now) == 0
+    assert sweeper.sweep(now + connections.HEADERS_S + 1) == 1
+    async with asyncio.timeout(5):
+        await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert (await desk.get("/profile")).status == 200
+
+
+async def test_T22_a_body_that_does_not_come_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: N802
+    monkeypatch.setattr(gate, "BODY_S", 0.2)
+
+    async def slowly() -> object:
+        yield b"theme="
+        await asyncio.sleep(1)
+        yield b"dark"
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = await desk.send("POST", "/appearance", data=slowly(), headers=headers)
+    assert response.status == 408
+    response.close()
+    await asyncio.sleep(0)
+
+
+async def test_T22_one_person_has_so_many_requests_under_way(desk: Desk) -> None:  # noqa: N802
+    place = (id(desk.app), "alice")
+    gate._under_way[place] = gate.AT_ONCE
+    refused = await desk.get("/profile")
+    assert (refused.status, "Retry-After" in refused.headers) == (429, True)
+    assert (await desk.bob.get("/profile")).status == 200
+    del gate._under_way[place]
+    assert (await desk.get("/profile")).status == 200
+
+
+def test_P3_after_a_failed_sync_nothing_is_acknowledged(sqlite_db: Database) -> None:  # noqa: N802
+    def fail(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    with pytest.raises(UnavailableError):
+        sqlite_db.run_now(fail)
+    with pytest.raises(UnavailableError):
+        sqlite_db.run_now(lambda session: session.execute(text("SELECT 1")) and None)
+    assert sqlite_db.read_now(lambda session: session.execute(text("SELECT 1")).scalar_one()) == 1
+
+
+def test_P7_a_full_disk_is_said_to_the_asker(sqlite_db: Database) -> None:  # noqa: N802
+    def fail(_session: Session) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    with pytest.raises(UnavailableError):
+        sqlite_db.run_now(fail)
+    sqlite_db.run_now(lambda session: session.execute(text("SELECT 1")) and None)
+
+
+def test_a_long_statement_is_cut(postgresql_db: Database) -> None:
+    def asleep(session: Session) -> None:
+        session.execute(text("SET LOCAL statement_timeout = 100"))
+        session.execute(text("SELECT pg_sleep(5)"))
+
+    with pytest.raises(UnavailableError):
+        postgresql_db.read_now(asleep)
