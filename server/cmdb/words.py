@@ -212,16 +212,18 @@ def reason(verdict: Verdict, now: datetime) -> str:
 
 def changes(said: Mapping[str, Any], names: Names, *, most: int = 3) -> list[str]:
     """A version's changes, one text each; what is over `most` is counted."""
-    shown = [
-        _("{attribute} {was} → {now}").format(
-            attribute=attribute(name), was=value(name, was, names), now=value(name, now, names)
-        )
-        for name, (was, now) in list(said.items())[:most]
-    ]
+    shown = [_change(name, was, now, names) for name, (was, now) in list(said.items())[:most]]
     rest = len(said) - most
     if rest > 0:
         shown.append(ngettext("and one more", "and {n} more", rest).format(n=rest))
     return shown
+
+
+def _change(name: str, was: Any, now: Any, names: Names) -> str:
+    words = {"attribute": attribute(name), "was": value(name, was, names), "now": value(name, now, names)}
+    if was is None:
+        return _("{attribute} {now} (new)").format(**words)
+    return _("{attribute} {was} → {now}").format(**words)
 
 
 def moment(at: datetime) -> str:
