@@ -33,16 +33,20 @@ async def test_T22_a_connection_without_a_request_is_closed(desk: Desk) -> None:
 async def test_T22_a_body_that_does_not_come_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: N802
     monkeypatch.setattr(gate, "BODY_S", 0.2)
 
-    async def slowly() -> object:
-        yield b"theme="
-        await asyncio.sleep(1)
-        yield b"dark"
-
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    response = await desk.send("POST", "/appearance", data=slowly(), headers=headers)
-    assert response.status == 408
-    response.close()
-    await asyncio.sleep(0)
+    host, port = desk.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = (
+        "POST /appearance HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Cookie: watchdesk={desk.token}",
+        "Content-Type: application/x-www-form-urlencoded",
+        "Content-Length: 10",
+    )
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\ntheme=")
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_T22_one_person_has_so_many_requests_under_way(desk: Desk) -> None:  # noqa: N802
