@@ -48,7 +48,6 @@ PRACTICE = Practice(
     routes=(api, stream.pages, fallback),
     permissions=(
         Permission("audit.read", N_("Read the audit log")),
-        Permission("jobs.manage", N_("See background jobs and try dead ones again")),
     ),
     jobs=(Job("kernel.tidy", tidy),),
     schedules=(Schedule("kernel.tidy", job="kernel.tidy", every=timedelta(hours=1)),),
