@@ -17,7 +17,7 @@ from server.desk.numbers import HEADS, SOON, mine, next_due
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident, Watch
 from server.kernel.call import Actor
-from server.kernel.i18n import _, format_duration, format_unit, loc
+from server.kernel.i18n import _, format_duration, format_left, format_unit, loc
 from server.metrics import service as metrics
 from server.metrics.models import Series
 from server.sla.clocks import ClockView
@@ -74,7 +74,7 @@ def left(clock: ClockView | None) -> Left | None:
         return None
     if clock.state == "paused":
         return Left("hold", clock.percent, _paused(clock.pause_reason), None, counts=False)
-    words = format_duration(clock.left)
+    words = format_left(clock.left)
     if clock.state in {"over", "missed"}:
         return Left("over", 100, _("{span} over").format(span=words), clock.due_at, counts=clock.always)
     kind = "warn" if clock.state == "warn" else "met" if clock.state == "met" else ""

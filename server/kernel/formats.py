@@ -116,6 +116,12 @@ def format_duration(span: timedelta, *, parts: int = 2) -> str:
     return " ".join(text.format(n=n) for n, text in chosen)
 
 
+def format_left(span: timedelta) -> str:
+    """Time left or over as clocks tell it: `2 h 10 min`, `11 min`, and seconds in the last five minutes."""
+    seconds = abs(span.total_seconds())
+    return format_duration(span, parts=2 if seconds >= 3600 or seconds < 300 else 1)
+
+
 def format_number(value: float, decimals: int | None = None) -> str:
     """A number with thousands parted by commas: `1,240`, `23.8`.
 

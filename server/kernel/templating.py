@@ -189,6 +189,7 @@ def _filters() -> dict[str, Any]:
         "day": lambda value: i18n.format_day(_as_date(value)),
         "weekday": lambda value: i18n.format_weekday(_as_date(value)),
         "duration": _duration,
+        "left": i18n.format_left,
         "relative": i18n.format_relative,
         "ago": lambda at: i18n.format_relative(at, _now()),
         "iso": lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

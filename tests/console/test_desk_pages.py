@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from server.desk.numbers import numbers
 from server.desk.palette import names_exactly, narrow
+from server.incidents import service
+from server.incidents.models import Incident
 from server.kernel.call import Actor
 from server.kernel.practice import PaletteEntry
 from server.kernel.templating import initials, sparkline
