@@ -103,6 +103,12 @@ STARVED_HEAT = _reach(
     "power_cooling", 0.60, "what cools it has lost its power", early=300, late=3 * HOUR, gated=True
 )
 SAME_HEAT = _reach("room_heat", 0.50, "the same room's air", early=300, late=HOUR, gated=True)
+SAME_EVENT = _reach(
+    "same_room", 0.50, "one event in a room, seen by several", early=300, late=300, gated=True
+)
+DAMP = _reach("same_room", 0.30, "water in the room makes its air damp", early=60, late=HOUR, gated=True)
+NEAR_LINK = _reach("neighbour", 0.30, "loss on one of its connections, which is not said", late=HOUR)
+FAR_LINK = _reach("far_end", 0.60, "loss on that connection", late=HOUR)
 COOKED = _reach("cooling", 0.20, "devices stop themselves when hot", early=0, late=3 * HOUR, gated=True)
 HOST_DEAD = _reach("host", 0.90, "it runs on nothing else")
 HOST_FULL = _reach("host", 0.50, "it writes to that machine's disk", late=2 * HOUR, gated=True)
@@ -161,7 +167,7 @@ def _all(graph: Graph, node: int, symptom: Symptom, far: int | None) -> Iterator
     for mode in (Symptom.POWER, Symptom.COOLING, Symptom.COMPUTE, Symptom.DISK):
         if mode is not symptom and symptom in _FOLLOWS_ON_SAME_ITEM:
             yield _make(Cause(mode, node), SAME_ITEM, via=node)
-    if symptom in (Symptom.SERVICE, Symptom.PORT, Symptom.PATH):
+    if symptom is Symptom.SERVICE:  # a device that still reports its ports is not dead
         yield _make(Cause(Symptom.UNREACHABLE, node), SAME_DEAD, via=node)
     if node in graph and (more := _BY_SYMPTOM.get(symptom)) is not None:
         yield from more(graph, node, far)
@@ -240,8 +246,22 @@ def _port(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
     yield from _starved(graph, node, FEED_PATH)
 
 
+def _event(symptom: Symptom) -> Callable[[Graph, int, int | None], Iterator[Candidate]]:
+    """One event in a room is seen by several of its items: a door by contact, controller and camera."""
+
+    def found(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
+        del far
+        for other in sorted(graph.room(node)):
+            if other != node:
+                yield _make(Cause(symptom, other), SAME_EVENT, via=node)
+
+    return found
+
+
 def _path(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
-    del far
+    ends = {e.target for e in graph.needs(node, CONNECTS)} | {e.source for e in graph.users(node, CONNECTS)}
+    for other in (far,) if far is not None else sorted(ends):
+        yield _make(link_cause(node, other), FAR_LINK if far is not None else NEAR_LINK, via=node)
     chain = graph.dominators(node)
     for steps, step in enumerate(chain):
         via = _nearer(graph, node, chain, steps)
@@ -281,6 +301,7 @@ def _heat(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
     for other in sorted(graph.room(node)):
         if other != node and not _is(graph, other, COOLING_CLASSES):
             yield _make(Cause(Symptom.HEAT, other), SAME_HEAT, via=node)
+            yield _make(Cause(Symptom.WATER, other), DAMP, via=node)
 
 
 def _service(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
@@ -320,7 +341,9 @@ def _room_power(graph: Graph, node: int) -> list[int]:
 
 
 def _is_power(graph: Graph, node: int) -> bool:
-    return _is(graph, node, POWER_CLASSES) or bool(graph.users(node, POWERED))
+    """A power item by its class, or by what it feeds; a network device only passes power on."""
+    feeds_others = bool(graph.users(node, POWERED)) and not graph.needs(node, CONNECTS)
+    return _is(graph, node, POWER_CLASSES) or (feeds_others and not graph.users(node, CONNECTS))
 
 
 def _coolers(graph: Graph, node: int) -> Iterator[tuple[int, Reach]]:
@@ -344,6 +367,9 @@ _BY_SYMPTOM: dict[Symptom, Callable[[Graph, int, int | None], Iterator[Candidate
     Symptom.COOLING: _cooling,
     Symptom.HEAT: _heat,
     Symptom.SERVICE: _service,
+    Symptom.SECURITY: _event(Symptom.SECURITY),
+    Symptom.WATER: _event(Symptom.WATER),
+    Symptom.FIRE: _event(Symptom.FIRE),
 }
 
 

@@ -332,7 +332,7 @@ class Correlator:
                     if cost is not None:
                         explained, total = explained + 1, total + cost
         total += self.weigher.base(story, cause) + 9.0 * (story.size - explained)
-        total += self.weigher.silence(story, story.tallies[cause], now)
+        total += self.weigher.silence(story, cause, story.tallies[cause], now)
         del story.own[cause]
         return total - story.cost
 
@@ -399,7 +399,7 @@ class Correlator:
                         explained, cost = explained + 1, cost + plus
         left = story.size - tally.explained + other.size - explained
         total = self.weigher.base(story, story.best) + tally.cost + cost + 9.0 * left
-        return total + self.weigher.silence(story, tally, now)
+        return total + self.weigher.silence(story, story.best, tally, now)
 
     def _unite(self, elder: Story, younger: Story, now: float) -> list[Decision]:
         was = elder.best

@@ -175,7 +175,7 @@ def _order(story: Story, weigher: Weigher, cause: Cause) -> Term:
     own = story.own.get(cause)
     others = [e.at for e in story.episodes.values() if not _is_own(cause, e.node, e.symptom)]
     if own is None:
-        return Term("order", 0.0, "order_silent")
+        return Term("order", -weigher.order(story, cause), "order_silent")
     value = -weigher.order(story, cause)
     if not others:
         return Term("order", value, "order_alone")
@@ -212,7 +212,7 @@ def _redundancy(explained: Mapping[int, tuple[Candidate, float]]) -> list[Term]:
 
 def _silence(story: Story, weigher: Weigher, cause: Cause, now: float) -> list[Term]:
     tally = story.tallies[cause]
-    value = -weigher.silence(story, tally, now)
+    value = -weigher.silence(story, cause, tally, now)
     missing = max(tally.due - tally.silent, 0)
     if tally.due == 0:
         return []

@@ -16,9 +16,11 @@ from rules.topology import Graph
 UNEXPLAINED = 9.0  # as much as a new incident costs, so that nothing joins because it is near
 SILENT = 2.3  # a watched item that should be silent and answers: one in ten does by chance
 SILENT_MOST = 8  # items that count; from there on the answer is plain
+SELF_TOLD = 0.3  # of that, where the cause has reported itself
 DUE = 150.0  # s; a poll and its hold: from then on silence counts in full
 ORDER_FIRST = -1.0  # the cause's own alarm came first
 ORDER_LATER = -0.3  # it came, after some of its symptoms
+ORDER_SILENT = 1.5  # it is watched and has not reported itself
 CHANGED = -1.5  # the item was changed in the day before
 
 
@@ -161,7 +163,8 @@ class Weigher:
         """Nats for its own alarm: first, later, or not there."""
         own = story.own.get(cause)
         if own is None:
-            return 0.0
+            node = self.graph.nodes.get(cause.node)
+            return ORDER_SILENT if node is not None and node.watched else 0.0
         return ORDER_FIRST if own <= story.started else ORDER_LATER
 
     def change(self, story: Story, cause: Cause) -> float:
@@ -172,19 +175,24 @@ class Weigher:
                 return CHANGED
         return 0.0
 
-    def silence(self, story: Story, tally: Tally, now: float) -> float:
-        """Nats for items that should be silent and answer; grows until their polls are due."""
+    def silence(self, story: Story, cause: Cause, tally: Tally, now: float) -> float:
+        """Nats for items that should be silent and answer; grows until their polls are due.
+
+        A cause that reported itself is doubted less: its management may be dead alone, while what lies
+        behind it goes on.
+        """
         missing = min(max(tally.due - tally.silent, 0), SILENT_MOST)
         if missing == 0:
             return 0.0
-        return SILENT * missing * min(1.0, max(0.0, now - story.started) / DUE)
+        own = SELF_TOLD if cause in story.own else 1.0
+        return own * SILENT * missing * min(1.0, max(0.0, now - story.started) / DUE)
 
     def cost(self, story: Story, cause: Cause, now: float, *, plus: float | None = None) -> float:
         """Nats of the story under a cause; `plus`: with one more episode explained at that cost."""
         tally = story.tallies.get(cause) or self._empty(cause)
         unexplained = story.size - tally.explained
         total = self.base(story, cause) + tally.cost + UNEXPLAINED * unexplained
-        total += self.silence(story, tally, now)
+        total += self.silence(story, cause, tally, now)
         return total if plus is None else total + plus
 
     def _empty(self, cause: Cause) -> Tally:

@@ -171,7 +171,7 @@ def episode_of(graph: Graph, row: Mapping[Any, Any], at: datetime) -> Episode:
         symptom=symptom,
         severity=Severity(row["severity"]),
         at=at.timestamp(),
-        far=_far_end(graph, node, row["labels"]) if symptom is Symptom.PORT else None,
+        far=_far_end(graph, node, row["labels"]) if symptom in (Symptom.PORT, Symptom.PATH) else None,
         intermittent=intermittent(row["rule"]),
     )
 

@@ -59,6 +59,7 @@ JOINED = {
     "room_cooling": N_("in the room it cools"),
     "power_cooling": N_("its cooling has lost power"),
     "room_heat": N_("in the same room"),
+    "same_room": N_("in the same room"),
     "host": N_("runs on it"),
     "dependency": N_("depends on it"),
     "none": N_("not explained by this cause"),

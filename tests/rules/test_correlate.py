@@ -162,6 +162,25 @@ def test_troubles_of_different_kinds_are_incidents_of_their_own(node: int, sympt
     assert {story.best.node for story in desk.told} >= {UPS_A, node}
 
 
+def test_a_forced_door_that_three_items_see_is_one_incident_on_the_first() -> None:
+    desk = Desk(room())
+    for i, node in enumerate((DOOR, LEAK, SENSOR)):
+        desk.fire(node, S.SECURITY, i * 5.0, MAJOR)
+        desk.tick(i * 5.0 + 1)
+    desk.tick(300)
+    assert [story.best for story in desk.told] == [Cause(S.SECURITY, DOOR)]
+
+
+def test_a_flapping_link_that_both_ends_report_is_one_incident() -> None:
+    desk = Desk(room())
+    desk.fire(ACC2, S.PORT, 0, MAJOR)
+    desk.fire(CORE, S.PORT, 4, MAJOR)
+    desk.fire(ACC2, S.PATH, 20, MINOR)
+    desk.tick(400)
+    (story,) = desk.told
+    assert story.best == Cause(S.PORT, CORE, ACC2)
+
+
 def test_a_lone_minor_waits_and_one_that_is_over_is_never_told() -> None:
     desk = Desk(room())
     desk.fire(APP, S.SERVICE, 0, MINOR)
