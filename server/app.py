@@ -16,7 +16,6 @@ import server
 from server.kernel import assets, keys, secrets, serving, stream, system, telemetry, templating
 from server.kernel.call import Authenticator
 from server.kernel.clock import Clock, SystemClock
-from server.kernel.connections import Sweeper
 from server.kernel.db import Database
 from server.kernel.jobrunner import JobRunner
 from server.kernel.migrate import migrate
@@ -27,6 +26,7 @@ from server.kernel.settings import Settings
 log = structlog.get_logger(__name__)
 NO_PRACTICES = {"kernel", "migrations", "locale", "help"}
 HEADER_LIMIT = 16 * 1024
+SILENT_S = 30.0  # a connection without a whole request is closed
 
 
 def practices() -> list[Practice]:
@@ -68,7 +68,7 @@ def create_app(
         handler_args={
             "max_field_size": HEADER_LIMIT,
             "max_line_size": HEADER_LIMIT,
-            "keepalive_timeout": 75,
+            "keepalive_timeout": SILENT_S,
             "lingering_time": 2.0,
         },
     )
@@ -169,10 +169,7 @@ async def _serve(settings: Settings, database: Database, ready: Callable[[str], 
         for address in runner.addresses:
             ready(f"http://{address[0]}:{address[1]}")
         log.info("serving", host=settings.host, port=settings.port, version=app[keys.VERSION])
-        assert runner.server is not None
-        sweeping = asyncio.create_task(Sweeper(runner.server).run(), name="connections")
         await stop.wait()
-        sweeping.cancel()
         log.info("stopping")
         await app[keys.HUB].stop()
     finally:

@@ -1,33 +1,31 @@
 import asyncio
-import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from server.kernel import connections, gate
-from server.kernel.connections import Sweeper
+from server import app
+from server.kernel import gate
+from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.errors import UnavailableError
-from tests.desk_client import Desk
+from tests.desk_client import Desk, open_desk
 
 
-async def test_T22_a_connection_without_a_request_is_closed(desk: Desk) -> None:  # noqa: N802
-    server = desk._client.server.runner.server
-    host, port = desk.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-    await writer.drain()
-    await asyncio.sleep(0.05)
-    sweeper, now = Sweeper(server), time.monotonic()
-    assert sweeper.sweep(now) == 0
-    assert sweeper.sweep(now + connections.HEADERS_S + 1) == 1
-    async with asyncio.timeout(5):
-        await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    assert (await desk.get("/profile")).status == 200
+async def test_T22_a_connection_without_a_whole_request_is_closed(  # noqa: N802
+    sqlite_db: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SILENT_S", 0.5)
+    async with open_desk(sqlite_db, clock, tmp_path) as desk:
+        host, port = desk.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_T22_a_body_that_does_not_come_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: N802
