@@ -46,9 +46,7 @@ def _tidy(session: Session, work: jobs.Work) -> None:
 PRACTICE = Practice(
     name="kernel",
     routes=(api, stream.pages, fallback),
-    permissions=(
-        Permission("audit.read", N_("Read the audit log")),
-    ),
+    permissions=(Permission("audit.read", N_("Read the audit log")),),
     jobs=(Job("kernel.tidy", tidy),),
     schedules=(Schedule("kernel.tidy", job="kernel.tidy", every=timedelta(hours=1)),),
 )
