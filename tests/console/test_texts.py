@@ -54,9 +54,9 @@ def test_places_are_the_same_in_both_languages() -> None:
     ("pattern", "why"),
     [
         (rf"{HAN}[,;:!?]{HAN}|{HAN}[,;!?](?:\s|$)", "half-width mark between Han"),
-        (rf"{HAN}\s+{HAN}", "blank between Han"),
+        (rf"{HAN}[ \t]+{HAN}", "blank between Han"),
         (r"  ", "two blanks"),
-        (r"[，。：；？（）]\s|\s[，。：；？（）]", "blank beside a full-width mark"),
+        (r"[，。：；？（）][ \t]|[ \t][，。：；？（）]", "blank beside a full-width mark"),
         (r"！|!$", "exclamation mark"),
         (r"(?:告警|操作|执行)被|进行了|请您务必", "translationese"),
         (rf"{HAN}[A-Za-z]|[A-Za-z]{HAN}", "no blank between Han and Latin"),
