@@ -9,8 +9,12 @@ from sqlalchemy.orm import Session
 
 from server.alerts.news import GROUP_NEWS
 from server.incidents.api import api
+from server.incidents.bulk import bulk
 from server.incidents.models import OPEN_STATES, Incident
 from server.incidents.opening import on_group_news
+from server.incidents.pages import pages
+from server.incidents.report import report
+from server.incidents.steps import steps
 from server.incidents.telling import on_sla_news
 from server.incidents.views import title, visible_statement
 from server.kernel.call import Actor
@@ -54,7 +58,7 @@ def search(session: Session, actor: Actor, text: str) -> Sequence[PaletteEntry]:
 
 PRACTICE = Practice(
     name="incidents",
-    routes=(api,),
+    routes=(report, pages, bulk, steps, api),
     permissions=(
         Permission(
             "incident.read", N_("See incidents"), roles=(*LINES, *HEADS, "problem_manager", "service_manager")
@@ -88,4 +92,5 @@ PRACTICE = Practice(
     ),
     subscriptions=((GROUP_NEWS, on_group_news), (SLA_NEWS, on_sla_news)),
     palette=search,
+    topics={"incidents": "incident.read"},
 )

@@ -77,10 +77,11 @@ def reopened(session: Session, incident: Incident, *, now: datetime) -> None:
 
 def _tried(session: Session, numbers: list[str]) -> str:
     """What was applied, as the text of a case in the language of what was applied."""
-    articles = session.scalars(select(Article).where(Article.number.in_(numbers))).all()
-    cases = session.scalars(select(Case).where(Case.number.in_(numbers))).all()
+    known_of: list[Article | Case] = []
+    known_of += session.scalars(select(Article).where(Article.number.in_(numbers)))
+    known_of += session.scalars(select(Case).where(Case.number.in_(numbers)))
     said = []
-    for known in (*articles, *cases):
+    for known in known_of:
         with use_language(known.language):
             text = _(TRIED).format(number=known.number, title=known.title, solution=known.solution)
         said.append(text.strip())

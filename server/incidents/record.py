@@ -1,0 +1,318 @@
+"""What the page of one incident, and its preview beside the queue, show beyond `views.record`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.accounts import service as accounts
+from server.accounts.models import Group, GroupMember, Person
+from server.cmdb import providers
+from server.cmdb import service as cmdb
+from server.cmdb.classes import catalogue
+from server.cmdb.readings import Reading, title
+from server.incidents import facts, scene, views, words
+from server.incidents.models import Incident, State
+from server.incidents.states import STEPS
+from server.incidents.views import RecordView
+from server.kernel.call import Actor
+from server.kernel.i18n import _, format_duration, format_moment, loc
+from server.knowledge.models import Outcome, Verdict
+from server.knowledge.suggest import Suggestion
+from server.sla.service import ClockKind
+
+LATEST = 4  # entries of the preview
+NOW_SHOWN = 4  # values of the preview
+FACETS = ("alert", "ci", "model", "ci_class", "vendor", "service")
+FACET_ICONS = {"alert": "bell-ringing", "ci": "point", "model": "box", "ci_class": "box-multiple"}
+
+
+@dataclass(frozen=True)
+class Button:
+    """A step as its button: `why` names what stands against it, "" where nothing does."""
+
+    name: str
+    label: str
+    key: str
+    dialog: str  # the dialog that asks for more, "" where the step needs no words
+    why: str
+    primary: bool
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A suggestion with what is known of it here."""
+
+    suggestion: Suggestion
+    url: str
+    verdict: str
+    shared: Sequence[tuple[str, str]]  # icon and words of each facet that agrees
+
+
+@dataclass(frozen=True)
+class Team:
+    """A group with its people, for passing on."""
+
+    code: str
+    name: str
+    people: Sequence[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A record that is linked, in words."""
+
+    number: str
+    how: str
+    title: str
+    state: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page of one incident shows."""
+
+    base: RecordView
+    tone: str  # the gravest living severity, "" where it is over or nothing is grave
+    health: Mapping[int, str]
+    clocks: Sequence[words.Left]
+    buttons: Sequence[Button]
+    more: Sequence[Button]
+    headline: scene.Headline | None
+    values: Sequence[Reading]
+    at_risk: Sequence[str]
+    path: scene.Path | None
+    metrics: Sequence[str]  # titles of what the chart draws, empty where nothing is measured
+    chart_topics: str
+    window: str
+    finding: str
+    fixes: Sequence[Fix]
+    linked: Sequence[Linked]
+    teams: Sequence[Team]
+    resolution: str  # proposed in the dialog
+    cause_code: str
+    owner_place: str
+    cause_verdict: str
+
+
+def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
+    """The record of an incident; NotFoundError where this person may not see it."""
+    base = views.record(session, number, actor=actor, now=now)
+    incident = base.incident
+    desk = actor.may("incident.read")
+    cause = base.cause.ci if base.cause is not None else None
+    shown = {one.id: one for one in (*base.cis, base.ci, cause) if one is not None}
+    graph = cmdb.graph(session)
+    extra = cmdb.cis(session, [n for n in _reach(base) if n not in shown])
+    health = providers.health(session, [*shown.values(), *extra.values()])
+    values = scene.readings(session, base.ci, now) if desk and actor.may("metric.read") else []
+    fixes, tried = _fixes(session, base, actor)
+    ci_id, measured = scene.measured(session, incident) if values else (0, [])
+    del ci_id
+    return Page(
+        base=base,
+        tone=_tone(base),
+        health=health,
+        clocks=[left for clock in base.clocks if (left := words.left(clock)) is not None],
+        buttons=buttons(base, actor),
+        more=_more(base, actor),
+        headline=scene.headline(values, now) if incident.is_open else None,
+        values=values[:NOW_SHOWN],
+        at_risk=scene.at_risk(graph, incident.ci_id, cause.id if cause is not None else None)
+        if desk and incident.is_open
+        else [],
+        path=scene.path(session, base, health) if desk else None,
+        metrics=[title(one) for one in measured],
+        chart_topics=" ".join(f"metrics:{one.series_id}" for one in values if one.metric in measured),
+        window=_window(incident),
+        finding=_finding(base, values, measured),
+        fixes=fixes,
+        linked=_linked(session, base, actor),
+        teams=teams(session) if desk and incident.is_open else [],
+        resolution=tried,
+        cause_code=words.CAUSE_OF_CATEGORY.get(incident.category, ""),
+        owner_place=base.place,
+        cause_verdict=str((incident.context.get("cause_verdict") or {}).get("verdict", "")),
+    )
+
+
+def _reach(base: RecordView) -> list[int]:
+    return [step.id for step in base.path]
+
+
+def _tone(base: RecordView) -> str:
+    """The alarm's colour at the head of the page."""
+    if not base.incident.is_open:
+        return ""
+    living = [row.severity for row in base.alerts if row.resolved_at is None]
+    worst = min(living, key=facts.GRAVITY.index, default="")
+    if not worst and base.incident.priority <= 2 and not base.alerts:
+        worst = "critical" if base.incident.priority == 1 else "major"
+    return worst if worst in {"critical", "major"} else ""
+
+
+def _window(incident: Incident) -> str:
+    begin, end = scene.window(incident, "1h")
+    return f"{format_moment(begin, 'minute')}–{format_moment(end, 'minute')}"
+
+
+def _finding(base: RecordView, values: Sequence[Reading], measured: Sequence[str]) -> str:
+    """The chart in a sentence, for those who cannot see it."""
+    said = [f"{one.title} {one.text}" for one in values if one.metric in measured][:3]
+    name = base.ci.name if base.ci is not None else ""
+    return _("Values of {ci} around the moment; now: {values}").format(ci=name, values=", ".join(said) or "–")
+
+
+# -- steps ------------------------------------------------------------------------------------
+
+KEYS = {"accept": "A", "assign": "T", "resolve": "R", "close": "", "reopen": "", "start": "B"}
+DIALOGS = {"assign", "hold", "resolve", "reopen", "cancel"}
+ORDER = {
+    State.NEW: ("accept", "assign", "hold", "resolve"),
+    State.ASSIGNED: ("accept", "assign", "hold", "resolve"),
+    State.ACCEPTED: ("resolve", "start", "assign", "hold"),
+    State.IN_PROGRESS: ("resolve", "assign", "hold"),
+    State.PENDING: ("resume", "resolve", "assign"),
+    State.RESOLVED: ("close", "reopen"),
+}
+
+
+def buttons(base: RecordView, actor: Actor) -> list[Button]:
+    """The steps of this state in order, the first is the primary one."""
+    del actor
+    incident = base.incident
+    can = {step.name for step in base.steps}
+    return [
+        Button(
+            name,
+            _(STEPS[name].label),
+            KEYS.get(name, ""),
+            name if name in DIALOGS else "",
+            "" if name in can else base.reasons.get(name, ""),
+            place == 0,
+        )
+        for place, name in enumerate(ORDER.get(incident.state, ()))
+    ]
+
+
+def _more(base: RecordView, actor: Actor) -> list[Button]:
+    """What stands behind the three dots."""
+    incident = base.incident
+    found = []
+    if incident.is_open and actor.may("incident.update"):
+        found.append(Button("priority", _("Change priority"), "P", "priority", "", False))
+        found.append(Button("edit", _("Edit"), "E", "edit", "", False))
+        found.append(Button("link", _("Link"), "L", "link", "", False))
+    if incident.is_open and actor.may("incident.merge"):
+        found.append(Button("merge", _("Merge into another"), "", "merge", "", False))
+    if incident.is_open and actor.may("incident.work"):
+        found.append(Button("work", _("Log time"), "", "work", "", False))
+        found.append(Button("task", _("Add a task"), "", "task", "", False))
+    if any(step.name == "cancel" for step in base.steps):
+        found.append(Button("cancel", _("Cancel the incident"), "", "cancel", "", False))
+    return found
+
+
+# -- suggestions ------------------------------------------------------------------------------
+
+
+def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix], str]:
+    """The suggestions that are not put aside, and the resolution that what was tried proposes."""
+    if not actor.may("incident.read"):
+        return [], ""
+    number = base.incident.number
+    verdicts = dict(
+        session.execute(select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number)).tuples()
+    )
+    found = []
+    for one in base.suggestions:
+        verdict = verdicts.get(one.number)
+        if verdict is Verdict.NOT_RELEVANT or one.number == number:
+            continue
+        url = f"/knowledge/{one.number}?for={number}" if one.kind == "article" else f"/incidents/{one.number}"
+        found.append(Fix(one, url, verdict.value if verdict is not None else "", _shared(one)))
+    found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
+    tried = [
+        _("Applied {number}: {title}").format(number=fix.suggestion.number, title=fix.suggestion.title)
+        + "".join(f"\n{place}. {step}" for place, step in enumerate(fix.suggestion.steps, 1))
+        for fix in found
+        if fix.verdict == Verdict.APPLIED.value
+    ]
+    return found, "\n\n".join(tried)
+
+
+def _shared(one: Suggestion) -> list[tuple[str, str]]:
+    said = {
+        "alert": _("same alert"),
+        "ci": _("same item"),
+        "service": _("same service"),
+        "vendor": _("same vendor {name}"),
+        "model": _("same model {name}"),
+        "ci_class": _("same class {name}"),
+    }
+    tags = []
+    for facet in FACETS:
+        value = one.facets.get(facet)
+        if not value or (facet == "vendor" and "model" in one.facets):
+            continue
+        classes = catalogue()
+        name = loc(classes.of(value).label) if facet == "ci_class" and classes.knows(value) else value
+        tags.append((FACET_ICONS.get(facet, "point"), said[facet].format(name=name)))
+    return tags
+
+
+# -- people and links -------------------------------------------------------------------------
+
+
+def teams(session: Session) -> list[Team]:
+    """Active groups with their active people, in two queries."""
+    groups: Sequence[Group] = accounts.groups(session)
+    rows = session.execute(
+        select(GroupMember.group_id, Person.id, Person.name)
+        .join(Person, Person.id == GroupMember.person_id)
+        .where(Person.active)
+        .order_by(Person.username_key)
+    )
+    members: dict[int, list[tuple[int, str]]] = {}
+    for group_id, person_id, name in rows:
+        members.setdefault(group_id, []).append((person_id, loc(name)))
+    return [Team(one.code, loc(one.name), members.get(one.id, [])) for one in groups]
+
+
+def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:
+    numbers = [link.other for link in base.links if link.other.startswith("INC-")]
+    known: dict[str, Incident] = {}
+    if numbers:
+        query = views.visible_statement(actor).where(Incident.number.in_(numbers))
+        known = {one.number: one for one in session.scalars(query)}
+    shown = []
+    for link in base.links:
+        found = known.get(link.other)
+        shown.append(
+            Linked(
+                link.other,
+                words.linked(link.kind, forward=link.forward),
+                views.title(found) if found is not None else "",
+                found.state.value if found is not None else "",
+                f"/incidents/{link.other}" if found is not None else f"/go/{link.other}",
+            )
+        )
+    return shown
+
+
+def response_words(base: RecordView) -> str:
+    """How the answer came, for the side: "answered in 3 min", or "" while it is due."""
+    clock = next((one for one in base.clocks if one.kind is ClockKind.RESPONSE), None)
+    if clock is None or clock.stopped_at is None:
+        return ""
+    return _("answered in {span}").format(span=format_duration(clock.spent))
+
+
+def preview(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
+    """As `page`, cut to what the pane beside the queue shows."""
+    whole = page(session, number, actor=actor, now=now)
+    base = replace(whole.base, timeline=whole.base.timeline[:LATEST])
+    return replace(whole, base=base)

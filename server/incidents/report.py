@@ -1,0 +1,173 @@
+"""Reporting an incident: the form, and what is known while it is typed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from server.accounts import service as accounts
+from server.cmdb import service as cmdb
+from server.incidents import facts, record, service, views, words
+from server.incidents.models import OPEN_STATES, SUMMARY_LIMIT, TEXT_LIMIT, Incident
+from server.kernel.call import Actor
+from server.kernel.errors import DeskError
+from server.kernel.formdata import field_errors
+from server.kernel.i18n import N_, _, current_language, loc
+from server.kernel.web import Call, Pages, web
+
+report = Pages("incidents")
+
+LOOK_AT = 300  # open incidents that are compared with what is typed
+LIKE = 0.34  # share of words in common from which two titles are alike
+SHOWN = 4
+
+
+class Report(BaseModel):
+    """What the form of a new incident sends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    summary: Annotated[str, Field(min_length=1, max_length=SUMMARY_LIMIT)]
+    description: Annotated[str, Field(max_length=TEXT_LIMIT)] = ""
+    ci: Annotated[str, Field(max_length=20)] | None = None
+    contact_id: Annotated[int, Field(ge=1)] | None = None
+    affected_id: Annotated[int, Field(ge=1)] | None = None
+    impact: Annotated[int, Field(ge=1, le=4)] = 3
+    urgency: Annotated[int, Field(ge=1, le=4)] = 3
+    category: Annotated[str, Field(max_length=80)] = ""
+    group: Annotated[str, Field(max_length=80)] = ""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """An open incident that looks like what is typed."""
+
+    number: str
+    title: str
+    state: str
+    priority: int
+    same_item: bool
+    opened_at: datetime
+
+
+@report.get("/incidents/new", permission="incident.create")
+async def new(call: Call) -> web.Response:
+    """The form."""
+    values: dict[str, Any] = {"impact": 3, "urgency": 3, "contact_id": call.actor.id}
+    return await _form(call, values, {})
+
+
+@report.post("/incidents/new", permission="incident.create")
+async def create(call: Call) -> web.Response:
+    """Report it."""
+    try:
+        form = call.form_as(Report)
+        values = form.model_dump(exclude_none=True)
+        if not call.may("incident.read"):  # who is not of the desk reports for nobody else
+            values |= {"contact_id": call.actor.id, "affected_id": None, "group": ""}
+            values |= {"impact": max(2, form.impact), "urgency": max(2, form.urgency)}
+        made = await call.db.run(service.create, values, actor=call.actor, now=call.now)
+    except DeskError as error:
+        kept = call.form_kept(Report)
+        given = {name: getattr(kept, name, None) for name in Report.model_fields}
+        return await _form(call, given, field_errors(error), status=int(error.status))
+    return call.redirect(f"/incidents/{made.number}", N_("{number} is reported."), number=made.number)
+
+
+@report.get("/incidents/new/alike", permission="incident.read")
+async def alike(call: Call) -> web.Response:
+    """What is known of what is typed: open incidents like it, and fixes."""
+    query = call.request.query
+    text = f"{query.get('summary', '')}\n{query.get('description', '')}"[:2000].strip()
+    found = await call.db.read(_known, text, query.get("ci", "")[:20], call.actor)
+    return call.fragment("incidents/_alike.html", typed=bool(text), **found)
+
+
+def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[str, Any]:
+    ci = cmdb.find_ci(session, ci_number) if ci_number else None
+    fixes = (
+        facts.suggest(session, facts.query(ci, None, text, current_language()), limit=3)
+        if len(text) > 3
+        else []
+    )
+    return {
+        "alike": _alike(session, text, ci.id if ci is not None else None, actor),
+        "fixes": fixes if actor.may("knowledge.read") else [],
+    }
+
+
+def _alike(session: Session, text: str, ci_id: int | None, actor: Actor) -> list[Alike]:
+    """Open incidents on the same item, or with many words in common."""
+    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES))
+    rows: Sequence[Incident] = session.scalars(wanted.order_by(Incident.id.desc()).limit(LOOK_AT)).all()
+    typed = _grams(text.partition("\n")[0])
+    scored = []
+    for one in rows:
+        same = ci_id is not None and one.ci_id == ci_id
+        score = max(
+            (_likeness(typed, _grams(title)) for title in (one.summary, views.title(one))), default=0.0
+        )
+        if same or score >= LIKE:
+            scored.append((score + (1.0 if same else 0.0), same, one))
+    scored.sort(key=lambda row: (-row[0], -row[2].id))
+    return [
+        Alike(one.number, views.title(one), one.state.value, one.priority, same, one.opened_at)
+        for _score, same, one in scored[:SHOWN]
+    ]
+
+
+def _grams(text: str) -> set[str]:
+    """Latin words and pairs of Han signs."""
+    found: set[str] = set()
+    word = ""
+    before = ""
+    for sign in f"{text.lower()} ":
+        if sign.isascii() and (sign.isalnum() or sign in "-_."):
+            word += sign
+            before = ""
+            continue
+        if len(word) > 2:
+            found.add(word)
+        word = ""
+        if not sign.isascii() and sign.isalpha():
+            if before:
+                found.add(before + sign)
+            before = sign
+        else:
+            before = ""
+    return found
+
+
+def _likeness(one: set[str], other: set[str]) -> float:
+    return len(one & other) / min(len(one), len(other)) if len(one) > 1 and len(other) > 1 else 0.0
+
+
+async def _form(
+    call: Call, values: dict[str, Any], errors: dict[str, str], *, status: int = 200
+) -> web.Response:
+    names = await call.db.read(_names, values)
+    groups = await call.db.read(record.teams) if call.may("incident.assign") else []
+    return call.render(
+        "incidents/new.html",
+        status=status,
+        values=values,
+        errors=errors,
+        names=names,
+        groups=[(team.code, team.name) for team in groups],
+        levels=[(level, _(label)) for level, label in words.LEVELS.items()],
+        categories=[(code, _(label)) for code, label in words.CATEGORIES.items()],
+    )
+
+
+def _names(session: Session, values: dict[str, Any]) -> dict[str, str]:
+    """What the lookups show for the ids they hold."""
+    people = accounts.people_by_ids(session, [values.get("contact_id"), values.get("affected_id")])
+    ci = cmdb.find_ci(session, str(values["ci"])) if values.get("ci") else None
+    return {
+        "contact_id": loc(people[values["contact_id"]].name) if values.get("contact_id") in people else "",
+        "affected_id": loc(people[values["affected_id"]].name) if values.get("affected_id") in people else "",
+        "ci": ci.name if ci is not None else "",
+    }
