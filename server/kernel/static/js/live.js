@@ -32,8 +32,12 @@ function show(next) {
   document.documentElement.classList.toggle("is-old", next === "old");
 }
 
+// The worker's first word may be that it has not connected yet: that is no news for the first seconds.
+const born = Date.now();
+
 function hear(message) {
   if (message.kind !== "state" && message.kind !== "refused") heard = Date.now();
+  if (message.kind === "state" && message.state !== "live" && sign?.hidden && Date.now() - born < 3000) return;
   if (message.kind === "state") { show(message.state === "live" ? "live" : state === "old" ? "old" : "paused"); if (message.state === "live") { heard = Date.now(); if (oldSince) { oldSince = 0; touch(topics()); } } }
   else if (message.kind === "news") touch([message.topic]);
   else if (message.kind === "gap") touch(topics());
@@ -153,7 +157,7 @@ function watch() {
 async function connect() {
   const wanted = topics();
   if (!wanted.length || !document.body.dataset.user) return;
-  show("paused");
+  setTimeout(() => { if (sign?.hidden) show("paused"); }, 3000);
   if (window.SharedWorker) {
     const worker = new SharedWorker(new URL("./live-worker.js", import.meta.url), { type: "module", name: "watchdesk-live" });
     worker.addEventListener("error", () => { port = null; alone(wanted); });

@@ -46,3 +46,4 @@ export function refreshTimes() { last = 0; tick(); }
 setInterval(tick, 1000);
 document.addEventListener("visibilitychange", refreshTimes);
 document.addEventListener("htmx:afterSettle", refreshTimes);
+tick();
