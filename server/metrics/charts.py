@@ -75,10 +75,10 @@ def _line(series: Series, curve: Curve, *, alone: bool) -> dict[str, Any]:
         "unit": unit,
         "kind": series.kind.value,
         "states": series.states,
-        "points": [list(pair) for pair in zip(curve.at.tolist(), _listed(values), strict=True)],
+        "points": _points(curve, values),
     }
     if curve.low is not None and curve.high is not None:
-        line["min"], line["max"] = _listed(curve.low * scale), _listed(curve.high * scale)
+        line["min"], line["max"] = _points(curve, curve.low * scale), _points(curve, curve.high * scale)
     return line
 
 
@@ -99,6 +99,7 @@ def line_name(series: Series, *, alone: bool) -> str:
     return f"{series.metric} {labels}" if alone else labels
 
 
-def _listed(values: Values) -> list[float | None]:
-    """Seven digits are more than any sensor has, and half the bytes."""
-    return [None if np.isnan(value) else float(f"{value:.7g}") for value in values.tolist()]
+def _points(curve: Curve, values: Values) -> list[list[float | None]]:
+    """Pairs of moment and value; seven digits are more than any sensor has, and half the bytes."""
+    told = [None if np.isnan(value) else float(f"{value:.7g}") for value in values.tolist()]
+    return [[at, value] for at, value in zip(curve.at.tolist(), told, strict=True)]
