@@ -36,6 +36,8 @@ READERS = (
 
 PRACTICE = Practice(
     name="agents",
+    title=N_("Agents"),
+    topics={"agents": "agent.read"},
     routes=(pages, api),
     permissions=(
         Permission("agent.read", N_("See agents and what they poll"), roles=READERS),

@@ -38,6 +38,8 @@ def count(session: Session, actor: Actor, now: datetime) -> tuple[int, bool]:
 
 PRACTICE = Practice(
     name="alerts",
+    title=N_("Alerts"),
+    topics={"alerts": "alert.read"},
     routes=(pages, api),
     permissions=(
         Permission(

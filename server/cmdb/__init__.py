@@ -63,6 +63,8 @@ def search(session: Session, actor: Actor, text: str) -> list[PaletteEntry]:
 
 PRACTICE = Practice(
     name="cmdb",
+    title=N_("Configuration"),
+    topics={"ci": "ci.read"},
     routes=(pages, api),
     permissions=(
         Permission("ci.read", N_("See configuration items, places and the graph"), roles=READERS),

@@ -26,6 +26,7 @@ def _command() -> typer.Typer:
 
 PRACTICE = Practice(
     name="demo",
+    title=N_("Demo"),
     routes=(pages,),
     permissions=(Permission("demo.play", N_("Break things in the demo's machine room"), roles=EVERYBODY),),
     navigation=(

@@ -8,6 +8,7 @@ from server.kernel.practice import NavItem, Permission, Practice
 
 PRACTICE = Practice(
     name="desk",
+    title=N_("Desk"),
     routes=(home.pages, palette.pages, views.pages, help_pages.pages),
     permissions=(
         Permission(

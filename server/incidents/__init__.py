@@ -58,6 +58,7 @@ def search(session: Session, actor: Actor, text: str) -> Sequence[PaletteEntry]:
 
 PRACTICE = Practice(
     name="incidents",
+    title=N_("Incidents"),
     routes=(report, pages, bulk, steps, api),
     permissions=(
         Permission(
@@ -92,5 +93,5 @@ PRACTICE = Practice(
     ),
     subscriptions=((GROUP_NEWS, on_group_news), (SLA_NEWS, on_sla_news)),
     palette=search,
-    topics={"incidents": "incident.read"},
+    topics={"incidents": "incident.read", "incident": "incident.read"},
 )

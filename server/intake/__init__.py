@@ -14,6 +14,7 @@ from server.intake.ledger import trim
 from server.intake.registering import adopt_undescribed
 from server.intake.routes import COMMITTER, raw
 from server.kernel import keys
+from server.kernel.i18n import N_
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Practice, Schedule
 
@@ -47,6 +48,7 @@ async def _trim(work: Work) -> None:
 
 PRACTICE = Practice(
     name="intake",
+    title=N_("Intake"),
     routes=(raw,),
     subscriptions=((SILENCE, on_silence),),
     jobs=(Job("intake.adopt", _adopt), Job("intake.trim", _trim)),

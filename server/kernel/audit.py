@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Mapper, ORMExecuteState, Session, UOWTransact
 from sqlalchemy.sql.dml import UpdateBase
 
 from server.kernel.db import Base, database_now
+from server.kernel.i18n import N_
 
 START = "0" * 64
 SECRET_NAMES = frozenset({"password_hash", "secret", "secret_hash", "token_hash", "sealed"})
@@ -123,16 +124,16 @@ def verify(session: Session, *, must_have: str = "", batch: int = 1000) -> Chain
     query = select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=batch)
     for row in session.scalars(query):
         if row.id != expected:
-            return ChainState(expected - 1, previous, expected, f"row {expected} is missing")
+            return ChainState(expected - 1, previous, expected, N_("the row is missing"))
         if row.previous != previous:
-            return ChainState(expected - 1, previous, row.id, "it does not continue the row before")
+            return ChainState(expected - 1, previous, row.id, N_("it does not continue the row before"))
         fields = {name: getattr(row, name) for name in FIELDS}
         if row.hash != row_hash(previous, _content(fields)):
-            return ChainState(expected - 1, previous, row.id, "its content was altered")
+            return ChainState(expected - 1, previous, row.id, N_("its content was altered"))
         previous, expected = row.hash, expected + 1
         met = met or row.hash.startswith(must_have)
     if not met:
-        return ChainState(expected - 1, previous, expected, f"it has no row with the hash {must_have}")
+        return ChainState(expected - 1, previous, expected, N_("no row has the hash that was noted"))
     return ChainState(expected - 1, previous)
 
 

@@ -140,10 +140,10 @@ def asked_topics(text: str, call: Call) -> frozenset[str]:
         raise InvalidError(N_("Name 1 to {limit} topics."), field="/topics", limit=TOPICS)
     rights = {stem: right for practice in call.app[keys.PRACTICES] for stem, right in practice.topics.items()}
     for topic in topics:
-        if TOPIC.fullmatch(topic) is None:
-            raise InvalidError(N_("This is no topic."), field="/topics")
         right = rights.get(topic.partition(":")[0])
-        if right is not None and not call.actor.may(right):
+        if TOPIC.fullmatch(topic) is None or right is None:
+            raise InvalidError(N_("This is no topic."), field="/topics")
+        if not call.actor.may(right):
             raise ForbiddenError(N_("Your roles do not include this."), permission=right)
     return topics
 

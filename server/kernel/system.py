@@ -45,6 +45,7 @@ def _tidy(session: Session, work: jobs.Work) -> None:
 
 PRACTICE = Practice(
     name="kernel",
+    title=N_("System"),
     routes=(api, stream.pages, fallback),
     permissions=(Permission("audit.read", N_("Read the audit log")),),
     jobs=(Job("kernel.tidy", tidy),),

@@ -29,6 +29,7 @@ from markupsafe import Markup, escape
 from server.kernel import i18n
 from server.kernel.assets import Assets
 from server.kernel.console_texts import texts_json
+from server.kernel.inert import inert
 
 TEMPLATES = Path(__file__).parent / "templates"
 MODULES = {  # in this order: each may use those before it
@@ -107,6 +108,7 @@ def environment(templates: Mapping[str, Path], assets: Assets, *, reload: bool =
     env = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
+        finalize=inert,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

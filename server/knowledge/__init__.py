@@ -10,6 +10,8 @@ WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervis
 
 PRACTICE = Practice(
     name="knowledge",
+    title=N_("Knowledge"),
+    topics={"knowledge": "knowledge.read"},
     routes=(pages, api),
     navigation=(
         NavItem(

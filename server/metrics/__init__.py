@@ -38,6 +38,8 @@ async def _roll(work: Work) -> None:
 
 PRACTICE = Practice(
     name="metrics",
+    title=N_("Metrics"),
+    topics={"metrics": "metric.read"},
     routes=(pages, api),
     permissions=(
         Permission(

@@ -11,6 +11,7 @@ from server.notify.service import JOB
 
 PRACTICE = Practice(
     name="notify",
+    title=N_("Messages"),
     routes=(pages, api),
     permissions=(
         Permission(

@@ -15,6 +15,8 @@ provide_panel(incidents_of_ci)
 
 PRACTICE = Practice(
     name="rooms",
+    title=N_("Rooms"),
+    topics={"rooms": "room.read"},
     routes=(pages,),
     permissions=(
         Permission(

@@ -16,6 +16,7 @@ async def watch(work: Work) -> None:
 
 PRACTICE = Practice(
     name="sla",
+    title=N_("Service levels"),
     routes=(api,),
     permissions=(
         Permission(
