@@ -13,6 +13,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -251,5 +252,14 @@ def _hashed(name: str, body: bytes) -> str:
     return f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}.{suffix}"
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Build, or with `--check` only look: 1 if a library or an icon in use is missing."""
+    if "--check" in sys.argv[1:]:
+        icons, perhaps = icons_in_use()
+        return int(not is_current(fingerprint([*icons, *perhaps])))
     print("built" if build() else "current")  # noqa: T201  a word for the one who runs it
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
