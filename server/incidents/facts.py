@@ -189,17 +189,26 @@ def changes(session: Session, *items: Ci | None, now: datetime) -> list[dict[str
     for ci in items:
         if ci is not None:
             near |= {ci.id} | set(graph.neighbours(ci.id) if ci.id in graph else ())
-    return [
-        {
-            "ci": changed.id,
-            "name": changed.name,
-            "at": version.recorded_at.isoformat(),
-            "source": version.source,
-            "ticket": version.ticket,
-            "attributes": sorted(version.changes)[:8],
-        }
-        for changed, version in cmdb.recent_changes(session, near, now - CHANGES_SINCE)[:10]
-    ]
+    found = []
+    for changed, version in cmdb.recent_changes(session, near, now - CHANGES_SINCE):
+        attributes = sorted(name for name, pair in version.changes.items() if _is_change(name, pair))
+        if attributes:
+            found.append(
+                {
+                    "ci": changed.id,
+                    "name": changed.name,
+                    "at": version.recorded_at.isoformat(),
+                    "source": version.source,
+                    "ticket": version.ticket,
+                    "attributes": attributes[:8],
+                }
+            )
+    return found[:10]
+
+
+def _is_change(name: str, pair: Sequence[Any]) -> bool:
+    """Whether something was otherwise before; what was only learned or seen again is no change."""
+    return name != "presence" and bool(pair) and pair[0] not in (None, "", [], {})
 
 
 def graphs(session: Session, alerts: Sequence[Alert], group: AlertGroup) -> list[dict[str, Any]]:

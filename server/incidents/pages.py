@@ -12,7 +12,7 @@ from server.cmdb import service as cmdb
 from server.incidents import record, scene, service, table, views, words
 from server.incidents.models import Incident, PendingReason
 from server.kernel.call import Actor
-from server.kernel.i18n import _, loc
+from server.kernel.i18n import _, loc, local
 from server.kernel.listing import show
 from server.kernel.web import Call, Pages, web
 
@@ -27,6 +27,7 @@ def choices() -> dict[str, Any]:
         "reasons": [(one.value, _(words.REASONS[one])) for one in PendingReason],
         "levels": [(str(level), _(label)) for level, label in words.LEVELS.items()],
         "ci_icon": cmdb.icon,
+        "local_day": lambda at: local(at).date(),
         "resolution_text": views.resolution_text,
         "moment_of": datetime.fromisoformat,
         "link_kinds": [(kind, _(both[0])) for kind, both in words.LINKS.items() if kind != "child_of"],

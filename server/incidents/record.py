@@ -1,5 +1,6 @@
 """What the page of one incident, and its preview beside the queue, show beyond `views.record`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,15 +19,15 @@ from server.incidents.models import Incident, State
 from server.incidents.states import STEPS
 from server.incidents.views import RecordView
 from server.kernel.call import Actor
-from server.kernel.i18n import _, format_duration, format_moment, loc
+from server.kernel.i18n import N_, _, format_duration, format_moment, loc
 from server.knowledge.models import Outcome, Verdict
 from server.knowledge.suggest import Suggestion
 from server.sla.service import ClockKind
 
 LATEST = 4  # entries of the preview
+WORDS_SHOWN = 4
 NOW_SHOWN = 4  # values of the preview
-FACETS = ("alert", "ci", "model", "ci_class", "vendor", "service")
-FACET_ICONS = {"alert": "bell-ringing", "ci": "point", "model": "box", "ci_class": "box-multiple"}
+FACET_ICONS = {"alert": "bell-ringing", "ci": "box", "model": "box", "ci_class": "box-multiple"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Fix:
     url: str
     verdict: str
     shared: Sequence[tuple[str, str]]  # icon and words of each facet that agrees
+    words: Sequence[str]  # of this incident, as they stand in it
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ def _finding(base: RecordView, values: Sequence[Reading], measured: Sequence[str
 # -- steps ------------------------------------------------------------------------------------
 
 KEYS = {"accept": "A", "assign": "T", "resolve": "R", "close": "", "reopen": "", "start": "B"}
+LABELS = {"hold": N_("Set pending")}
 DIALOGS = {"assign", "hold", "resolve", "reopen", "cancel"}
 ORDER = {
     State.NEW: ("accept", "assign", "hold", "resolve"),
@@ -188,7 +191,7 @@ def buttons(base: RecordView, actor: Actor) -> list[Button]:
     return [
         Button(
             name,
-            _(STEPS[name].label),
+            _(LABELS.get(name) or STEPS[name].label),
             KEYS.get(name, ""),
             name if name in DIALOGS else "",
             "" if name in can else base.reasons.get(name, ""),
@@ -224,16 +227,25 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     if not actor.may("incident.read"):
         return [], ""
     number = base.incident.number
-    verdicts = dict(
-        session.execute(select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number)).tuples()
-    )
+    rows = session.execute(select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number))
+    verdicts = dict(rows.tuples().all())
+    incident = base.incident
+    said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
     found = []
     for one in base.suggestions:
         verdict = verdicts.get(one.number)
         if verdict is Verdict.NOT_RELEVANT or one.number == number:
             continue
         url = f"/knowledge/{one.number}?for={number}" if one.kind == "article" else f"/incidents/{one.number}"
-        found.append(Fix(one, url, verdict.value if verdict is not None else "", _shared(one)))
+        found.append(
+            Fix(
+                one,
+                url,
+                verdict.value if verdict is not None else "",
+                _shared(one),
+                shared_words(one.words, said),
+            )
+        )
     found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
     tried = [
         _("Applied {number}: {title}").format(number=fix.suggestion.number, title=fix.suggestion.title)
@@ -242,6 +254,23 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
         if fix.verdict == Verdict.APPLIED.value
     ]
     return found, "\n\n".join(tried)
+
+
+def shared_words(tokens: Sequence[str], text: str) -> list[str]:
+    """The words of `text` that the index's tokens (stems, pairs of Han signs) stand for, as written."""
+    spans: list[tuple[int, int]] = []
+    for token in tokens:
+        latin = token.isascii()
+        pattern = rf"(?<![a-z0-9]){re.escape(token)}[a-z]*" if latin else re.escape(token)
+        spans += [found.span() for found in re.finditer(pattern, text.lower())]
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    shown = dict.fromkeys(text[begin:end] for begin, end in merged)
+    return list({word.lower(): word for word in shown}.values())[:WORDS_SHOWN]
 
 
 def _shared(one: Suggestion) -> list[tuple[str, str]]:
@@ -254,9 +283,10 @@ def _shared(one: Suggestion) -> list[tuple[str, str]]:
         "ci_class": _("same class {name}"),
     }
     tags = []
-    for facet in FACETS:
+    closest = next((name for name in ("ci", "model", "ci_class", "vendor") if one.facets.get(name)), "")
+    for facet in ("alert", closest, "service"):
         value = one.facets.get(facet)
-        if not value or (facet == "vendor" and "model" in one.facets):
+        if not value:
             continue
         classes = catalogue()
         name = loc(classes.of(value).label) if facet == "ci_class" and classes.knows(value) else value

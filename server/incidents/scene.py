@@ -28,7 +28,7 @@ LINES = 6  # curves of the chart
 METRICS = 3
 VERBS = {
     "powered_by": N_("feeds"),
-    "cooled_by": N_("cools"),
+    "cooled_by": N_("keeps cool"),
     "runs_on": N_("carries"),
     "depends_on": N_("carries"),
     "connects_to": N_("connects"),
@@ -125,9 +125,7 @@ def path(session: Session, base: RecordView, health: Mapping[int, str]) -> Path 
     start = base.cause.ci if base.cause is not None and base.cause.ci is not None else base.ci
     if start is None or start.id not in graph:
         return None
-    kinds: dict[int, tuple[str, int]] = {}
-    for source, kind, on in graph.impact_path(start.id, 400):
-        kinds[source] = (kind.value, on)
+    kinds = _reach(graph, start.id)
     ids = _chain(graph, start.id, base, kinds)
     if len(ids) < 2 and not base.alerts:
         return None
@@ -138,28 +136,43 @@ def path(session: Session, base: RecordView, health: Mapping[int, str]) -> Path 
     for place, one in enumerate(shown):
         if one not in cis:
             continue
-        verb = VERBS.get(kinds[shown[place + 1]][0], "") if place + 1 < len(shown) else ""
-        nodes.append(_node(cis[one], worst.get(one), start.id, health, _(verb) if verb else ""))
+        verb = _verb(graph, one, shown[place + 1], kinds) if place + 1 < len(shown) else ""
+        threatened = base.incident.is_open and place > 0
+        known = health.get(one, "unknown")
+        cause = one == start.id
+        nodes.append(_node(cis[one], worst.get(one), known, cause=cause, verb=verb, threatened=threatened))
     below = {one for one in worst if one not in set(shown) and one in kinds}
     beside = [worst[one].summary for one in sorted(below, key=lambda one: RANK.get(worst[one].severity, 9))]
     return Path(nodes, beside[:3], skipped)
 
 
+def _reach(graph: Graph, start: int) -> dict[int, tuple[str, int]]:
+    """Whom a failure reaches, each with the relation and the item it comes through."""
+    return {source: (kind.value, on) for source, kind, on in graph.impact_path(start, 400)}
+
+
+def _verb(graph: Graph, one: int, following: int, kinds: Mapping[int, tuple[str, int]]) -> str:
+    edge = graph.edge(following, one)
+    kind = edge.kind.value if edge is not None else kinds.get(following, ("", 0))[0]
+    return _(VERBS[kind]) if kind in VERBS else "…"
+
+
 def _chain(graph: Graph, start: int, base: RecordView, kinds: Mapping[int, tuple[str, int]]) -> list[int]:
-    """From the start to its goal: a service behind the item, else the farthest item that alerts."""
-    classes = catalogue()
-    back = {one: _back(one, kinds, start) for one in kinds}
+    """From the cause through the item to its goal: a service, else the farthest item that alerts."""
     through = base.ci.id if base.ci is not None and base.ci.id in kinds else start
-    reach = [one for one, chain in back.items() if through in chain or through == start]
-    services = [one for one in reach if classes.is_a(graph.node(one).ci_class, "service")]
-    alerted = [row.ci.id for row in base.alerts if row.ci is not None and row.ci.id in back]
+    first = _back(through, kinds, start)
+    behind = _reach(graph, through) if through != start else dict(kinds)
+    chains = {one: _back(one, behind, through) for one in behind}
+    classes = catalogue()
+    services = [one for one in chains if classes.is_a(graph.node(one).ci_class, "service")]
+    alerted = [row.ci.id for row in base.alerts if row.ci is not None and row.ci.id in chains]
     if services:
-        goal = min(services, key=lambda one: (graph.node(one).criticality, len(back[one]), one))
-    elif far := [one for one in alerted if one in reach]:
-        goal = max(far, key=lambda one: (len(back[one]), -one))
+        goal = min(services, key=lambda one: (graph.node(one).criticality, len(chains[one]), one))
+    elif alerted:
+        goal = max(alerted, key=lambda one: (len(chains[one]), -one))
     else:
-        goal = through
-    return back.get(goal, [start])
+        return first
+    return [*first, *chains[goal][1:]]
 
 
 def _back(one: int, kinds: Mapping[int, tuple[str, int]], start: int) -> list[int]:
@@ -197,23 +210,22 @@ def _grave(row: AlertRow) -> tuple[bool, int]:
     return row.resolved_at is not None, RANK.get(row.severity, 9)
 
 
-def _node(ci: Ci, alert: AlertRow | None, cause: int, health: Mapping[int, str], verb: str) -> Node:
-    classes = catalogue()
-    tone, label, note = health.get(ci.id, "unknown"), "", _class_words(ci)
+def _node(ci: Ci, alert: AlertRow | None, health: str, *, cause: bool, verb: str, threatened: bool) -> Node:
+    tone, label, note = health, "", _class_words(ci)
+    service = catalogue().is_a(ci.class_code, "service")
+    users = ci.attributes.get("users")
+    if service and isinstance(users, int):
+        note = ngettext("{n} user", "{n} users", users).format(n=f"{users:,}")
     if alert is not None and alert.resolved_at is None:
         tone, label = alert.severity, _short(alert.summary, ci.name)
-    elif alert is not None:
-        tone, label = "ok", _("over since {time}").format(time=format_moment(alert.resolved_at, "minute"))  # type: ignore[arg-type]
-    elif classes.is_a(ci.class_code, "service"):
-        tone = tone if tone not in {"ok", "unknown"} else "minor"
-        label = _("at risk")
-        users = ci.attributes.get("users")
-        if isinstance(users, int):
-            note = ngettext("{n} user", "{n} users", users).format(n=f"{users:,}")
-    elif tone == "ok":
-        label = _("no alert")
-    elif tone == "unknown":
-        label = _("nothing heard")
+    elif alert is not None and alert.resolved_at is not None:
+        tone, label = "ok", _("over {time}").format(time=format_moment(alert.resolved_at, "minute"))
+    elif service and threatened:
+        tone, label = tone if tone in {"critical", "major"} else "minor", _("at risk")
+    elif service:
+        tone, label = "ok" if tone == "unknown" else tone, _("no alert")
+    else:
+        label = {"ok": _("no alert"), "unknown": _("nothing heard")}.get(tone, "")
     return Node(
         ci.id,
         ci.number,
@@ -221,8 +233,8 @@ def _node(ci: Ci, alert: AlertRow | None, cause: int, health: Mapping[int, str],
         cmdb.icon(ci.class_code),
         tone,
         label,
-        _("probable cause") if ci.id == cause else note,
-        ci.id == cause,
+        _("probable cause") if cause else note,
+        cause,
         verb,
     )
 
@@ -279,10 +291,13 @@ def chart(session: Session, incident: Incident, span: str, *, now: datetime) -> 
     last = _forecast(drawn["series"], latest, now) if incident.is_open else None
     if last is not None:
         end = max(now + timedelta(minutes=5), min(end, last + timedelta(minutes=2))) if span == "1h" else end
-    marks = [_mark(incident.opened_at, _("opened"), "critical" if incident.priority == 1 else "major")]
+    marks = [
+        _mark(incident.opened_at, _("incident opened"), "critical" if incident.priority == 1 else "major")
+    ]
     if incident.resolved_at is not None and incident.resolved_at < end:
-        marks.append(_mark(incident.resolved_at, _("resolved"), "ok"))
-    if begin < now < end:
+        apart = incident.resolved_at - incident.opened_at > (end - begin) / 6
+        marks.append(_mark(incident.resolved_at, _("resolved") if apart else "", "ok"))
+    if begin < now < end and now - incident.opened_at > (end - begin) / 8:
         marks.append(_mark(now, _("now"), "note"))
     return {
         **drawn,
@@ -294,7 +309,7 @@ def chart(session: Session, incident: Incident, span: str, *, now: datetime) -> 
 
 
 def _mark(at: datetime, words: str, kind: str) -> dict[str, Any]:
-    said = words if kind == "note" else f"{format_moment(at, 'time')} {words}"
+    said = words if kind == "note" or not words else f"{format_moment(at, 'time')} {words}"
     return {"at": round(at.timestamp() * 1000), "label": said, "kind": kind}
 
 

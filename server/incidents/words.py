@@ -63,7 +63,7 @@ CATEGORIES = {
     "environment": N_("Room climate"),
     "water": N_("Water"),
     "safety": N_("Fire safety"),
-    "access": N_("Access"),
+    "access": N_("Door access"),
     "network": N_("Network"),
     "cabling": N_("Cabling"),
     "server": N_("Servers"),
