@@ -23,7 +23,7 @@ from server.metrics.models import Kind
 
 SPANS = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
 BEFORE = 0.3  # share of the window that lies before the moment
-CHAIN = 5  # items of the path that fit side by side
+CHAIN = 4  # items of the path that fit side by side
 LINES = 6  # curves of the chart
 METRICS = 3
 VERBS = {
@@ -99,7 +99,7 @@ def headline(values: Sequence[Reading], now: datetime) -> Headline | None:
     text = _("{span} of battery left, empty at {time}").format(
         span=format_duration(timedelta(seconds=runtime.value), parts=1), time=ends
     )
-    return Headline(text, "crit" if runtime.value < 3600 else "major", "clock-bolt")
+    return Headline(text, "crit" if runtime.value < 3600 else "major", icon="clock-bolt")
 
 
 def at_risk(graph: Graph, ci_id: int | None, cause_id: int | None) -> list[str]:

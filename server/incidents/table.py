@@ -98,7 +98,7 @@ QUEUE = Listing(
         Column("priority", N_("Pr."), kind="custom", sort=Incident.priority, width="narrow", phone="mark"),
         Column("summary", N_("Summary"), kind="custom", sort=Incident.summary, width="wide", phone="title"),
         Column("state", N_("State"), kind="custom", sort=Incident.state, width="narrow"),
-        Column("who", N_("Who"), kind="custom", width="narrow"),
+        Column("who", N_("Assigned to"), kind="custom", width="narrow"),
         Column("opened", N_("Opened"), kind="custom", sort=Incident.opened_at, width="narrow"),
         Column(
             "left",
