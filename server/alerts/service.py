@@ -78,7 +78,7 @@ def worst_of(session: Session, ci_ids: Sequence[int] | None = None) -> dict[int,
     if ci_ids is not None:
         query = query.where(Alert.ci_id.in_(ci_ids))
     worst: dict[int, Severity] = {}
-    for ci_id, severity in session.execute(query.distinct()).tuples():
+    for ci_id, severity in session.execute(query.distinct()):
         if ci_id is None:
             continue
         if ci_id not in worst or _RANK[severity] < _RANK[worst[ci_id]]:

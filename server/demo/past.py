@@ -39,7 +39,7 @@ ACCEPTED = N_("Accepted")
 RESOLVED = N_("Resolved")
 CLOSED = N_("Closed")
 
-TABLES: tuple[type[Any], ...] = (Incident, IncidentEntry, IncidentCi, SlaClock, Case, Outcome, IndexChange)
+TABLES: tuple[type[Any], ...] = (IncidentEntry, IncidentCi, SlaClock, Case, Outcome, IndexChange)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Scene:
     """One incident being told: its kind, row, number, CI, language and who worked on it."""
 
     kind: Mapping[str, Any]
-    row_id: int
     number: str
     ci: Ci | None
     caller: Person | None
@@ -102,7 +101,6 @@ class Past:
         low, high = kind["minutes"]
         return Scene(
             kind,
-            number - FIRST_NUMBER,
             f"INC-{number:06d}",
             pick_ci(self.chance, self.cis, kind),
             None if monitoring else self.chance.choice(self.callers),
@@ -125,7 +123,6 @@ class Past:
         caller = scene.caller.id if scene.caller is not None else None
         self._add(
             Incident,
-            id=scene.row_id,
             number=scene.number,
             summary=summary[scene.language],
             summary_by_lang=summary,
@@ -161,7 +158,7 @@ class Past:
             version=1,
         )
         if ci is not None:
-            self._add(IncidentCi, incident_id=scene.row_id, ci_id=ci.id, role="primary")
+            self._add(IncidentCi, incident_id=scene.number, ci_id=ci.id, role="primary")
 
     def _clocks(self, scene: Scene) -> None:
         priority = self.rows[Incident][-1]["priority"]
@@ -203,7 +200,7 @@ class Past:
     def _entry(self, scene: Scene, at: datetime, kind: Kind, msgid: str, **more: Any) -> None:
         self._add(
             IncidentEntry,
-            incident_id=scene.row_id,
+            incident_id=scene.number,
             at=at,
             kind=kind,
             by_id=more.get("by"),
@@ -267,7 +264,12 @@ def write(
         callers(people),
     )
     last = past.tell()
+    session.execute(insert(Incident), past.rows[Incident])
+    ids = dict(session.execute(select(Incident.number, Incident.id)).all())
     for table in TABLES:
+        for row in past.rows[table]:
+            if "incident_id" in row:
+                row["incident_id"] = ids[row["incident_id"]]
         session.execute(insert(table), past.rows[table])
     next_number(session, "INC")  # so that the series exists
     session.execute(update(NumberSeries).where(NumberSeries.prefix == "INC").values(last=last))

@@ -228,7 +228,7 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
         return [], ""
     number = base.incident.number
     rows = session.execute(select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number))
-    verdicts = dict(rows.tuples().all())
+    verdicts = dict(rows.all())
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
     found = []

@@ -1,0 +1,103 @@
+"""The demo's story: it goes into an empty desk of either kind, and every page finds something in it."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.accounts import passwords, roles
+from server.accounts.models import Person
+from server.app import permissions, practices
+from server.cmdb.models import Ci
+from server.demo import company, past, present, room, shelf
+from server.demo.seeds import seed
+from server.incidents.models import Incident, IncidentEntry, State
+from server.kernel import secrets
+from server.kernel.db import Database
+from server.kernel.i18n import use_language
+from server.knowledge.suggest import Query, suggest
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, object]:
+    words = [sys.executable, "-m", "agent.playback", "describe"]
+    said: dict[str, object] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    return said
+
+
+@pytest.fixture
+def story(db: Database, told: dict[str, object], tmp_path: Path) -> Database:
+    secrets.use_keys(secrets.Keys(tmp_path / "master.key"))
+
+    def fill(session: Session) -> None:
+        roles.sync(session, permissions(practices()))
+        session.flush()
+        people = company.write(session, password_hash=passwords.hash_now(company.PASSWORD), now=NOON)
+        room.write(session, told, now=NOON)
+        past.write(session, people, shelf.write(session, people, now=NOON), now=NOON)
+        present.write(session, people, now=NOON)
+
+    db.run_now(fill)
+    return db
+
+
+def test_the_story_fills_an_empty_desk(story: Database) -> None:
+    def look(session: Session) -> None:
+        states = dict(
+            session.execute(select(Incident.state, func.count()).group_by(Incident.state)).all()
+        )
+        assert states[State.CLOSED] > 800
+        assert sum(states.get(one, 0) for one in (State.NEW, State.ASSIGNED, State.IN_PROGRESS)) >= 6
+        assert states[State.PENDING] == 1
+        orphans = select(func.count()).where(IncidentEntry.incident_id.not_in(select(Incident.id)))
+        assert session.scalar(orphans) == 0
+        assert session.scalar(select(func.count()).select_from(Ci)) == 35
+        latest = session.scalar(select(func.max(Incident.closed_at)))
+        assert latest is not None
+        assert latest <= NOON
+        assert session.scalar(select(func.count()).select_from(Person)) == len(seed("company")["people"])
+
+    story.read_now(look)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "alert", "ci_class"),
+    [
+        ("en", "UPS-B1-A runs on battery: mains feed A lost", "UpsOnBattery", "ups"),
+        ("zh", "UPS-B1-A 转电池供电：市电 A 路中断", "UpsOnBattery", "ups"),
+        ("zh", "架空地板下漏水", "WaterLeak", "environment_monitor"),
+        ("en", "Uplink of SW-ACC-5 flaps", "InterfaceFlapping", "switch"),
+        ("en", "File system /var of SRV-2 is almost full", "DiskFilling", "server"),
+        ("zh", "机房门被强行打开", "DoorForced", "access_control"),
+    ],
+)
+def test_what_can_be_broken_has_its_article_in_the_readers_language(
+    story: Database, language: str, text: str, alert: str, ci_class: str
+) -> None:
+    with use_language(language):
+        found = story.read_now(suggest, Query(text, alert=alert, ci_class=ci_class, language=language))
+    assert found
+    articles = [one for one in found if one.kind == "article"]
+    assert articles, [one.title for one in found]
+    assert articles[0].language == language
+    assert articles[0].cause
+
+
+def test_the_next_incident_gets_the_next_number(story: Database) -> None:
+    def number(session: Session) -> str:
+        from server.kernel.ticket import next_number
+
+        last = session.scalar(select(func.max(Incident.number)))
+        assert last is not None
+        following = next_number(session, "INC")
+        assert following > last
+        return following
+
+    assert story.run_now(number).startswith("INC-1008")
