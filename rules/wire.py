@@ -6,7 +6,7 @@ a bound, and what exceeds it is refused. A report is idempotent by (agent, strea
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -22,6 +22,7 @@ Short = Annotated[str, Meta(max_length=200)]
 Long = Annotated[str, Meta(max_length=4_000)]
 Moment = Annotated[float, Meta(ge=EARLIEST, lt=LATEST)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Labels = dict[Short, Short]
 Localized = dict[Literal["en", "zh"], Long]
 Severity = Literal["critical", "major", "minor", "info"]
@@ -140,7 +141,7 @@ class AlertNews(Struct, frozen=True):
     urgency: Annotated[int, Meta(ge=0, le=4)] = 0
     category: Short = ""
     cause: Localized = {}
-    flaps: int = 0
+    flaps: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
 
 
 class ObservedRelation(Struct, frozen=True):
@@ -169,9 +170,9 @@ class Gap(Struct, frozen=True):
     """What the agent knows it lost: records of a stream between two sequences, both included."""
 
     stream: Stream
-    first: int
-    last: int
-    items: int  # values or news in them, as far as known
+    first: Count
+    last: Count
+    items: Count  # values or news in them, as far as known
     reason: Short  # "cap", "age", "damaged"
     from_at: Moment = 0.0
     to_at: Moment = 0.0
@@ -283,9 +284,59 @@ def decode_report(body: bytes) -> tuple[Report, list[ItemAnswer]]:
         raise WireError(
             "too_many_items", f"{total} items in one report; {MAX_ITEMS} are the limit.", limit=MAX_ITEMS
         )
-    if all(_sound(item) is None for item in (*report.samples, *report.alerts)):
-        return report, refused
-    return _one_by_one(body)
+    if not all(_sound(item) is None for item in (*report.samples, *report.alerts)):
+        report, refused = _one_by_one(body)
+    return _storable(report), refused
+
+
+def has_nul(message: object) -> bool:
+    """Whether a NUL stands in a text of a message, which no database keeps alike."""
+    told = msgspec.json.encode(message)
+    return rb"\u0000" in told and _replaced(plain := msgspec.to_builtins(message)) != plain
+
+
+def _storable(report: Report) -> Report:
+    """The report with U+FFFD for each NUL, and evidence that is no finite number as its word.
+
+    What a device says oddly must not keep its alert from being heard.
+    """
+    if any(not _finite(one.evidence) for one in report.alerts):
+        alerts = [
+            one if _finite(one.evidence) else msgspec.structs.replace(one, evidence=_told(one.evidence))
+            for one in report.alerts
+        ]
+        report = msgspec.structs.replace(report, alerts=alerts)
+    texts = (report.trace, report.alerts, report.observations, report.gaps)
+    if not has_nul(texts):
+        return report
+    return msgspec.structs.replace(
+        report,
+        trace=_replaced(report.trace),
+        alerts=msgspec.convert(_replaced(msgspec.to_builtins(report.alerts)), list[AlertNews]),
+        observations=msgspec.convert(_replaced(msgspec.to_builtins(report.observations)), list[Observation]),
+        gaps=msgspec.convert(_replaced(msgspec.to_builtins(report.gaps)), list[Gap]),
+    )
+
+
+def _finite(evidence: dict[str, Param]) -> bool:
+    return all(not isinstance(value, float) or math.isfinite(value) for value in evidence.values())
+
+
+def _told(evidence: dict[str, Param]) -> dict[str, Param]:
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in evidence.items()
+    }
+
+
+def _replaced(plain: Any) -> Any:
+    if isinstance(plain, str):
+        return plain.replace("\x00", "\ufffd")
+    if isinstance(plain, dict):
+        return {_replaced(key): _replaced(value) for key, value in plain.items()}
+    if isinstance(plain, (list, tuple)):
+        return [_replaced(value) for value in plain]
+    return plain
 
 
 def _bounded(body: bytes) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
 from rules import wire
 from server.intake import taking
@@ -17,7 +18,7 @@ from server.intake.items import Delivery
 from server.intake.scope import Scopes
 from server.kernel.clock import Clock
 from server.kernel.db import Database
-from server.kernel.errors import DeskError, UnavailableError
+from server.kernel.errors import DeskError, TooLargeError, UnavailableError
 from server.kernel.i18n import N_
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,7 @@ class Committer:
         except Exception as error:  # outermost loop: one report that cannot be taken must not stop the rest
             if len(group) == 1:
                 log.exception("report not taken", key=deliveries[0].key, trace=deliveries[0].trace)
-                _fail(group[0], error)
+                _fail(group[0], _of_its_content(error) or error)
                 return
             for one in group:
                 await self._commit([one])
@@ -121,6 +122,20 @@ class Committer:
         for one, answer in zip(group, answers, strict=True):
             if not one.done.done():
                 one.done.set_result(answer)
+
+
+def _of_its_content(error: Exception) -> TooLargeError | None:
+    """Where the database cannot hold a value: the answer that lets the agent cut the report in parts.
+
+    It then sends the halves, down to the one item that is at fault, and puts that aside. Answered as a
+    failure of ours, the report would stand at the head of the agent's outbox for ever.
+    """
+    unwritable = isinstance(error, (DataError, OverflowError, UnicodeError)) or (
+        isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    )
+    if not unwritable:
+        return None
+    return TooLargeError(N_("Something in this report cannot be kept. Send it in smaller parts."), limit=1)
 
 
 def _fail(one: _Waiting, error: Exception) -> None:

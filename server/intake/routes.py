@@ -102,9 +102,12 @@ async def reports(call: Call) -> web.Response:
 
 def _decoded(body: bytes, kind: type[S]) -> S:
     try:
-        return wire.decode(body, kind)
+        message = wire.decode(body, kind)
     except wire.WireError as error:
         raise _wire_problem(error) from error
+    if wire.has_nul(message):
+        raise InvalidError(N_("The body cannot be read: {reason}"), reason="a text holds a NUL")
+    return message
 
 
 def _wire_problem(error: wire.WireError) -> InvalidError | TooLargeError:
