@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from server.accounts import service as accounts
 from server.accounts.models import Group, GroupMember, Person
 from server.cmdb import providers
 from server.cmdb import service as cmdb
@@ -298,18 +297,21 @@ def _shared(one: Suggestion) -> list[tuple[str, str]]:
 
 
 def teams(session: Session) -> list[Team]:
-    """Active groups with their active people, in two queries."""
-    groups: Sequence[Group] = accounts.groups(session)
+    """Active groups with their active people, in one query."""
     rows = session.execute(
-        select(GroupMember.group_id, Person.id, Person.name)
-        .join(Person, Person.id == GroupMember.person_id)
-        .where(Person.active)
-        .order_by(Person.username_key)
+        select(Group.code, Group.name.label("group_name"), Person.id, Person.name)
+        .outerjoin(GroupMember, GroupMember.group_id == Group.id)
+        .outerjoin(Person, and_(Person.id == GroupMember.person_id, Person.active))
+        .where(Group.active)
+        .order_by(Group.line, Group.code, Person.username_key)
     )
-    members: dict[int, list[tuple[int, str]]] = {}
-    for group_id, person_id, name in rows:
-        members.setdefault(group_id, []).append((person_id, loc(name)))
-    return [Team(one.code, loc(one.name), members.get(one.id, [])) for one in groups]
+    found: dict[str, Team] = {}
+    members: dict[str, list[tuple[int, str]]] = {}
+    for code, group_name, person_id, name in rows:
+        found.setdefault(code, Team(code, loc(group_name), members.setdefault(code, [])))
+        if person_id is not None:
+            members[code].append((person_id, loc(name)))
+    return list(found.values())
 
 
 def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:

@@ -56,7 +56,8 @@ class Alike:
 @report.get("/incidents/new", permission="incident.create")
 async def new(call: Call) -> web.Response:
     """The form."""
-    values: dict[str, Any] = {"impact": 3, "urgency": 3, "contact_id": call.actor.id}
+    values: dict[str, Any] = dict.fromkeys(Report.model_fields)
+    values |= {"impact": 3, "urgency": 3, "contact_id": call.actor.id}
     return await _form(call, values, {})
 
 
