@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from rules import wire
 from rules.wire import AlertNews, Gap, Observation, Report, SampleBlock, WireError, decode_report, encode
 
-TEXT = st.text(max_size=50)
+NO_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")  # a NUL comes as U+FFFD
+TEXT = st.text(NO_NUL, max_size=50)
 LABELS = st.dictionaries(TEXT, TEXT, max_size=4)
 NEWS = st.builds(
     AlertNews,
-    device=st.text(min_size=1, max_size=20),
-    rule=st.text(min_size=1, max_size=20),
+    device=st.text(NO_NUL, min_size=1, max_size=20),
+    rule=st.text(NO_NUL, min_size=1, max_size=20),
     status=st.sampled_from(["firing", "resolved", "info"]),
     severity=st.sampled_from(["critical", "major", "minor", "info"]),
     at=st.floats(0, 7e9),
