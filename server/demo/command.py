@@ -20,8 +20,6 @@ from server.kernel.db import Database
 from server.kernel.migrate import migrate
 from server.kernel.settings import Settings, load
 
-SEEDED = "demo.json"
-
 
 def demo() -> typer.Typer:
     """The command."""
@@ -41,7 +39,7 @@ def run(
     began = float(os.environ.get("BEGAN") or time.time())  # the task runner's start, with its set-up
     settings = load(data, port=port, demo=True, demo_auto=auto, log_format="console", log_level="warning")
     settings.data.mkdir(parents=True, exist_ok=True)
-    if not (settings.data / SEEDED).exists():
+    if not (settings.data / living.SEEDED).exists():
         seed(settings)
     desk.serve(settings, ready=lambda address: _greet(address, time.time() - began))
 
@@ -50,7 +48,8 @@ def seed(settings: Settings) -> None:
     """Fill an empty desk with the company, its room and its past."""
     for leftover in settings.data.glob("watchdesk.db*"):
         leftover.unlink()  # of a seeding that was cut off
-    told = asyncio.run(living.describe())
+    network = living.free_network()
+    told = asyncio.run(living.describe(network))
     secrets.use_keys(secrets.Keys(settings.data / "master.key"))
     practices = desk.practices()
     database = Database(settings.database_url)
@@ -71,7 +70,9 @@ def seed(settings: Settings) -> None:
     token = database.run_now(fill)
     database.close()
     (settings.data / living.TOKEN_FILE).write_text(token, encoding="utf-8")
-    (settings.data / SEEDED).write_text(json.dumps({"seeded_at": now.isoformat()}), encoding="utf-8")
+    (settings.data / living.SEEDED).write_text(
+        json.dumps({"seeded_at": now.isoformat(), "network": network}), encoding="utf-8"
+    )
 
 
 def _greet(address: str, seconds: float) -> None:

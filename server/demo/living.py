@@ -7,6 +7,7 @@ again.
 
 import asyncio
 import json
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 ROOM = [sys.executable, "-m", "agent.playback"]
 AGENT = [str(Path(sys.executable).parent / "watchdesk-agent")]
+NETWORKS = range(1, 30)  # 127.10.1 to 127.10.29
+PROBED, SNMP_PORT = 21, 1161  # the first UPS
+SEEDED = "demo.json"
 AGENT_NAME = "agent-b1-01"
 TOKEN_FILE = "agent.token"  # noqa: S105  a file's name
 END_S = 8.0
@@ -31,9 +35,22 @@ CONTROL = web.AppKey("demo.control", str)
 LIVING = web.AppKey("demo.living", asyncio.Task[None])
 
 
-async def describe() -> dict[str, object]:
+def free_network() -> str:
+    """A loopback network that no other room uses: two demos may live on one machine."""
+    for last in NETWORKS:
+        network = f"127.10.{last}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((f"{network}.{PROBED}", SNMP_PORT))
+            except OSError:
+                continue
+        return network
+    raise RuntimeError("every network for a demo room is taken; end a demo that runs")
+
+
+async def describe(network: str) -> dict[str, object]:
     """What the room says of itself: devices, relations, places, services."""
-    process = await asyncio.create_subprocess_exec(*ROOM, "describe", stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(*ROOM, "describe", "--network", network, stdout=PIPE)
     told, _ = await process.communicate()
     if process.returncode != 0:
         raise RuntimeError("the machine room could not be described; see the lines above")
@@ -44,7 +61,8 @@ async def describe() -> dict[str, object]:
 async def begin(app: web.Application) -> None:
     """Start the room at once, and the agent as soon as the desk answers."""
     data = app[keys.SETTINGS].data
-    room, control = await _room(auto=app[keys.SETTINGS].demo_auto)
+    network = json.loads((data / SEEDED).read_text(encoding="utf-8"))["network"]
+    room, control = await _room(network, auto=app[keys.SETTINGS].demo_auto)
     app[CONTROL] = control
     app[LIVING] = asyncio.create_task(_live(room, data, app[keys.SETTINGS].port))
 
@@ -57,8 +75,8 @@ async def end(app: web.Application) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _room(*, auto: bool) -> tuple[Process, str]:
-    words = [*ROOM, "serve", "--control-port", "0", *(["--auto"] if auto else [])]
+async def _room(network: str, *, auto: bool) -> tuple[Process, str]:
+    words = [*ROOM, "serve", "--network", network, "--control-port", "0", *(["--auto"] if auto else [])]
     process = await asyncio.create_subprocess_exec(*words, stdout=PIPE)
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), 20)
