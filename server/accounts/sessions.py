@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from server.accounts.models import AccessEvent, ApiToken, GroupMember, LoginSession, Person, PersonRole, Role
+from server.accounts.models import (
+    AccessEvent,
+    ApiToken,
+    Group,
+    GroupMember,
+    LoginSession,
+    Person,
+    PersonRole,
+    Role,
+)
 from server.kernel.call import Actor, Via, Visit
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
@@ -105,7 +114,11 @@ def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str
         .join(PersonRole, PersonRole.role_id == Role.id)
         .where(PersonRole.person_id == person.id)
     ).all()
-    groups = session.scalars(select(GroupMember.group_id).where(GroupMember.person_id == person.id))
+    groups = session.execute(
+        select(Group.id, Group.is_vendor)
+        .join(GroupMember, GroupMember.group_id == Group.id)
+        .where(GroupMember.person_id == person.id)
+    ).all()
     permissions = frozenset(key for role in roles for key in role.permissions)
     if ALL not in scopes:
         permissions &= frozenset(scopes)
@@ -114,11 +127,12 @@ def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str
         username=person.username,
         name=person.name,
         permissions=permissions,
-        groups=frozenset(groups),
+        groups=frozenset(group.id for group in groups),
         roles=frozenset(role.code for role in roles),
         language=person.language,
         timezone=person.timezone,
         via=via,
+        vendor=bool(groups) and all(group.is_vendor for group in groups),
     )
 
 

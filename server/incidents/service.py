@@ -44,8 +44,8 @@ def get(session: Session, number: str, actor: Actor | None = None) -> Incident:
 
 
 def visible(incident: Incident, actor: Actor) -> bool:
-    """Whether this person may see it: the desk sees all, others what concerns them."""
-    if actor.may("incident.read"):
+    """Whether this person may see it: the desk sees all, vendors their work, others what concerns them."""
+    if actor.may("incident.read") and (not actor.vendor or incident.group_id in actor.groups):
         return True
     return actor.id in (incident.contact_id, incident.affected_id, incident.created_by_id)
 

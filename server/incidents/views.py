@@ -127,10 +127,14 @@ def title(incident: Incident) -> str:
 def visible_statement(actor: Actor) -> Select[Any]:
     """The incidents this person may see; filters come on top of it."""
     query = select(Incident)
-    if actor.may("incident.read"):
+    if actor.may("incident.read") and not actor.vendor:
         return query
-    mine = (Incident.contact_id, Incident.affected_id, Incident.created_by_id)
-    return query.where(or_(*(column == actor.id for column in mine)))
+    mine = [
+        column == actor.id for column in (Incident.contact_id, Incident.affected_id, Incident.created_by_id)
+    ]
+    if actor.may("incident.read"):
+        mine.append(Incident.group_id.in_(actor.groups))
+    return query.where(or_(*mine))
 
 
 def rows(session: Session, incidents: Sequence[Incident], actor: Actor, now: datetime) -> list[Row]:
@@ -223,7 +227,7 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         suggestions=fixes(session, incident, ci, alerts, group) if desk else [],
         timeline=entries(session, incident, public_only=not desk),
         links=links(session, number) if desk else [],
-        children=session.scalars(select(Incident).where(Incident.parent_id == incident.id)).all(),
+        children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all(),
         watching=actor.id in watchers,
         watchers=[people[number] for number in watchers if number in people],
         work=work,

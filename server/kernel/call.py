@@ -39,6 +39,7 @@ class Actor:
     language: str = "en"
     timezone: str = "UTC"
     via: Via = "session"
+    vendor: bool = False  # of an outside company: sees only the work that its groups were given
 
     def may(self, permission: str) -> bool:
         """Whether this person has the permission."""
