@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
+from server.cmdb import words as cmdb_words
 from server.incidents import record, scene, service, table, views, words
 from server.incidents.models import Incident, PendingReason
 from server.kernel.call import Actor
@@ -27,6 +28,7 @@ def choices() -> dict[str, Any]:
         "reasons": [(one.value, _(words.REASONS[one])) for one in PendingReason],
         "levels": [(str(level), _(label)) for level, label in words.LEVELS.items()],
         "ci_icon": cmdb.icon,
+        "attribute_words": cmdb_words.attribute,
         "local_day": lambda at: local(at).date(),
         "resolution_text": views.resolution_text,
         "moment_of": datetime.fromisoformat,

@@ -110,6 +110,7 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
     extra = cmdb.cis(session, [n for n in _reach(base) if n not in shown])
     health = providers.health(session, [*shown.values(), *extra.values()])
     values = scene.readings(session, base.ci, now) if desk and actor.may("metric.read") else []
+    headline = catalogue().of(base.ci.class_code).headline if base.ci is not None else ()
     fixes, tried = _fixes(session, base, actor)
     ci_id, measured = scene.measured(session, incident) if values else (0, [])
     del ci_id
@@ -121,7 +122,7 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
         buttons=buttons(base, actor),
         more=_more(base, actor),
         headline=scene.headline(values, now) if incident.is_open else None,
-        values=values[:NOW_SHOWN],
+        values=[one for one in values if not one.labels or one.metric in headline][:NOW_SHOWN],
         at_risk=scene.at_risk(graph, incident.ci_id, cause.id if cause is not None else None)
         if desk and incident.is_open
         else [],

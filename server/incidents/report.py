@@ -84,7 +84,9 @@ async def alike(call: Call) -> web.Response:
     query = call.request.query
     text = f"{query.get('summary', '')}\n{query.get('description', '')}"[:2000].strip()
     found = await call.db.read(_known, text, query.get("ci", "")[:20], call.actor)
-    return call.fragment("incidents/_alike.html", typed=bool(text), **found)
+    return call.fragment(
+        "incidents/_alike.html", typed=bool(text), text=text, shared_words=record.shared_words, **found
+    )
 
 
 def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[str, Any]:
