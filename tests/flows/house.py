@@ -97,7 +97,9 @@ async def demo(data: Path) -> AsyncIterator[House]:
     assert process.stdout is not None
     async with asyncio.timeout(READY_S):
         while b"Watchdesk demo, ready" not in (line := await process.stdout.readline()):
-            assert line or process.returncode is None, "the demo ended before it was ready"
+            if not line:
+                await process.wait()
+                raise AssertionError("the demo ended before it was ready")
     house = House(process, f"http://127.0.0.1:{port}", time.monotonic() - began)
     drain = asyncio.create_task(process.stdout.read())
     try:
