@@ -36,10 +36,10 @@ function colours(data) {
 function option(data, node) {
   const units = strips(data), colour = colours(data), height = node.clientHeight, foot = 22, gap = 14;
   const each = Math.max(40, (height - foot - 8 - gap * (units.length - 1)) / units.length);
-  const label = { color: token("ink-3"), fontSize: 11, fontFamily: token("font") };
+  const label = { color: token("ink-3"), fontSize: 12, fontFamily: token("font") };
   const times = data.series.flatMap((one) => one.points.map(([at]) => at));
   const from = data.from ?? Math.min(...times), to = data.to ?? Math.max(...times), spanMs = to - from;
-  const text = { fontFamily: token("font"), fontSize: 11 };
+  const text = { fontFamily: token("font"), fontSize: 12 };
   return {
     animation: false, textStyle: text, axisPointer: { link: [{ xAxisIndex: "all" }] },
     grid: units.map((unit, n) => ({ left: 52, right: 14, top: 8 + n * (each + gap), height: each })),
@@ -67,7 +67,7 @@ function lines(one, n, units, colour, data) {
 }
 
 function marks(one, data, at) {
-  const text = (kind) => ({ fontFamily: token("font"), fontSize: 11, color: token(kind in SEVERITY ? `${SEVERITY[kind]}-ink` : "ink-3") });
+  const text = (kind) => ({ fontFamily: token("font"), fontSize: 12, color: token(kind in SEVERITY ? `${SEVERITY[kind]}-ink` : "ink-3") });
   const vertical = (data.marks ?? []).map((mark) => ({ xAxis: mark.at, label: { show: at === 0, formatter: mark.label, position: "insideEndTop", rotate: 0, align: "left", padding: [0, 0, 0, 6], offset: [0, 10], ...text(mark.kind) }, lineStyle: { color: token(SEVERITY[mark.kind] ?? "ink-3"), type: mark.kind in SEVERITY ? "solid" : "dotted", width: 1.5 } }));
   const across = (data.thresholds ?? []).filter((line) => (line.unit ?? "") === (one.unit ?? "")).map((line) => ({ yAxis: line.value, label: { formatter: line.label, position: "insideStartTop", ...text(line.kind) }, lineStyle: { color: token(SEVERITY[line.kind] ?? "minor"), type: "dashed", width: 1 } }));
   return { symbol: "none", silent: true, data: [...vertical, ...across] };
