@@ -45,6 +45,13 @@ def permissions(found: Sequence[Practice]) -> list[Permission]:
     return [permission for practice in found for permission in practice.permissions]
 
 
+def subscribe(found: Sequence[Practice]) -> None:
+    """Let the practices hear each other's news; doing it again changes nothing."""
+    for practice in found:
+        for news, subscriber in practice.subscriptions:
+            news.subscribe(subscriber)
+
+
 def create_app(
     settings: Settings,
     *,
@@ -91,9 +98,7 @@ def create_app(
     serving.bind(app, routes)
     app.router.add_routes(serving.system_routes())
     files.add_to(app)
-    for practice in found:
-        for news, subscriber in practice.subscriptions:
-            news.subscribe(subscriber)
+    subscribe(found)
     app.cleanup_ctx.append(_living(found, owned=database is None, run_jobs=run_jobs))
     return app
 

@@ -56,13 +56,19 @@ def _add_practice_commands(called: list[str]) -> None:
 
 
 def _of_practice(name: str) -> typer.Typer:
-    from server.app import practices  # noqa: PLC0415  takes a second
+    """The command of that name; where several practices bring one, their commands under it together."""
+    from server.app import practices, subscribe  # noqa: PLC0415  takes a second
 
-    for practice in practices():
-        for known, make in practice.commands:
-            if known == name:
-                return make()
-    return _refuse(f"No practice here brings the command {name}.")
+    found = practices()
+    brought = [make() for practice in found for known, make in practice.commands if known == name]
+    if not brought:
+        return _refuse(f"No practice here brings the command {name}.")
+    subscribe(found)
+    first, *others = brought
+    for other in others:
+        first.registered_commands += other.registered_commands
+        first.registered_groups += other.registered_groups
+    return first
 
 
 def _refuse(sentence: str) -> NoReturn:

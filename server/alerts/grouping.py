@@ -13,7 +13,7 @@ from rules.correlate import Correlator, Decision, Kind
 from rules.rootcause import explain
 from rules.story import Episode, Severity, Stage, Story
 from server.alerts.bulk import insert_rows, update_rows
-from server.alerts.memory import EPISODE_COLUMNS, episode_of, is_due, memory_of, take_number
+from server.alerts.memory import EPISODE_COLUMNS, episode_of, is_due, memory_of, renew_stamp, take_number
 from server.alerts.models import Alert, AlertGroup, AlertMark
 from server.alerts.news import GROUP_NEWS
 
@@ -52,8 +52,8 @@ def group_changes(
     if not changes and not is_due(session, mark, now):
         write()
         return
-    memory = memory_of(session, mark, now)
-    engine = memory.engine
+    engine = memory_of(session, mark, now).engine
+    renew_stamp(session, mark)
     rows = _rows(session, changes)
     decisions: list[Decision] = []
     for change in changes:
@@ -76,15 +76,14 @@ def group_changes(
         fresh[key].update(places.pop(key))
     write()
     update_rows(session, Alert, [{"id": key, **place} for key, place in places.items()])
-    memory.renew(mark)
     session.flush()
     _tell(session, engine, decisions, now)
 
 
 def move(session: Session, mark: AlertMark, alert: Alert, group_id: int | None, *, now: datetime) -> int:
     """Put an alert into another group, or into a new one if None; returns the group's id."""
-    memory = memory_of(session, mark, now)
-    engine = memory.engine
+    engine = memory_of(session, mark, now).engine
+    renew_stamp(session, mark)
     target = group_id if group_id is not None else take_number(mark)
     source = alert.group_id
     engine.move(alert.id, target)
@@ -94,7 +93,6 @@ def move(session: Session, mark: AlertMark, alert: Alert, group_id: int | None, 
     decisions = [*begun, Decision(kind, target, alert.id), *left]
     _write_groups(session, engine, decisions, now)
     alert.group_id, alert.joined = target, {"by": "person"}
-    memory.renew(mark)
     session.flush()
     _tell(session, engine, decisions, now)
     return target

@@ -1,8 +1,18 @@
 """The key of a piece of news: the same news again, whichever way it came."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
+from rules.fingerprint import identity
 from rules.wire import AlertNews
+
+IDENTITIES = 32_768  # kept; conditions are told again and again
+
+
+@lru_cache(IDENTITIES)
+def fingerprint(ci: str, rule: str, key: tuple[tuple[str, str], ...]) -> str:
+    """Which condition, as `rules.fingerprint.identity` says."""
+    return identity(ci, rule, dict(key))
 
 
 def dedup_key(source: str, fingerprint: str, news: AlertNews) -> int:

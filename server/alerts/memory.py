@@ -18,6 +18,7 @@ from rules.correlate import Correlator
 from rules.story import Episode, Severity, Stage, Story
 from rules.symptom import Symptom, intermittent
 from rules.topology import Graph, RelationKind
+from server.alerts.known import database_of, forget_known, keep_stamp
 from server.alerts.models import Alert, AlertGroup, AlertMark
 from server.cmdb import service as cmdb
 from server.cmdb.models import CiVersion
@@ -35,17 +36,26 @@ class Memory:
     stamp: int
     engine: Correlator
 
-    def renew(self, mark: AlertMark) -> None:
-        """The memory was changed in this transaction; it is valid if the transaction is committed."""
-        mark.stamp = self.stamp = secrets.randbits(62)
-
 
 _memories: dict[str, Memory] = {}
 
 
+def renew_stamp(session: Session, mark: AlertMark) -> None:
+    """Alerts are going to be changed; what is remembered stays valid if the transaction is committed.
+
+    Called before anything remembered is changed, so that a failure on the way leaves no false memory.
+    """
+    was, mark.stamp = mark.stamp, secrets.randbits(62)
+    keep_stamp(session, was, mark.stamp)
+    memory = _memories.get(database_of(session))
+    if memory is not None and memory.stamp == was:
+        memory.stamp = mark.stamp
+
+
 def forget_memory(session: Session) -> None:
-    """Let the next change rebuild the memory from the rows, as after a restart."""
-    _memories.pop(_key(session), None)
+    """Let the next change rebuild what is remembered from the rows, as after a restart."""
+    _memories.pop(database_of(session), None)
+    forget_known(session)
 
 
 def next_hold(session: Session) -> datetime | None:
@@ -56,13 +66,9 @@ def next_hold(session: Session) -> datetime | None:
     return min((moment for moment in session.scalars(query) if moment is not None), default=None)
 
 
-def _key(session: Session) -> str:
-    return str(session.get_bind().engine.url)
-
-
 def is_due(session: Session, mark: AlertMark, now: datetime) -> bool:
     """Whether the hold of some group has ended."""
-    known = _memories.get(_key(session))
+    known = _memories.get(database_of(session))
     if known is None or known.stamp != mark.stamp:
         hold = next_hold(session)
         return hold is not None and hold <= now
@@ -73,7 +79,7 @@ def is_due(session: Session, mark: AlertMark, now: datetime) -> bool:
 def memory_of(session: Session, mark: AlertMark, now: datetime) -> Memory:
     """The memory, up to date with rows and graph; the caller holds the mark's lock."""
     graph = cmdb.graph(session)
-    key = _key(session)
+    key = database_of(session)
     known = _memories.get(key)
     if known is None or known.stamp != mark.stamp:
         engine = Correlator(graph, lambda: take_number(mark), changed=_changed(session, now))

@@ -11,6 +11,8 @@ from rules.suppress import Matcher
 from server.alerts.bulk import update_rows
 from server.alerts.grouping import Change, group_changes
 from server.alerts.grouping import move as move_group
+from server.alerts.known import forget_known
+from server.alerts.memory import renew_stamp
 from server.alerts.models import Alert, AlertEvent, AlertGroup, AlertState, Mute, Severity, Stage
 from server.alerts.taking import Taken, locked_mark, settle, take
 from server.kernel.call import Actor
@@ -89,7 +91,7 @@ def worst_of(session: Session, ci_ids: Sequence[int] | None = None) -> dict[int,
 def acknowledge(session: Session, number: int, *, actor: Actor, now: datetime) -> Alert:
     """Somebody has seen it."""
     actor.needs("alert.acknowledge")
-    locked_mark(session)
+    mark = locked_mark(session)
     found = alert(session, number)
     if found.state is AlertState.RESOLVED:
         raise ConflictError(N_("The alert is over already."))
@@ -98,6 +100,8 @@ def acknowledge(session: Session, number: int, *, actor: Actor, now: datetime) -
     if found.state is AlertState.FIRING:
         found.state = AlertState.ACKNOWLEDGED
         found.acknowledged_by_id, found.acknowledged_at = actor.id, now
+        forget_known(session)
+        renew_stamp(session, mark)
         emit(session, "alerts", {"id": found.id})
     session.flush()
     return found
@@ -140,7 +144,10 @@ def mute(
     muted = {"state": AlertState.SUPPRESSED, "mute_id": made.id}
     update_rows(session, Alert, [{"id": row.id, **muted} for row in held])
     silent = [Change("cleared", row.id, now) for row in held if row.told_at is None]
+    forget_known(session)
+    renew_stamp(session, mark)
     group_changes(session, mark, silent, now=now)
+    session.flush()
     session.expire_all()
     emit(session, "alerts", {"mute": made.id})
     return made

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from rules import wire
 from server.agents import service as agents
 from server.agents.models import Agent, Target
-from server.alerts.taking import take as take_alerts
+from server.alerts.taking import Told
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
 from server.intake.models import LostStretch, Refusal
@@ -52,6 +52,7 @@ class Batch:
     heard: list[agents.Heard] = field(default_factory=list)
     polled: dict[int, agents.Polled] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     stale: set[int] = field(default_factory=set)  # agents whose devices were bound meanwhile
 
 
@@ -139,7 +140,7 @@ class Taker:
         self.batch.stale.add(self.agent.id)
 
     def _news(self, scope: Scope) -> None:
-        """Hand alert news on, with the report's trace where they have none of their own."""
+        """Put alert news into the batch, with the report's trace where they have none of their own."""
         news = []
         for index, one in enumerate(self.delivery.report.alerts):
             if one.device not in scope.devices:
@@ -149,15 +150,9 @@ class Taker:
         if not news:
             return
         self._note_down(news, scope)
-        take_alerts(
-            self.session,
-            news,
-            source=self.source,
-            received_at=self.delivery.received_at,
-            now=self.now,
-            sequence=self.delivery.report.sequence,
-            ci_of={device.key: device.ci_id for device in scope.devices.values() if device.bound},
-        )
+        ci_of = {device.key: device.ci_id for device in scope.devices.values() if device.bound}
+        report, received_at = self.delivery.report, self.delivery.received_at
+        self.batch.told.append(Told(news, self.source, received_at, report.sequence, ci_of))
 
     def _note_down(self, news: list[wire.AlertNews], scope: Scope) -> None:
         """The reason why a device does not answer comes with the news of it."""

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from rules import wire
 from server.agents import service as agents
 from server.agents.models import Agent
+from server.alerts.taking import take_all as take_alerts
 from server.intake.items import Batch, Delivery, Taker
 from server.intake.judging import tell
 from server.intake.models import Floor, TakenReport
@@ -96,6 +97,7 @@ def _agents(session: Session, ids: set[int]) -> list[Agent]:
 
 
 def _write(session: Session, batch: Batch, *, now: datetime) -> None:
+    take_alerts(session, batch.told, now=now)
     if batch.blocks:
         metrics.append(session, batch.blocks, now)
         tell(session, watch.step(session, batch.blocks, now=now), now=now)

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from rules.wire import AlertNews
 from server.alerts.memory import forget_memory
 from server.alerts.models import Alert, AlertEvent, AlertGroup, AlertState, Mute, Severity, Stage
-from server.alerts.service import mute
-from server.alerts.taking import settle, take
+from server.alerts.service import acknowledge, mute
+from server.alerts.taking import Told, settle, take, take_all
 from server.kernel.call import Actor
 from server.kernel.db import Base, Database
+from server.kernel.errors import NotFoundError
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ALICE = Actor(1, "alice", {"en": "Alice"}, frozenset({"alert.mute", "alert.acknowledge"}))
@@ -88,6 +89,56 @@ def test_older_news_by_sequence_is_kept_and_changes_nothing(db: Database) -> Non
     tell(db, news("firing", at=20), sequence=8, at=20)
     assert tell(db, news("resolved", at=15), sequence=7, at=25) == ["stale"]
     assert alerts(db)[-1].state is AlertState.FIRING
+
+
+def test_an_end_that_overtook_its_own_beginning_leaves_nothing_open(db: Database) -> None:
+    assert tell(db, news("resolved", at=10), sequence=6, at=10) == ["unknown"]
+    assert tell(db, news("firing", at=0), sequence=5, at=11) == ["stale"]
+    assert alerts(db) == []
+    assert db.read_now(lambda session: session.scalar(select(func.count(AlertEvent.id)))) == 2
+    assert tell(db, news("firing", at=20), sequence=7, at=20) == ["opened"]
+
+
+def test_another_source_is_not_overtaken(db: Database) -> None:
+    tell(db, news("resolved", at=10), sequence=6, at=10, source="agent:2")
+    assert tell(db, news("firing", at=0), sequence=5, at=11) == ["opened"]
+
+
+def test_reports_that_come_together_are_as_if_they_came_one_after_the_other(db: Database) -> None:
+    beginning = Told([news(at=0), news(at=0, device="t2")], "agent:1", NOON, 1)
+    repeated = Told([news(at=5), news(at=0)], "agent:1", NOON, 2)
+    ended = Told([news("resolved", at=9), news(at=0, device="t2")], "agent:1", NOON, 3)
+    taken = db.run_now(take_all, [beginning, Told([], "agent:2", NOON), repeated, ended], now=NOON)
+    assert [[one.outcome for one in of_report] for of_report in taken] == [
+        ["opened", "opened"],
+        [],
+        ["repeated", "duplicate"],
+        ["resolved", "duplicate"],
+    ]
+    states = [(alert.count, alert.state) for alert in alerts(db)]
+    assert states == [(3, AlertState.RESOLVED), (1, AlertState.FIRING)]
+
+
+def test_what_a_person_did_meanwhile_is_seen_and_stays(db: Database) -> None:
+    tell(db, news())
+    db.run_now(acknowledge, alerts(db)[0].id, actor=ALICE, now=NOON)
+    tell(db, news(at=5, severity="major"), at=5)
+    (alert,) = alerts(db)
+    assert (alert.state, alert.severity) == (AlertState.ACKNOWLEDGED, Severity.MAJOR)
+
+
+def test_what_was_rolled_back_is_not_remembered(db: Database) -> None:
+    tell(db, news())
+
+    def fail(session: Session) -> None:
+        take(session, [news("resolved", at=5)], source="agent:1", received_at=NOON, now=NOON)
+        raise NotFoundError("no")
+
+    with pytest.raises(NotFoundError):
+        db.run_now(fail)
+    assert tell(db, news(at=9), at=9) == ["repeated"]
+    (alert,) = alerts(db)
+    assert (alert.count, alert.state, alert.resolved_at) == (2, AlertState.FIRING, None)
 
 
 def test_a_condition_that_comes_back_at_once_is_the_same_alert_and_flapping_is_held_open(
