@@ -63,7 +63,7 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
         author=name_of(people, article.author_id),
         reviewer=name_of(people, article.reviewer_id),
         parts=[(_(label), html(getattr(article, name))) for name, label in PARTS if getattr(article, name)],
-        applies_to=[str(value) for values in article.applies_to.values() for value in values],
+        applies_to=list(words.applies(article.applies_to)),
         translations=translations,
         outcomes=outcomes,
         fixed=sum(one.verdict == "fixed" for one in outcomes),

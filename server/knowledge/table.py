@@ -48,7 +48,7 @@ def rows(session: Session, articles: Sequence[Article], _actor: Actor, _now: dat
             state=words.state(one.state),
             glyph=words.GLYPHS[one.state],
             author=name_of(people, one.author_id),
-            applies_to=", ".join(str(v) for values in one.applies_to.values() for v in values),
+            applies_to=", ".join(words.applies(one.applies_to)),
             fixed=counts.get(one.number, (0, 0))[0],
             tried=counts.get(one.number, (0, 0))[1],
             changed_at=one.changed_at,

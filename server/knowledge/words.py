@@ -1,6 +1,9 @@
 """How the states and verdicts of knowledge are called, for pages and lists."""
 
-from server.kernel.i18n import N_, _
+from collections.abc import Iterator, Mapping, Sequence
+
+from server.cmdb.classes import catalogue
+from server.kernel.i18n import N_, _, loc
 from server.knowledge.models import State, Verdict
 
 STATES = {
@@ -37,3 +40,12 @@ def state(value: State) -> str:
 def verdict(value: Verdict) -> str:
     """A verdict in the reader's language."""
     return _(VERDICTS[value])
+
+
+def applies(applies_to: Mapping[str, Sequence[object]]) -> Iterator[str]:
+    """What an article applies to, classes of items by their name, the rest as devices and rules say it."""
+    classes = catalogue()
+    for facet, values in applies_to.items():
+        for value in map(str, values):
+            known = facet == "ci_class" and classes.knows(value)
+            yield loc(classes.of(value).label) if known else value
