@@ -53,11 +53,7 @@ class Scene:
     by: int
     at: datetime
     took: timedelta
-
-    @property
-    def language(self) -> str:
-        """The language in which it was written down."""
-        return "en" if self.caller is not None and self.caller.language == "en" else "zh"
+    language: str  # in which it was written down: that of whoever worked on it
 
     def said(self, key: str) -> dict[str, str]:
         """A text of the kind in both languages, with the CI's name."""
@@ -99,14 +95,16 @@ class Past:
         monitoring = kind["source"] == "monitoring"
         group = self.groups[kind.get("group", "first_line")]
         low, high = kind["minutes"]
+        by = self.chance.choice(self.members[group.id])
         return Scene(
             kind,
             f"INC-{number:06d}",
             pick_ci(self.chance, self.cis, kind),
             None if monitoring else self.chance.choice(self.callers),
-            self.chance.choice(self.members[group.id]),
+            by,
             moment if monitoring else in_office(self.chance, moment),
             timedelta(minutes=low + (high - low) * self.chance.betavariate(1.6, 3)),
+            next(person.language for person in self.people.values() if person.id == by),
         )
 
     def _add(self, table: type[Any], **values: Any) -> None:

@@ -23,7 +23,8 @@ from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, St
 LEAST_SCORE = 0.45
 LOOK_AT = 24
 STEPS_SHOWN = 3
-LANGUAGE_BONUS = 1.08  # an article the reader can read goes before its translation
+OTHER_LANGUAGE = 0.85  # what the reader may not read goes behind what says the same in his language
+CASE = 0.92  # an article was written to be followed, a case to be closed
 
 _STEP = re.compile(r"^\s*(?:\d+[.)、]|[-*])\s*(.+)$", re.MULTILINE)
 
@@ -201,8 +202,10 @@ def _suggestion(hit: Hit, record: Article | Case, outcome: tuple[int, int], quer
     held, tried = outcome
     trust = (held + 2) / (tried + 2.5)  # 0.8 before anything is known
     score = hit.score * (0.6 + 0.5 * trust)
-    if record.language == query.language:
-        score *= LANGUAGE_BONUS
+    if record.language != query.language:
+        score *= OTHER_LANGUAGE
+    if isinstance(record, Case):
+        score *= CASE
     return Suggestion(
         number=record.number,
         kind="article" if isinstance(record, Article) else "case",
@@ -221,11 +224,12 @@ def _suggestion(hit: Hit, record: Article | Case, outcome: tuple[int, int], quer
 
 
 def _distinct(found: Sequence[Suggestion]) -> list[Suggestion]:
-    """Without the same text again: recurring cases repeat each other."""
+    """Without what says the same again: recurring cases have one cause under many names of items."""
     seen: set[str] = set()
     distinct = []
     for one in found:
-        if one.title not in seen:
-            seen.add(one.title)
+        said = {text for text in (one.title, one.cause) if text}
+        if not said & seen:
             distinct.append(one)
+        seen |= said
     return distinct
