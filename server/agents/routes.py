@@ -14,8 +14,8 @@ from server.agents.inputs import CredentialForm, TargetForm, TokenIn
 from server.agents.models import Credential, Target
 from server.kernel.call import Call
 from server.kernel.errors import ConflictError, DeskError, InvalidError
-from server.kernel.formdata import FormError
-from server.kernel.i18n import N_, _, loc
+from server.kernel.formdata import FormError, said_of
+from server.kernel.i18n import N_, loc
 from server.kernel.web import Pages
 
 pages = Pages("agents")
@@ -209,7 +209,7 @@ def _token_page(call: Call, token: NewToken) -> web.Response:
 def _errors(error: DeskError) -> dict[str, str]:
     """A service's refusal beside the field it speaks of."""
     name = (error.field or "/name").strip("/").split("/")[-1]
-    return {name: _(error.msgid).format(**error.places)}
+    return {name: said_of(error)}
 
 
 TRANSPORT_NAMES = (

@@ -14,6 +14,7 @@ from server.cmdb import claims, editing, places, service, words
 from server.cmdb.classes import AttributeForm, catalogue
 from server.cmdb.models import Ci, CiState, CiVersion
 from server.kernel.errors import DeskError, InvalidError
+from server.kernel.formdata import said_of
 from server.kernel.i18n import N_, _, loc
 
 Typed = Mapping[str, Any]
@@ -114,7 +115,7 @@ def save(
 def errors_of(error: DeskError) -> dict[str, str]:
     """A refusal beside its field, or beside the name where it names none."""
     name = (error.field or "/name").rsplit("/", 1)[-1]
-    return {name or "name": _(error.msgid).format(**error.places)}
+    return {name or "name": said_of(error)}
 
 
 def _typed(name: str, text: str) -> Any:

@@ -11,12 +11,12 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
 from server.kernel import api, gate, i18n, keys, problem
 from server.kernel.call import Call
-from server.kernel.errors import DeskError, UnauthenticatedError
+from server.kernel.errors import DeskError, InvalidError, UnauthenticatedError
 from server.kernel.i18n import N_
 from server.kernel.routing import Route
 from server.kernel.telemetry import REQUEST_SECONDS
@@ -70,6 +70,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return problem.answer(request, problem.from_http(error), await _stranger(request))
     except DeskError as error:
         return problem.answer(request, error, request.get(keys.CALL))
+    except (DataError, OverflowError) as error:
+        log.warning("not storable", method=request.method, path=request.path, error=str(error)[:300])
+        refusal = InvalidError(N_("A number or text in the request is beyond what can be kept."))
+        return problem.answer(request, refusal, request.get(keys.CALL))
     except Exception:  # outermost loop: a bug is logged with its trace and answers 500
         log.exception("unhandled", method=request.method, path=request.path)
         return problem.answer(request, problem.bug(request[keys.REQUEST_ID]), request.get(keys.CALL))
