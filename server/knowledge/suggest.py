@@ -228,7 +228,7 @@ def _distinct(found: Sequence[Suggestion]) -> list[Suggestion]:
     seen: set[str] = set()
     distinct = []
     for one in found:
-        said = {text for text in (one.title, one.cause) if text}
+        said = {one.title, one.cause} - {""} if one.kind == "case" else {one.title}
         if not said & seen:
             distinct.append(one)
         seen |= said
