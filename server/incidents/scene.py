@@ -136,7 +136,7 @@ def path(session: Session, base: RecordView, health: Mapping[int, str]) -> Path 
     for place, one in enumerate(shown):
         if one not in cis:
             continue
-        verb = _verb(graph, one, shown[place + 1], kinds) if place + 1 < len(shown) else ""
+        verb = _verb(graph, one, ids[ids.index(one) + 1]) if place + 1 < len(shown) else ""
         threatened = base.incident.is_open and place > 0
         known = health.get(one, "unknown")
         cause = one == start.id
@@ -151,10 +151,10 @@ def _reach(graph: Graph, start: int) -> dict[int, tuple[str, int]]:
     return {source: (kind.value, on) for source, kind, on in graph.impact_path(start, 400)}
 
 
-def _verb(graph: Graph, one: int, following: int, kinds: Mapping[int, tuple[str, int]]) -> str:
+def _verb(graph: Graph, one: int, following: int) -> str:
+    """What an item does for the next one of its chain."""
     edge = graph.edge(following, one)
-    kind = edge.kind.value if edge is not None else kinds.get(following, ("", 0))[0]
-    return _(VERBS[kind]) if kind in VERBS else "…"
+    return _(VERBS[edge.kind.value]) if edge is not None and edge.kind.value in VERBS else "…"
 
 
 def _chain(graph: Graph, start: int, base: RecordView, kinds: Mapping[int, tuple[str, int]]) -> list[int]:

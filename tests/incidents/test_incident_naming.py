@@ -56,6 +56,7 @@ def test_item_and_title_follow_the_gravest_alert_and_the_cause_stays_the_panel(
     names = [node.name for node in page.path.nodes]
     assert names[:2] == ["MAINS", "UPS-A"]
     assert names[-1] == "BILLING"
+    assert [node.verb for node in page.path.nodes][:2] == ["feeds", "feeds"]
 
 
 def test_a_lesser_alert_never_takes_the_name_away(db: Database, ids: dict[str, int]) -> None:
