@@ -146,7 +146,7 @@ async def the_server_is_killed(site: Site, times: int) -> None:
     opened = site.db.read_now(lambda session: session.scalar(select(func.count()).select_from(Incident)))
     assert opened, "the load makes incidents"
     assert site.load.answers["refused items"] == 0
-    assert max(starts) <= READY_S
+    assert max(starts) <= max(READY_S, 4 * starts[0]), "the first start tells how busy the machine is"
     assert "Traceback" not in site.server.log.read_text()
 
 

@@ -68,7 +68,7 @@ async def people_of(desk: Desk, clock: ManualClock) -> tuple[Desk, Browser, Reco
 PAGES = (
     "/", "/mine", "/incidents", f"/incidents?q={SECRET}", "/incidents?view=all", "/incidents.csv",
     f"/palette?q={SECRET}",
-    f"/incidents/find?q={SECRET}", f"/api/v1/incidents?q={SECRET}", "/api/v1/incidents", "/rooms", "/cis",
+    f"/incidents/find?q={SECRET}", f"/api/v1/incidents?text={SECRET}", "/api/v1/incidents", "/rooms", "/cis",
     f"/api/v1/search?q={SECRET}", "/incidents?format=csv", "/incidents/export", "/notify", "/knowledge",
 )  # fmt: skip
 
