@@ -19,6 +19,7 @@ RUNS, DEPENDS, CONNECTS = RelationKind.RUNS_ON, RelationKind.DEPENDS_ON, Relatio
 
 POLL = 150.0  # s; a poll each minute and its hold: what fell at once is seen within this
 HOUR = 3600.0
+WARM = 900  # s until a room that was heated is as before
 
 
 class Cause(NamedTuple):
@@ -43,6 +44,8 @@ class Reach:
         p: chance that the symptom shows, given the cause.
         early, late: s before and after the cause's own alarm (or the first symptom of its group).
         gated: explains only once the cause's own alarm is there; a silent one explains nothing.
+        lingers: s for which the symptom may still appear while the group eases and after it ended:
+            air and walls keep their heat when the cooler runs again.
     """
 
     relation: str
@@ -51,12 +54,20 @@ class Reach:
     late: float
     gated: bool
     reason: str
+    lingers: float = 0.0
 
 
 def _reach(
-    relation: str, p: float, reason: str, *, early: float = 450, late: float = POLL, gated: bool = False
+    relation: str,
+    p: float,
+    reason: str,
+    *,
+    early: float = 450,
+    late: float = POLL,
+    gated: bool = False,
+    lingers: float = 0.0,
 ) -> Reach:
-    return Reach(relation, p, early, late, gated, reason)
+    return Reach(relation, p, early, late, gated, reason, lingers)
 
 
 OWN = {
@@ -97,12 +108,18 @@ SAME_FEED = _reach("same_feed", 0.70, "both hang on the same feed", early=450, l
 SAME_ROOM_POWER = _reach(
     "room_power", 0.50, "the room's mains, seen by another of its items", early=450, late=HOUR, gated=True
 )
-ZONE_HEAT = _reach("cooling", 0.85, "its zone is not cooled", early=300, late=3 * HOUR)
-ROOM_HEAT = _reach("room_cooling", 0.60, "a unit of its room stands", early=300, late=3 * HOUR)
+ZONE_HEAT = _reach("cooling", 0.85, "its zone is not cooled", early=300, late=3 * HOUR, lingers=WARM)
+ROOM_HEAT = _reach("room_cooling", 0.60, "a unit of its room stands", early=300, late=3 * HOUR, lingers=WARM)
 STARVED_HEAT = _reach(
-    "power_cooling", 0.60, "what cools it has lost its power", early=300, late=3 * HOUR, gated=True
+    "power_cooling",
+    0.60,
+    "what cools it has lost its power",
+    early=300,
+    late=3 * HOUR,
+    gated=True,
+    lingers=WARM,
 )
-SAME_HEAT = _reach("room_heat", 0.50, "the same room's air", early=300, late=HOUR, gated=True)
+SAME_HEAT = _reach("room_heat", 0.50, "the same room's air", early=300, late=HOUR, gated=True, lingers=WARM)
 SAME_EVENT = _reach(
     "same_room", 0.50, "one event in a room, seen by several", early=300, late=300, gated=True
 )

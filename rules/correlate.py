@@ -290,14 +290,14 @@ class Correlator:
         for candidate in found:
             for group in self._by_cause.get(candidate.cause, ()):
                 story = self.stories[group]
-                if story.stage in (Stage.PENDING, Stage.OPEN):
+                if story.stage in (Stage.PENDING, Stage.OPEN) or _lingers(story, candidate, episode):
                     grown = self._growth(story, episode, candidate)
                     if grown is not None and grown < least:
                         best, least = story, grown
         again = self.stories.get(self._recent.get(episode.fingerprint, 0))
         if again is not None and again is not best and least > RECURRENCE and self._takes_up(again, episode):
             return again, again.stage is Stage.ENDED
-        return best, False
+        return best, best is not None and best.stage is Stage.ENDED
 
     def _alone(self, episode: Episode, found: tuple[Candidate, ...]) -> float:
         empty = Story(0, episode.at)
@@ -453,3 +453,10 @@ class Correlator:
     @staticmethod
     def _now(story: Story, at: float) -> float:
         return max(at, story.started)
+
+
+def _lingers(story: Story, candidate: Candidate, episode: Episode) -> bool:
+    """Whether a slow effect of a group that eases, or has just ended, may still appear."""
+    if story.stage is Stage.RECOVERING:
+        return candidate.reach.lingers > 0
+    return story.stage is Stage.ENDED and 0 <= episode.at - story.ended <= candidate.reach.lingers

@@ -111,6 +111,28 @@ def test_the_ups_becomes_the_cause_even_when_it_reports_after_its_symptoms(
     assert desk.told[0].best.node in (UPS_A, UPS_B)
 
 
+def test_heat_that_shows_when_the_mains_is_back_takes_the_incident_up_again() -> None:
+    desk = Desk(room())
+    desk.fire(UPS_A, S.POWER, 0, CRIT)
+    desk.fire(CRAC, S.COOLING, 20, CRIT)
+    desk.clear(UPS_A, S.POWER, 120)
+    desk.clear(CRAC, S.COOLING, 130)
+    desk.fire(SENSOR, S.HEAT, 150, MAJOR)
+    assert len(desk.told) == 1
+    assert Kind.REOPENED in desk.kinds()
+
+
+def test_heat_long_after_the_mains_was_back_is_another_trouble() -> None:
+    desk = Desk(room())
+    desk.fire(UPS_A, S.POWER, 0, CRIT)
+    desk.fire(CRAC, S.COOLING, 20, CRIT)
+    desk.clear(UPS_A, S.POWER, 120)
+    desk.clear(CRAC, S.COOLING, 130)
+    desk.fire(SENSOR, S.HEAT, 5000, MAJOR)
+    desk.tick(6000)
+    assert len(desk.told) == 2
+
+
 def test_the_critical_cause_is_told_at_once_and_its_symptoms_never_alone() -> None:
     desk = Desk(room())
     desk.fire(UPS_A, S.POWER, 0)
