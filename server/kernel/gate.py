@@ -60,6 +60,7 @@ async def admit(route: Route, request: web.Request) -> tuple[Call, dict[str, Any
     call = Call(request=request, route=route, now=request.app[keys.CLOCK].now())
     await _recognise(call)
     _speak(call)
+    request[keys.CALL] = call  # from here on a refusal is told on a page with the person's navigation
     if call.actor_or_none is not None:
         via = "api" if route.kind == "api" else "web"
         audit.origin.set(audit.Origin(call.actor_or_none.username, via, request[keys.REQUEST_ID]))

@@ -1,0 +1,148 @@
+"""Every page in both languages, both themes, at the desk and on the phone: it loads, fits and is complete.
+
+The pictures stay in `tests/artifacts/`, for a person to look at.
+"""
+
+import pytest
+
+from tests.browser.conftest import Enter
+from tests.browser.visits import Language, Visit, each
+from tests.flows.house import House
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+PAGES = (
+    "/",
+    "/mine",
+    "/incidents",
+    "/incidents?view=all",
+    "/incidents/new",
+    "/alerts",
+    "/alerts?view=groups",
+    "/rooms",
+    "/rooms/b1",
+    "/rooms/b1?show=table",
+    "/cis",
+    "/cis/{ups}",
+    "/cis/{ups}/history",
+    "/graph?root={ups}",
+    "/knowledge",
+    "/knowledge/KB-000001",
+    "/settings",
+    "/profile",
+    "/help",
+    "/help/keys",
+    "/help/components",
+    "/demo",
+)
+FOR_ADMIN = (
+    "/knowledge/new",
+    "/knowledge/KB-000001/edit",
+    "/cis/new",
+    "/cis/import",
+    "/cis/{ups}/edit",
+    "/settings",
+    "/settings/people",
+    "/settings/people/1",
+    "/settings/people/new",
+    "/settings/groups",
+    "/settings/groups/1",
+    "/settings/departments",
+    "/settings/roles",
+    "/settings/roles/1",
+    "/settings/sessions",
+    "/settings/tokens",
+    "/settings/agents",
+    "/settings/agents/1",
+    "/settings/agents/1/targets/new",
+    "/settings/credentials",
+    "/settings/notifications",
+    "/settings/audit",
+    "/settings/access",
+    "/settings/server",
+)
+READERS: tuple[tuple[Language, str], ...] = (("en", "he.wei"), ("zh", "zhou.lin"))
+
+
+@pytest.fixture(scope="module")
+def places() -> dict[str, str]:
+    """Numbers that the demo gives, found once."""
+    return {}
+
+
+async def filled(path: str, house: House, places: dict[str, str]) -> str:
+    if "{ups}" in path and "ups" not in places:
+        found = await house.json("/api/v1/cis?limit=200")
+        places["ups"] = next(one["number"] for one in found["items"] if one["name"] == "UPS-B1-A")
+    return path.format(**places)
+
+
+def none(found: list[list[str]]) -> None:
+    faults = [fault for some in found for fault in some]
+    assert not faults, "\n".join(["faults:", *faults])
+
+
+async def looked_at(
+    visit: Visit, path: str, axe: str | None, *, status: int = 200, kept: str = ""
+) -> list[str]:
+    """Go there and tell what is wrong; the checker runs at the desk in English, on the phone in Chinese."""
+    await visit.go(path, status=status)
+    checked = axe if (visit.size == "wide") == (visit.language == "en") else None
+    faults = await visit.faults(kept or path, checked)
+    if visit.size == "phone":
+        over = await visit.overflow_when_narrow()
+        faults += [f"{visit.language} {path}: {over} px too wide at 320 px"] if over > 0 else []
+    elif visit.language == "en":
+        faults += [f"{path}: focus not seen on {one}" for one in await visit.ringless()]
+    return faults
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_stands(
+    path: str, house: House, enter: Enter, axe: str | None, places: dict[str, str]
+) -> None:
+    where = await filled(path, house, places)
+    visits = [await enter(who, language, size) for language, who in READERS for size in ("wide", "phone")]
+    found = await each(*(looked_at(visit, where, axe) for visit in visits))
+    none(found)
+
+
+@pytest.mark.parametrize("path", FOR_ADMIN)
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_page_of_the_administrator_stands(
+    path: str, language: Language, house: House, enter: Enter, axe: str | None, places: dict[str, str]
+) -> None:
+    where = await filled(path, house, places)
+    visits = [await enter("admin", language, size) for size in ("wide", "phone")]
+    await speak(visits[0], places, language)
+    found = await each(*(looked_at(visit, where, axe) for visit in visits))
+    none(found)
+
+
+async def speak(visit: Visit, places: dict[str, str], language: Language) -> None:
+    """The administrator changes the language, once; it holds in all of the administrator's browsers."""
+    if places.get("speaks") != language:
+        await visit.page.goto(f"{visit.url}/profile")
+        await visit.page.evaluate(
+            """async (language) => fetch("/appearance", {method: "POST", redirect: "manual", body:
+              new URLSearchParams({csrf: document.querySelector("meta[name=wd-csrf]").content, language})})""",
+            language,
+        )
+        places["speaks"] = language
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_sign_in_page_stands(language: Language, enter: Enter, axe: str | None) -> None:
+    visits = [await enter("", language, size) for size in ("wide", "phone")]
+    found = await each(*(looked_at(visit, "/login", axe) for visit in visits))
+    none(found)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing-here", 404), ("/settings/audit", 403)])
+async def test_a_page_that_is_not_there_or_not_allowed_says_so(
+    path: str, status: int, enter: Enter, axe: str | None
+) -> None:
+    people: tuple[tuple[Language, str], ...] = (("en", "fang.yi"), ("zh", "chen.yu"))
+    visits = [await enter(who, language, size) for language, who in people for size in ("wide", "phone")]
+    found = await each(*(looked_at(visit, path, axe, status=status) for visit in visits))
+    none(found)
