@@ -57,13 +57,14 @@ def _add_practice_commands(called: list[str]) -> None:
 
 def _of_practice(name: str) -> typer.Typer:
     """The command of that name; where several practices bring one, their commands under it together."""
-    from server.app import practices, subscribe  # noqa: PLC0415  takes a second
+    from server.app import calm_collector, practices, subscribe  # noqa: PLC0415  takes a second
 
     found = practices()
     brought = [make() for practice in found for known, make in practice.commands if known == name]
     if not brought:
         return _refuse(f"No practice here brings the command {name}.")
     subscribe(found)
+    calm_collector()
     first, *others = brought
     for other in others:
         first.registered_commands += other.registered_commands

@@ -33,6 +33,21 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[dict[str, An
         _run(session, "insert", model, rows)
 
 
+def insert_tuples(
+    session: Session, model: type[Base], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows whose values are in the order of `names` and as the driver takes them; see `moments`."""
+    if rows:
+        dialect = session.get_bind().dialect.name
+        text, _columns = _plan_of("insert", dialect, model, names)
+        session.connection().exec_driver_sql(text, list(rows))
+
+
+def moments(session: Session) -> Callable[[datetime], Any]:
+    """What turns a moment into what this session's driver takes."""
+    return _as_it_is if session.get_bind().dialect.name == "postgresql" else _moment
+
+
 def update_rows(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Write the given columns of many rows; each dict has `id` and the same other names."""
     if rows:
@@ -40,14 +55,18 @@ def update_rows(session: Session, model: type[Base], rows: Sequence[dict[str, An
 
 
 def _run(session: Session, verb: str, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    dialect = session.get_bind().dialect.name
-    names = tuple(rows[0])
+    text, columns = _plan_of(verb, session.get_bind().dialect.name, model, tuple(rows[0]))
+    values = [tuple(row[name] if turn is None else turn(row[name]) for name, turn in columns) for row in rows]
+    session.connection().exec_driver_sql(text, values)
+
+
+def _plan_of(
+    verb: str, dialect: str, model: type[Base], names: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
     key = (verb, dialect, model.__tablename__, names)
     if (plan := _known.get(key)) is None:
         plan = _known[key] = _plan(verb, dialect, table_of(model), names)
-    text, columns = plan
-    values = [tuple(row[name] if turn is None else turn(row[name]) for name, turn in columns) for row in rows]
-    session.connection().exec_driver_sql(text, values)
+    return plan
 
 
 def _plan(
@@ -77,13 +96,17 @@ def _turn(table: Table, name: str, dialect: str) -> Callable[[Any], Any] | None:
     return None
 
 
+def _as_it_is(value: datetime) -> datetime:
+    return value
+
+
 def _moment(value: datetime | None) -> str | None:
     """As SQLAlchemy writes a moment into SQLite."""
     if value is None:
         return None
     if value.tzinfo is not UTC:
         value = value.astimezone(UTC)
-    return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return value.isoformat(" ", "microseconds")[:26]  # without the zone
 
 
 def _as_json(value: Any) -> str:

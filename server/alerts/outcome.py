@@ -1,6 +1,6 @@
 """What one piece of news does to its condition: opened, repeated, resolved, held, stale ... by sequence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,21 @@ FLAPS_HOLD = 3  # so many returns, and it is kept open through its pauses
 HOLD_OPEN = timedelta(minutes=5)  # of quiet, before a flapping alert is over
 NOTED_FOR = timedelta(minutes=15)  # news without a condition behind it rests after this
 SYMPTOMS = {symptom.value: symptom for symptom in Symptom} | {"cpu_memory": Symptom.COMPUTE}
+EVENT_NAMES = (
+    "alert_id",
+    "condition",
+    "dedup_key",
+    "status",
+    "severity",
+    "value",
+    "at",
+    "received_at",
+    "source",
+    "sequence",
+    "outcome",
+    "raw",
+    "trace_id",
+)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -75,11 +90,13 @@ class Batch:
     now: datetime
     next_alert: int
     matchers: list[Matcher]
+    as_moment: Callable[[datetime], Any]  # as the database's driver takes it
+    received: Any = None  # when the report came in that is being taken, as the driver takes it
     known: dict[str, Known] = field(default_factory=dict)
     seen: set[tuple[int, int]] = field(default_factory=set)
     overtaken: dict[tuple[int, str], int] = field(default_factory=dict)
     moved: list[str] = field(default_factory=list)  # fingerprints left behind
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)  # values of EVENT_NAMES
     changes: list[Change] = field(default_factory=list)
 
 
@@ -104,7 +121,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
     elif news.status == "info" and news.severity == "info":
         outcome, known = "noted", None
     else:
-        known, outcome = _fires(batch, told, known, news, keys)
+        known, outcome = _fires(batch, told, news, keys, at)
     if known is not None and outcome != "stale":
         row = known.row
         row["sequence"], row["last_at"] = told.sequence, at
@@ -112,21 +129,20 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
         known.whole = known.whole or outcome != "repeated"
     alert_id = known.row["id"] if known is not None else 0
     batch.events.append(
-        {
-            "alert_id": alert_id,
-            "condition": keys.told[0],
-            "dedup_key": keys.told[1],
-            "status": news.status,
-            "severity": news.severity,
-            "value": news.value,
-            "at": at,
-            "received_at": told.received_at,
-            "source": told.source,
-            "sequence": told.sequence,
-            "outcome": outcome,
-            "raw": _encode(news),
-            "trace_id": news.trace,
-        }
+        (
+            alert_id,
+            *keys.told,
+            news.status,
+            news.severity,
+            news.value,
+            batch.as_moment(at),
+            batch.received,
+            told.source,
+            told.sequence,
+            outcome,
+            _encode(news),
+            news.trace,
+        )
     )
     return Taken(alert_id or None, keys.own, outcome)
 
@@ -162,16 +178,15 @@ def _ends(batch: Batch, known: Known | None, news: AlertNews, at: datetime) -> s
     return "resolved"
 
 
-def _fires(batch: Batch, told: Told, known: Known | None, news: AlertNews, keys: Keys) -> tuple[Known, str]:
-    at = datetime.fromtimestamp(news.at, UTC)
-    matcher = muted_by(batch.matchers, keys.ci_id, news.rule, batch.now)
-    state = AlertState.SUPPRESSED if matcher else AlertState.FIRING
+def _fires(batch: Batch, told: Told, news: AlertNews, keys: Keys, at: datetime) -> tuple[Known, str]:
+    known = batch.known.get(keys.own)
     held = batch.now + NOTED_FOR if news.status == "info" else None
     if known is None:
-        known = batch.known[keys.own] = Known(_new_row(batch, told, news, keys, at), new=True, touched=True)
-        known.row.update(state=state, mute_id=matcher.id if matcher else None, held_until=held)
-        if matcher is None:
-            batch.changes.append(Change("fired", known.row["id"], at, known.row))
+        row = _new_row(batch, told, news, keys, at)
+        known = batch.known[keys.own] = Known(row, new=True, touched=True)
+        row["held_until"] = held
+        if not _mute(batch, row, news, keys):
+            batch.changes.append(Change("fired", row["id"], at, row))
         return known, "opened"
     row = known.row
     row["count"] += 1
@@ -181,18 +196,27 @@ def _fires(batch: Batch, told: Told, known: Known | None, news: AlertNews, keys:
         row["severity"] = Severity(news.severity)
         batch.changes.append(Change("changed", row["id"], at))
         outcome = "changed"
+    flaps = row["flaps"]
     if row["resolved_at"] is not None:
-        row.update(
-            state=state, resolved_at=None, flaps=row["flaps"] + 1, mute_id=matcher.id if matcher else None
-        )
-        if matcher is None:
+        row.update(resolved_at=None, flaps=flaps + 1)
+        if not _mute(batch, row, news, keys):
             batch.changes.append(Change("fired", row["id"], at))
         outcome = "reopened"
     elif row["held_until"] is not None and news.status != "info":
-        row["flaps"] += 1
-    row["held_until"] = held
+        row["flaps"] = flaps + 1
     row["flaps"] = max(row["flaps"], news.flaps)
+    if row["held_until"] != held or row["flaps"] != flaps:
+        row["held_until"] = held
+        known.whole = True
     return known, outcome
+
+
+def _mute(batch: Batch, row: dict[str, Any], news: AlertNews, keys: Keys) -> bool:
+    """Whether somebody said not to tell of what begins."""
+    matcher = muted_by(batch.matchers, keys.ci_id, news.rule, batch.now)
+    row["state"] = AlertState.SUPPRESSED if matcher else AlertState.FIRING
+    row["mute_id"] = matcher.id if matcher else None
+    return matcher is not None
 
 
 def _new_row(batch: Batch, told: Told, news: AlertNews, keys: Keys, at: datetime) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from rules.suppress import Matcher, muted_by
 from rules.wire import AlertNews
-from server.alerts.bulk import insert_rows, update_rows
+from server.alerts.bulk import insert_rows, insert_tuples, moments, update_rows
 from server.alerts.grouping import Change, group_changes
 from server.alerts.keys import condition, dedup_key, fingerprint
 from server.alerts.known import FLAP_WINDOW, forget_known, keep, load, overtaken, told_before
 from server.alerts.memory import renew_stamp
 from server.alerts.models import Alert, AlertEvent, AlertMark, AlertState, Mute
-from server.alerts.outcome import Batch, Keys, Taken, Told, take_one
+from server.alerts.outcome import EVENT_NAMES, Batch, Keys, Taken, Told, take_one
 from server.cmdb.models import CiKey
 from server.cmdb.observing import source_key
 from server.kernel.db import insert_missing
@@ -62,7 +62,7 @@ def take_all(session: Session, reports: Sequence[Told], *, now: datetime) -> lis
     keyed = [
         [_keys(one, told.source, cis) for one in told.news] for told, cis in zip(reports, found, strict=True)
     ]
-    batch = Batch(now, mark.next_alert, matchers(session, now))
+    batch = Batch(now, mark.next_alert, matchers(session, now), moments(session))
     prints = {text for of_report in keyed for keys in of_report for text in (keys.own, keys.apart)}
     batch.known = load(session, mark, prints, now)
     batch.seen = told_before(session, [keys.told for of_report in keyed for keys in of_report])
@@ -70,6 +70,7 @@ def take_all(session: Session, reports: Sequence[Told], *, now: datetime) -> lis
     renew_stamp(session, mark)
     taken = []
     for told, of_report in zip(reports, keyed, strict=True):
+        batch.received = batch.as_moment(told.received_at)
         pairs = zip(told.news, of_report, strict=True)
         taken.append([take_one(batch, told, one, keys) for one, keys in pairs])
     mark.next_alert = batch.next_alert
@@ -149,7 +150,7 @@ def _overtaken(
     return overtaken(session, unknown, now=batch.now)
 
 
-REPEATED_COLUMNS = ("id", "value", "last_at", "count", "sequence", "flaps", "held_until")
+REPEATED_COLUMNS = ("id", "value", "last_at", "count", "sequence")
 CHANGED_COLUMNS = (
     "id",
     "fingerprint",
@@ -173,7 +174,7 @@ def _write(session: Session, batch: Batch) -> None:
     for whole, names in ((True, CHANGED_COLUMNS), (False, REPEATED_COLUMNS)):
         old = [one.row for one in known if one.touched and not one.new and one.whole is whole]
         update_rows(session, Alert, [{name: row[name] for name in names} for row in old])
-    insert_rows(session, AlertEvent, batch.events)
+    insert_tuples(session, AlertEvent, EVENT_NAMES, batch.events)
 
 
 def _end_pauses(session: Session, mark: AlertMark, now: datetime) -> list[Change]:

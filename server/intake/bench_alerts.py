@@ -2,11 +2,11 @@
 
 Throughput. Ten agents with twenty devices each watch four conditions of every device: 800 conditions.
 Each agent sends a report of 100 news every ten seconds of the bench's own clock, eight reports meet in a
-commit. Most news repeats a condition that fires, with a new value; one in two hundred ends it, as many
-change its severity; what is over comes back later, so that groups and incidents end and are taken up
-again. The figure is of this running state; the storm before it, in which all 800 conditions begin and 200
-incidents are opened within some rounds, is not in it and told as `storm_per_cpu_s`. `all_new_per_cpu_s`
-is of conditions never heard of in every piece of news, fifty and more on a device: the worst storm.
+commit. Most news repeats a condition that fires, with a new value; one in five hundred ends it (so each
+condition ends about every hour) and as many change its severity; what is over comes back later, so that
+alerts, groups and incidents are eased and taken up again. The figure is of this running state. The storm
+before it, in which all 800 conditions begin and 200 incidents are opened, is told as `storm_per_cpu_s`;
+`all_new_per_cpu_s` is of conditions never heard of, 25 on each device in one incident: the worst storm.
 
 Latency. `watchdesk-server serve` runs as a process of its own. A critical alert of a device that had none is
 sent over HTTP, one device after the other; timed from before the value is put into its report until another
@@ -50,8 +50,8 @@ CONDITIONS: tuple[tuple[str, wire.Severity, str], ...] = (  # rule, severity, un
     ("LinkErrors", "minor", "1/s"),
     ("RoomWarm", "major", "°C"),
 )
-ENDS = 0.005  # of the news of a condition that fires
-CHANGES = 0.005  # of the same: another severity
+ENDS = 0.002  # of the news of a condition that fires
+CHANGES = 0.002  # of the same: another severity
 BACK = 0.05  # chance that a condition that is over is found again when its turn comes
 STORM = 16_000  # news until every hold is over and every group told
 ALL_NEW = 5_000
