@@ -94,6 +94,9 @@ UPSTREAM_LINK = _reach("path", 0.90, "the only connection on the way")
 FAR_PORT = _reach("far_end", 0.90, "the port's other end is gone")
 NEAR_PORT = _reach("neighbour", 0.45, "one of its neighbours, which is not said")
 FEED_DEAD = _reach("power", 0.85, "its only feed is dead: all on it fall together")
+FEED_DRAINS = _reach(
+    "power", 0.85, "its feed is dead: it tells so at once, and of its battery as that drains", late=HOUR
+)
 FEED_STARVED = _reach(
     "power", 0.75, "it runs until the battery is empty", early=450, late=6 * HOUR, gated=True
 )
@@ -292,7 +295,7 @@ def _path(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
 def _power(graph: Graph, node: int, far: int | None) -> Iterator[Candidate]:
     del far
     for feed, _steps in graph.feeds(node, POWERED):
-        yield _make(Cause(Symptom.POWER, feed), FEED_DEAD, via=node)
+        yield _make(Cause(Symptom.POWER, feed), FEED_DRAINS, via=node)
     for other in _same_feed(graph, node):
         yield _make(Cause(Symptom.POWER, other), SAME_FEED, via=node)
     for other in _room_power(graph, node):

@@ -111,6 +111,14 @@ def test_the_ups_becomes_the_cause_even_when_it_reports_after_its_symptoms(
     assert desk.told[0].best.node in (UPS_A, UPS_B)
 
 
+def test_a_battery_that_drains_later_belongs_to_the_feed_that_failed() -> None:
+    desk = Desk(room())
+    desk.fire(UPS_A, S.POWER, 0, CRIT)
+    desk.fire(PDU, S.POWER, 1, MAJOR)
+    desk.fire(PDU, S.POWER, 600, CRIT)
+    assert len(desk.told) == 1
+
+
 def test_heat_that_shows_when_the_mains_is_back_takes_the_incident_up_again() -> None:
     desk = Desk(room())
     desk.fire(UPS_A, S.POWER, 0, CRIT)
