@@ -10,9 +10,13 @@ IDENTITIES = 32_768  # kept; conditions are told again and again
 
 
 @lru_cache(IDENTITIES)
-def fingerprint(ci: str, rule: str, key: tuple[tuple[str, str], ...]) -> str:
-    """Which condition, as `rules.fingerprint.identity` says."""
-    return identity(ci, rule, dict(key))
+def fingerprints(
+    source: str, device: str, ci_id: int | None, rule: str, key: tuple[tuple[str, str], ...]
+) -> tuple[str, str, int]:
+    """Which condition: its fingerprint, the one it has while its CI is not known, and `condition` of that."""
+    apart = identity(f"{source}/{device}", rule, dict(key))
+    own = apart if ci_id is None else identity(f"ci:{ci_id}", rule, dict(key))
+    return own, apart, condition(apart)
 
 
 def dedup_key(source: str, fingerprint: str, news: AlertNews) -> int:

@@ -56,7 +56,7 @@ class Told:
     ci_of: Mapping[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keys:
     """Of one piece of news: fingerprint, the one it has while its CI is not known, what it counts once by."""
 
@@ -66,7 +66,7 @@ class Keys:
     ci_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Taken:
     """What became of one piece of news.
 

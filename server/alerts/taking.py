@@ -15,7 +15,7 @@ from rules.suppress import Matcher, muted_by
 from rules.wire import AlertNews
 from server.alerts.bulk import insert_rows, insert_tuples, moments, update_rows
 from server.alerts.grouping import Change, group_changes
-from server.alerts.keys import condition, dedup_key, fingerprint
+from server.alerts.keys import dedup_key, fingerprints
 from server.alerts.known import FLAP_WINDOW, forget_known, keep, load, overtaken, told_before
 from server.alerts.memory import renew_stamp
 from server.alerts.models import Alert, AlertEvent, AlertMark, AlertState, Mute
@@ -129,11 +129,9 @@ def _cis_of(session: Session, told: Told) -> dict[str, int]:
 
 
 def _keys(news: AlertNews, source: str, cis: Mapping[str, int]) -> Keys:
-    key = tuple(news.key.items())
-    apart = fingerprint(f"{source}/{news.device}", news.rule, key)
     ci_id = cis.get(news.device)
-    own = apart if ci_id is None else fingerprint(f"ci:{ci_id}", news.rule, key)
-    return Keys(own, apart, (condition(apart), dedup_key(source, apart, news)), ci_id)
+    own, apart, number = fingerprints(source, news.device, ci_id, news.rule, tuple(news.key.items()))
+    return Keys(own, apart, (number, dedup_key(source, apart, news)), ci_id)
 
 
 def _overtaken(
