@@ -14,7 +14,7 @@ from server.cmdb.models import Ci, Location, LocationKind
 from server.cmdb.readings import Reading, number
 from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
-from server.kernel.i18n import N_, _, format_number, loc, ngettext
+from server.kernel.i18n import N_, _, format_number, loc, ngettext, pgettext
 from server.rooms import attention
 from server.rooms.plan import Box, Plan, Spot, read
 from server.rooms.stock import Stock, take_stock
@@ -246,6 +246,8 @@ def short(one: Reading) -> str:
             )
         case "cooling_supply_air_temperature_celsius":
             return _("supply {value}").format(value=one.text)
+        case "contact_state" if one.text in {"closed", "open"}:
+            return pgettext("breaker", "closed") if one.text == "closed" else pgettext("breaker", "open")
     return state_word(one.text)
 
 

@@ -22,7 +22,8 @@ WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 NARROW = {"width": 320, "height": 844}
 HAN = re.compile(r"[\u3400-\u9fff]")
 STILL = """() => document.readyState === "complete" && document.fonts.status === "loaded"
-  && !document.querySelector("[data-chart] .wd-skel") && !document.querySelector(".htmx-request")"""
+  && ![...document.querySelectorAll("[data-chart] .wd-skel")].some((one) => one.getBoundingClientRect().top < innerHeight)
+  && !document.querySelector(".htmx-request")"""
 RUN_AXE = """async () => (await axe.run(document, {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], resultTypes: ["violations"],
 })).violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map(

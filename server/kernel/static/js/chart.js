@@ -68,7 +68,7 @@ function lines(one, n, units, colour, data) {
 
 function marks(one, data, at) {
   const text = (kind) => ({ fontFamily: token("font"), fontSize: 12, color: token(kind in SEVERITY ? `${SEVERITY[kind]}-ink` : "ink-3") });
-  const vertical = (data.marks ?? []).map((mark) => ({ xAxis: mark.at, label: { show: at === 0, formatter: mark.label, position: "insideEndTop", rotate: 0, align: "left", padding: [0, 0, 0, 6], offset: [0, 10], ...text(mark.kind) }, lineStyle: { color: token(SEVERITY[mark.kind] ?? "ink-3"), type: mark.kind in SEVERITY ? "solid" : "dotted", width: 1.5 } }));
+  const vertical = (data.marks ?? []).map((mark) => ({ xAxis: mark.at, label: { show: at === 0, formatter: mark.label, position: "insideEndTop", rotate: 0, align: "left", offset: [8, 12], ...text(mark.kind) }, lineStyle: { color: token(SEVERITY[mark.kind] ?? "ink-3"), type: mark.kind in SEVERITY ? "solid" : "dotted", width: 1.5 } }));
   const across = (data.thresholds ?? []).filter((line) => (line.unit ?? "") === (one.unit ?? "")).map((line) => ({ yAxis: line.value, label: { formatter: line.label, position: "insideStartTop", ...text(line.kind) }, lineStyle: { color: token(SEVERITY[line.kind] ?? "minor"), type: "dashed", width: 1 } }));
   return { symbol: "none", silent: true, data: [...vertical, ...across] };
 }
