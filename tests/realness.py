@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 Kind = Literal["real", "fallback", "skipped"]
-FILE = "WATCHDESK_REALNESS"
+FILE = "REALNESS_NOTES"
 
 
 def note(resource: str, kind: Kind, why: str) -> None:
