@@ -56,7 +56,7 @@ async def enter(chromium: Browser, house: House) -> AsyncIterator[Enter]:
         key = (username, language, size, of)
         if key not in kept:
             context = await chromium.new_context(
-                viewport=WIDE if size == "wide" else PHONE,  # type: ignore[arg-type]  a dict of its two keys
+                viewport=WIDE if size == "wide" else PHONE,
                 device_scale_factor=1 if size == "wide" else 2,
                 reduced_motion="reduce",
                 color_scheme="light",

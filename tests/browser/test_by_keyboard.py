@@ -113,7 +113,14 @@ async def test_the_record_stands_while_the_mains_are_lost(
     people: tuple[tuple[Language, str], ...] = (("en", "he.wei"), ("zh", "zhou.lin"))
     visits = [await enter(who, language, size) for language, who in people for size in ("wide", "phone")]
     faults: list[str] = []
-    for where in (path, f"/incidents?open={failure.number}", "/", "/alerts", "/alerts?view=groups", "/rooms/b1"):
+    for where in (
+        path,
+        f"/incidents?open={failure.number}",
+        "/",
+        "/alerts",
+        "/alerts?view=groups",
+        "/rooms/b1",
+    ):
         for found in await each(*(looked_at(visit, where, axe, kept=f"failure{where}") for visit in visits)):
             faults += found
     none([faults])
@@ -132,7 +139,10 @@ async def test_the_mains_are_mended_by_keyboard(enter: Enter) -> None:
 async def test_the_palette_goes_to_a_name_and_to_a_number(enter: Enter, failure: Failure) -> None:
     for visit in (await enter("he.wei", "en", "wide"), await enter("zhou.lin", "zh", "wide")):
         await visit.go("/help")
-        for typed, path in (("UPS-B1-A", "**/cis/CI-*"), (failure.number or "INC-100861", "**/incidents/INC-*")):
+        for typed, path in (
+            ("UPS-B1-A", "**/cis/CI-*"),
+            (failure.number or "INC-100861", "**/incidents/INC-*"),
+        ):
             await visit.page.keyboard.press("Control+k")
             await visit.page.keyboard.type(typed)
             await visit.page.wait_for_selector(f".wd-palette [role=option]:has-text('{typed}')")

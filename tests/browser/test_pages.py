@@ -4,6 +4,7 @@ The pictures stay in `tests/artifacts/`, for a person to look at.
 """
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.conftest import Enter
 from tests.browser.visits import Language, Visit, each
@@ -64,17 +65,11 @@ FOR_ADMIN = (
 READERS: tuple[tuple[Language, str], ...] = (("en", "he.wei"), ("zh", "zhou.lin"))
 
 
-@pytest.fixture(scope="module")
-def places() -> dict[str, str]:
-    """Numbers that the demo gives, found once."""
-    return {}
-
-
-async def filled(path: str, house: House, places: dict[str, str]) -> str:
-    if "{ups}" in path and "ups" not in places:
-        found = await house.json("/api/v1/cis?limit=200")
-        places["ups"] = next(one["number"] for one in found["items"] if one["name"] == "UPS-B1-A")
-    return path.format(**places)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def places(house: House) -> dict[str, str]:
+    """What fills the addresses: numbers that the demo gives."""
+    found = await house.json("/api/v1/cis?limit=200")
+    return {"ups": next(one["number"] for one in found["items"] if one["name"] == "UPS-B1-A")}
 
 
 def none(found: list[list[str]]) -> None:
@@ -98,10 +93,8 @@ async def looked_at(
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_stands(
-    path: str, house: House, enter: Enter, axe: str | None, places: dict[str, str]
-) -> None:
-    where = await filled(path, house, places)
+async def test_a_page_stands(path: str, enter: Enter, axe: str | None, places: dict[str, str]) -> None:
+    where = path.format(**places)
     visits = [await enter(who, language, size) for language, who in READERS for size in ("wide", "phone")]
     found = await each(*(looked_at(visit, where, axe) for visit in visits))
     none(found)
@@ -110,9 +103,9 @@ async def test_a_page_stands(
 @pytest.mark.parametrize("path", FOR_ADMIN)
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_a_page_of_the_administrator_stands(
-    path: str, language: Language, house: House, enter: Enter, axe: str | None, places: dict[str, str]
+    path: str, language: Language, enter: Enter, axe: str | None, places: dict[str, str]
 ) -> None:
-    where = await filled(path, house, places)
+    where = path.format(**places)
     visits = [await enter("admin", language, size) for size in ("wide", "phone")]
     await speak(visits[0], places, language)
     found = await each(*(looked_at(visit, where, axe) for visit in visits))
@@ -124,8 +117,9 @@ async def speak(visit: Visit, places: dict[str, str], language: Language) -> Non
     if places.get("speaks") != language:
         await visit.page.goto(f"{visit.url}/profile")
         await visit.page.evaluate(
-            """async (language) => fetch("/appearance", {method: "POST", redirect: "manual", body:
-              new URLSearchParams({csrf: document.querySelector("meta[name=wd-csrf]").content, language})})""",
+            """async (language) => fetch("/appearance", {method: "POST", redirect: "manual",
+              body: new URLSearchParams({
+                csrf: document.querySelector("meta[name=wd-csrf]").content, language})})""",
             language,
         )
         places["speaks"] = language
