@@ -145,14 +145,14 @@ async def test_AGENT_what_no_database_holds_is_cut_down_to_its_item(  # noqa: N8
     """Answered with 500, such a report would stand at the head of the agent's outbox for ever."""
     good = {"device": "host", "rule": "R", "status": "firing", "severity": "minor", "at": time.time(),
             "summary": {"en": "x"}}  # fmt: skip
-    take = alerts.take
+    take = alerts.take_all
 
-    def unwritable(session: Session, news: list[wire.AlertNews], **more: Any) -> Any:
-        if any(one.rule == "Unwritable" for one in news):
+    def unwritable(session: Session, reports: Any, *, now: datetime) -> Any:
+        if any(one.rule == "Unwritable" for told in reports for one in told.news):
             raise OverflowError("Python int too large to convert to SQLite INTEGER")
-        return take(session, news, **more)
+        return take(session, reports, now=now)
 
-    monkeypatch.setattr(items, "take_alerts", unwritable)
+    monkeypatch.setattr(taking, "take_alerts", unwritable)
     answer = await door.send(door.report(1, alerts=[good, good | {"rule": "Unwritable"}]))
     assert answer.status == 413
     assert door.taken() == 0
