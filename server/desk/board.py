@@ -234,18 +234,20 @@ def _alerts_by_room(session: Session, room_of: Mapping[int, int]) -> tuple[dict[
 
 
 def _heard_by_room(session: Session, room_of: Mapping[int, int]) -> dict[int, datetime]:
-    """When something in the room last told anything."""
-    query = (
+    """When something in the room last told anything: was seen, or had a value stored."""
+    seen = select(Ci.location_id, func.max(Ci.seen_at)).where(Ci.seen_at.is_not(None))
+    stored = (
         select(Ci.location_id, func.max(Series.last_at))
         .join(Series, Series.ci_id == Ci.id)
-        .where(Ci.location_id.is_not(None), Series.last_at.is_not(None))
-        .group_by(Ci.location_id)
+        .where(Series.last_at.is_not(None))
     )
     found: dict[int, datetime] = {}
-    for place, at in session.execute(query):
-        room = room_of.get(place or 0)
-        if room is not None and at is not None and (room not in found or at > found[room]):
-            found[room] = at
+    for query in (seen, stored):
+        placed = query.where(Ci.location_id.is_not(None)).group_by(Ci.location_id)
+        for place, at in session.execute(placed):
+            room = room_of.get(place or 0)
+            if room is not None and at is not None and (room not in found or at > found[room]):
+                found[room] = at
     return found
 
 
