@@ -50,9 +50,7 @@ def story(db: Database, told: dict[str, object], tmp_path: Path) -> Database:
 
 def test_the_story_fills_an_empty_desk(story: Database) -> None:
     def look(session: Session) -> None:
-        states = dict(
-            session.execute(select(Incident.state, func.count()).group_by(Incident.state)).all()
-        )
+        states = dict(session.execute(select(Incident.state, func.count()).group_by(Incident.state)).all())
         assert states[State.CLOSED] > 800
         assert sum(states.get(one, 0) for one in (State.NEW, State.ASSIGNED, State.IN_PROGRESS)) >= 6
         assert states[State.PENDING] == 1
