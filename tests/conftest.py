@@ -25,6 +25,7 @@ from server.kernel.db import Base, Database
 from server.kernel.telemetry import configure_logs
 from tests.desk_client import Desk, open_desk
 from tests.postgres import Postgres
+from tests.realness import note
 
 configure_logs(json_lines=True, level="warning")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -55,6 +56,7 @@ def postgres() -> Iterator[Postgres]:
     running = Postgres()
     try:
         running.start()
+        note("PostgreSQL", "real", "server 18 from the wheel's binaries, a fresh cluster")
         yield running
     finally:
         running.stop()

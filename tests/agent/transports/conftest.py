@@ -12,6 +12,8 @@ from typing import cast
 
 import pytest
 
+from tests.realness import note
+
 SNMPD = shutil.which("snmpd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 USERS = {
     "md5des": ("MD5", "DES"),
@@ -35,6 +37,11 @@ class Snmpd:
 
     def __init__(self, home: Path) -> None:
         if SNMPD is None:
+            note(
+                "SNMP",
+                "fallback",
+                "our own agents only: snmpd is not installed",
+            )
             pytest.skip("snmpd is not installed")
         self.program, self.home, self.port = SNMPD, home, free_udp_port()
         lines = [
@@ -59,6 +66,7 @@ class Snmpd:
             stderr=subprocess.DEVNULL,
         )
         time.sleep(1.0)
+        note("SNMP", "real", "net-snmp's snmpd: v1, v2c, v3")
         if self.process.poll() is not None:
             pytest.skip(f"snmpd does not start here: {log.read_text()[-300:]}")
 

@@ -15,6 +15,7 @@ from agent.reading import Target
 from agent.transports import ssh
 from agent.transports.ssh import Ssh, fingerprint
 from agent.transports.trouble import TroubleError
+from tests.realness import note
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
@@ -207,7 +208,9 @@ async def test_a_name_that_looks_like_an_option_is_refused(client: Ssh) -> None:
 def sshd(tmp_path: Path) -> Iterator[tuple[int, str, str]]:
     """Debian's sshd: its port, its pinned key, and a private key that may log in as this account."""
     if SSHD is None or os.geteuid() != 0:
+        note("SSH", "fallback", "paramiko's server; OpenSSH's needs root and sshd")
         pytest.skip("needs root and sshd")
+    note("SSH", "real", "OpenSSH's sshd")
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for name in ("host", "user"):
         subprocess.run(
