@@ -225,6 +225,7 @@ async def test_charts_have_gaps_units_and_a_table(look: Look) -> None:
     await seen.page.wait_for_selector("#kit-chart svg path", state="attached")
     assert "(V)" in await seen.page.locator("#kit-chart-box [data-legend]").inner_text()
     await seen.page.locator("#kit-chart-box summary").click()
+    await seen.page.wait_for_selector("#kit-chart-box tbody tr")
     rows = await seen.page.locator("#kit-chart-box tbody tr").count()
     assert rows > 50
     light = await seen.page.locator("#kit-chart svg path").evaluate_all(
