@@ -87,7 +87,6 @@ class Page:
     at_risk: Sequence[str]
     path: scene.Path | None
     metrics: Sequence[str]  # titles of what the chart draws, empty where nothing is measured
-    chart_topics: str
     window: str
     finding: str
     fixes: Sequence[Fix]
@@ -128,7 +127,6 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
         else [],
         path=scene.path(session, base, health) if desk else None,
         metrics=[title(one) for one in measured],
-        chart_topics=" ".join(f"metrics:{one.series_id}" for one in values if one.metric in measured),
         window=_window(incident),
         finding=_finding(base, values, measured),
         fixes=fixes,

@@ -93,6 +93,7 @@ class Call:
     navigation: Mapping[str, tuple[templating.NavEntry, ...]] = field(default_factory=dict)
     toast: templating.Toast | None = None
     topics: tuple[str, ...] = ()
+    heard: int = 0  # the newest event when the request came: what the page shows is not older
     form: "MultiDictProxy[Any]" = field(default_factory=lambda: MultiDictProxy(MultiDict()))
 
     @property
@@ -241,6 +242,7 @@ class Call:
             build=self.request.app[keys.ASSETS].build,
             site=settings.site_name,
             topics=topics,
+            heard=self.heard,
             navigation=self.navigation,
             toast=self.toast,
             trace=self.request[keys.REQUEST_ID],

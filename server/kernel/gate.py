@@ -57,7 +57,13 @@ def session_cookie(*, https: bool) -> str:
 async def admit(route: Route, request: web.Request) -> tuple[Call, dict[str, Any]]:
     """Make the call of a request, or raise what keeps it out."""
     values = convert(route, request)
-    call = Call(request=request, route=route, now=request.app[keys.CLOCK].now())
+    hub = request.app.get(keys.HUB)
+    call = Call(
+        request=request,
+        route=route,
+        now=request.app[keys.CLOCK].now(),
+        heard=hub.last if hub is not None else 0,
+    )
     await _recognise(call)
     _speak(call)
     request[keys.CALL] = call  # from here on a refusal is told on a page with the person's navigation

@@ -80,6 +80,7 @@ class Shell:
     site: str = ""  # the site's name
     role: str = ""  # the breadcrumb of the home page
     topics: tuple[str, ...] = ()  # what the page wants to hear of through /events
+    heard: int = 0  # the event after which it wants to hear
     navigation: Mapping[str, tuple[NavEntry, ...]] = field(default_factory=dict)  # by group
     toast: Toast | None = None
     trace: str = ""

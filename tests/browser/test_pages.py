@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.conftest import Enter
-from tests.browser.visits import Language, Visit, each
+from tests.browser.visits import ARTIFACTS, Language, Visit, each
 from tests.flows.house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -140,3 +140,19 @@ async def test_a_page_that_is_not_there_or_not_allowed_says_so(
     visits = [await enter(who, language, size) for language, who in people for size in ("wide", "phone")]
     found = await each(*(looked_at(visit, path, axe, status=status) for visit in visits))
     none(found)
+
+
+async def test_the_charts_of_an_item_are_drawn_and_go_on_by_themselves(
+    enter: Enter, places: dict[str, str]
+) -> None:
+    visit = await enter("he.wei", "en", "wide")
+    await visit.go(f"/cis/{places['ups']}")
+    chart = visit.page.locator("[data-chart]").first
+    await chart.scroll_into_view_if_needed()
+    await chart.locator("svg path").first.wait_for(state="attached")
+    await visit.page.wait_for_selector("#wd-live:not(.lost):not([hidden])")
+    async with visit.page.expect_response("**/metrics/chart.json*", timeout=40_000) as again:
+        pass
+    assert (await again.value).ok
+    await visit.page.screenshot(path=ARTIFACTS / "cis-metrics.en.light.wide.png")
+    assert visit.complaints == []

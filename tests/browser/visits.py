@@ -41,7 +41,7 @@ RING = """() => {
   return document.activeElement === document.body
     || (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== "none";
 }"""
-SHIFT = 0.01  # less is the moment in which the font arrives; 0.1 is what people notice
+SHIFT = 0.05  # fonts and parts of a page arrive one by one on a busy machine; 0.1 is what people notice
 SUBJECT = re.compile("[A-Z]+-\\d+: ")  # a notice, in the language of whoever received it
 STATE_WORD = re.compile("[a-z_ ]+")  # a device's own word for its state, shown as it says it
 Language = Literal["en", "zh"]

@@ -3,7 +3,7 @@ import { make, zone } from "./dom.js";
 import { say } from "./texts.js";
 
 const SEVERITY = { critical: "crit", major: "major", minor: "minor", info: "info", ok: "ok" };
-const BACK = 200;
+const BACK = 200, AGAIN = 10_000; // rows of the table twin; ms between two loads on news
 const shown = new Map();
 let library = null;
 
@@ -132,7 +132,7 @@ document.documentElement.addEventListener("wd:theme", again);
 addEventListener("resize", () => { clearTimeout(again.timer); again.timer = setTimeout(again, 150); });
 document.addEventListener("click", (event) => { if (event.target.closest("[data-set-theme], [data-set-density]")) setTimeout(again, 50); });
 document.addEventListener("wd:news", ({ detail }) => {
-  for (const node of document.querySelectorAll("[data-chart][data-topic]")) if (node.dataset.topic.split(" ").some((topic) => detail.topics.includes(topic))) { clearTimeout(node.wdTimer); node.wdTimer = setTimeout(() => load(node), 2000); }
+  for (const node of document.querySelectorAll("[data-chart][data-topic]")) if (node.dataset.topic.split(" ").some((topic) => detail.topics.includes(topic))) node.wdTimer ??= setTimeout(() => { node.wdTimer = undefined; if (shown.has(node) && !document.hidden) load(node); }, AGAIN);
 });
 
 // A chart may be given another address (another time range): set data-chart and send wd:chart.

@@ -12,10 +12,11 @@ export class Stream {
     setInterval(() => { if (this.abort && Date.now() - this.heard > SILENT) this.abort.abort(); }, 5000);
   }
 
-  // Listen to these topics from now on; the stream goes on where it was.
-  ask(topics) {
+  // Listen to these topics; the stream goes on where it was, or earlier: after the event that a page had heard of when it was made.
+  ask(topics, after = Infinity) {
     const wanted = [...new Set(topics)].sort().slice(0, 50).join(",");
-    if (wanted === this.topics) return;
+    if (wanted === this.topics && !(after < Number(this.last))) return;
+    if (Number.isFinite(after)) this.last = String(this.last ? Math.min(Number(this.last), after) : after);
     this.topics = wanted;
     if (this.abort) { this.moved = true; this.abort.abort(); } else if (wanted) this.run();
   }

@@ -19,6 +19,7 @@ function topics() {
   const found = new Set(words(document.body.dataset.topics));
   for (const region of regions()) for (const topic of words(region.dataset.live)) found.add(topic);
   for (const list of lists()) for (const topic of words(list.dataset.topic)) found.add(topic);
+  for (const chart of document.querySelectorAll("[data-chart][data-topic]")) for (const topic of words(chart.dataset.topic)) found.add(topic);
   return [...found];
 }
 
@@ -66,7 +67,7 @@ async function refresh() {
   running = true;
   try {
     const fresh = await page(location.href);
-    if (fresh) { for (const place of places) swap(place, fresh); for (const list of tables) merge(list, fresh); swap(document.getElementById("nav"), fresh); }
+    if (fresh) { for (const place of places) swap(place, fresh); for (const list of tables) merge(list, fresh); swap(document.getElementById("nav"), fresh); } else { for (const topic of told) dirty.add(topic); await new Promise((done) => setTimeout(done, 3000)); }
   } finally {
     running = false;
     if (dirty.size && !due) due = setTimeout(refresh, AFTER);
@@ -155,31 +156,31 @@ function watch() {
 }
 
 async function connect() {
-  const wanted = topics();
+  const wanted = topics(), after = Number(document.body.dataset.heard ?? 0);
   if (!wanted.length || !document.body.dataset.user) return;
   setTimeout(() => { if (sign?.hidden) show("paused"); }, 3000);
   if (window.SharedWorker) {
     const worker = new SharedWorker(new URL("./live-worker.js", import.meta.url), { type: "module", name: "watchdesk-live" });
-    worker.addEventListener("error", () => { port = null; alone(wanted); });
+    worker.addEventListener("error", () => { port = null; alone(wanted, after); });
     port = worker.port;
     port.addEventListener("message", ({ data }) => hear(data));
     port.start();
-    port.postMessage({ kind: "topics", topics: wanted });
+    port.postMessage({ kind: "topics", topics: wanted, after });
     addEventListener("pagehide", () => port?.postMessage({ kind: "bye" }));
-    addEventListener("pageshow", (event) => { if (event.persisted) port?.postMessage({ kind: "topics", topics: wanted }); });
-  } else alone(wanted);
+    addEventListener("pageshow", (event) => { if (event.persisted) port?.postMessage({ kind: "topics", topics: wanted, after }); });
+  } else alone(wanted, after);
   setInterval(watch, 5000);
 }
 
 // Without a shared worker the page listens itself; without a stream it asks every 15 s.
-async function alone(wanted) {
+async function alone(wanted, after) {
   const { Stream } = await import("./live-stream.js");
   let polling = 0;
   new Stream((message) => {
     if (message.kind === "state" && message.state === "paused" && message.failures >= 3 && !polling) polling = setInterval(() => touch(wanted), POLL);
     if (message.kind === "state" && message.state === "live") { clearInterval(polling); polling = 0; }
     hear(message);
-  }).ask(wanted);
+  }).ask(wanted, after);
 }
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden && dirty.size) refresh(); });
