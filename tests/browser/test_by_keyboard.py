@@ -59,6 +59,7 @@ async def sees_it_come(visit: Visit) -> None:
     shown = await visit.page.locator("[data-listing]").inner_text()
     assert await row.count(), f"{await visit.page.locator('#wd-live').inner_text()}: {shown}"
     assert await visit.page.evaluate("window.untouched === 1")
+    assert await visit.page.locator("tbody tbody").count() == 0
 
 
 async def open_it(visit: Visit) -> str:

@@ -154,5 +154,6 @@ async def test_the_charts_of_an_item_are_drawn_and_go_on_by_themselves(
     async with visit.page.expect_response("**/metrics/chart.json*", timeout=40_000) as again:
         pass
     assert (await again.value).ok
+    assert await visit.page.locator("#main #main").count() == 0, "news is put in place, not inside"
     await visit.page.screenshot(path=ARTIFACTS / "cis-metrics.en.light.wide.png")
     assert visit.complaints == []

@@ -43,7 +43,7 @@ document.addEventListener("wd:news", ({ detail }) => {
     if (!answer?.ok || pane.dataset.shown !== row.dataset.row) return;
     const fresh = document.createElement("aside");
     fresh.innerHTML = await answer.text();
-    window.Idiomorph?.morph(pane, fresh, { morphStyle: "innerHTML" });
+    window.Idiomorph?.morph(pane, [...fresh.childNodes], { morphStyle: "innerHTML" });
     place();
   }, 1200);
 });

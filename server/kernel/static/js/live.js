@@ -91,7 +91,8 @@ function swap(place, fresh) {
   const next = place?.id ? fresh.getElementById(place.id) : null;
   if (!next || !window.Idiomorph) return;
   const before = new Map([...place.querySelectorAll("td[id], [data-tint][id], tr[id] td")].map((node, n) => [node, node.textContent]));
-  window.Idiomorph.morph(place, next, { morphStyle: place.id === "main" ? "innerHTML" : "outerHTML", ignoreActiveValue: true, callbacks: {
+  const inside = place.id === "main"; // an element given whole would be put inside itself
+  window.Idiomorph.morph(place, inside ? [...next.childNodes] : next, { morphStyle: inside ? "innerHTML" : "outerHTML", ignoreActiveValue: true, callbacks: {
     beforeNodeMorphed: (old, now) => { if (!keep(old)) { carry(old, now); return true; } stale(old, now); return false; },
     beforeNodeRemoved: (old) => !(old instanceof Element && old.matches(".wd-stale, dialog[open], [data-keep]")),
   } });
@@ -138,7 +139,7 @@ function merge(list, fresh) {
   }
   const added = [...coming.keys()].filter((id) => !document.getElementById(id)).length;
   for (const id of ["views", "list-count"]) { const place = document.getElementById(id); if (place && fresh.getElementById(id)) window.Idiomorph.morph(place, fresh.getElementById(id), { morphStyle: "outerHTML" }); }
-  if (added) offer(pill, () => { const chosen = old.querySelector('[aria-selected="true"]')?.id; window.Idiomorph.morph(old, next, { morphStyle: "innerHTML" }); const row = document.getElementById(chosen); if (row) select(row, false); refreshTimes(); }, added);
+  if (added) offer(pill, () => { const chosen = old.querySelector('[aria-selected="true"]')?.id; window.Idiomorph.morph(old, [...next.childNodes], { morphStyle: "innerHTML" }); const row = document.getElementById(chosen); if (row) select(row, false); refreshTimes(); }, added);
 }
 
 function offer(pill, take, n) {
