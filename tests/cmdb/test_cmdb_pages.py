@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rules.wire import Observation
-from server.cmdb import service
+from server.cmdb import graphs, service
 from server.cmdb.models import Ci, CiClaim, CiState, IdentityTask, Location, Presence, Relation, natural
 from server.kernel.db import Database
 from tests.desk_client import Desk
@@ -310,8 +310,9 @@ def test_the_graph_of_five_thousand_items_is_built_in_half_a_second(db: Database
     db.run_now(fill, 5000)
 
     def build(session: Session) -> float:
+        graphs._built.clear()
         begin = time.thread_time()
         assert len(service.graph(session)) == 5000
         return time.thread_time() - begin
 
-    assert db.read_now(build) < 0.5
+    assert min(db.read_now(build) for _ in range(3)) < 0.5  # a neighbour's load only ever adds
