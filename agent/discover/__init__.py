@@ -1,0 +1,1 @@
+"""Discovery: what stands behind an address, by standards, by profiles, and by reading the unknown."""
