@@ -1,7 +1,8 @@
 """Every suite, one after another, and at the end the table of what was real. `./watchdesk test` runs it.
 
 Unit and property tests run on two workers; what starts whole programs or a browser runs alone, because
-those tests hold times.
+those tests hold times. On a machine that others load, a time may pass unmet: what failed is run once more by
+itself, and the table names the suite that needed it. What fails twice has failed.
 """
 
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests import realness
@@ -27,7 +29,37 @@ SUITES: dict[str, list[str]] = {
     "flow": [*PYTEST, "-m", "flow"],
     "browser": [*PYTEST, "-m", "browser"],
 }
-NO_TESTS = 5
+TWICE = {"unit", "flow", "browser"}
+FAILED = 1  # pytest's status where tests ran and some failed
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a suite went. `again`: some of it passed only at the second try."""
+
+    name: str
+    status: int
+    seconds: float
+    again: bool = False
+
+    def __str__(self) -> str:
+        said = "passed" if self.status == 0 else f"FAILED ({self.status})"
+        return f"{said:<12} {self.name:<9} {self.seconds:7.1f} s{'  at the second try' * self.again}"
+
+
+def run(name: str, env: dict[str, str], cache: Path) -> Row:
+    """Run one suite; of tests, what failed once more."""
+    command = SUITES[name]
+    if name in TWICE:
+        command = [*command, "-o", f"cache_dir={cache}"]
+    print(f"== {name}", flush=True)
+    began = time.monotonic()
+    status = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    again = name in TWICE and status == FAILED
+    if again:
+        print(f"== {name}, once more what failed", flush=True)
+        status = subprocess.run([*command, "--last-failed"], cwd=ROOT, env=env, check=False).returncode
+    return Row(name, status, time.monotonic() - began, again and status == 0)
 
 
 def main() -> int:
@@ -36,18 +68,13 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="watchdesk-test-"))
     notes = folder / "notes.jsonl"
     env = os.environ | {realness.FILE: str(notes), "PYTHONPATH": str(ROOT)}
-    rows: list[tuple[str, int, float]] = []
-    for name in wanted:
-        print(f"== {name}", flush=True)
-        began = time.monotonic()
-        status = subprocess.run(SUITES[name], cwd=ROOT, env=env, check=False).returncode
-        rows.append((name, status, time.monotonic() - began))
+    rows = [run(name, env, folder / f"cache-{name}") for name in wanted]
     print("\n== what was real\n" + realness.table(notes))
     print("\n== suites")
-    for name, status, seconds in rows:
-        print(f"{'passed' if status == 0 else f'FAILED ({status})':<12} {name:<9} {seconds:7.1f} s")
+    for row in rows:
+        print(row)
     shutil.rmtree(folder)
-    bad = sum(status != 0 for _, status, _ in rows)
+    bad = sum(row.status != 0 for row in rows)
     print(f"\nsuites: {len(rows) - bad} passed, {bad} failed")
     return int(bad > 0)
 
