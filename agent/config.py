@@ -10,7 +10,10 @@ max_hours = 72
 
 [poll]
 concurrency = 200
-transports = ["snmp", "icmp", "http", "tcp", "modbus", "ssh", "host"]    # what may be asked at all
+transports = ["snmp", "icmp", "http", "tcp", "modbus", "ssh", "host"]    # what may be asked; all, if left out
+
+[checks.raid]                         # a script check that targets may name; no shell, the list as it stands
+command = ["/usr/lib/nagios/plugins/check_raid", "-H", "$HOSTADDRESS$"]
 
 [metrics]                             # Prometheus, off by default
 host = "127.0.0.1"
@@ -53,6 +56,12 @@ class Polling(Struct, frozen=True, forbid_unknown_fields=True):
     transports: list[Transport] = field(default_factory=lambda: list(get_args(Transport)))
 
 
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """A script check: an absolute path and its arguments."""
+
+    command: Annotated[list[Annotated[str, Meta(max_length=2_000)]], Meta(min_length=1, max_length=100)]
+
+
 class Exposition(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the agent's own metrics are shown to Prometheus; port 0: nowhere."""
 
@@ -69,6 +78,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     spool: Spool = Spool()
     poll: Polling = Polling()
     metrics: Exposition = Exposition()
+    checks: dict[str, Check] = {}
+
+    @property
+    def commands(self) -> dict[str, list[str]]:
+        """The script checks by name."""
+        return {name: one.command for name, one in self.checks.items()}
 
     @property
     def directory(self) -> Path:
@@ -89,6 +104,10 @@ def load(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(_("{path}: {reason}").format(path=path, reason=error)) from None
     check_server(settings.server)
+    for name, one in settings.checks.items():
+        if not one.command[0].startswith("/"):
+            sentence = _("{path}: the command of check {name} must begin with an absolute path.")
+            raise SettingsError(sentence.format(path=path, name=name))
     return settings
 
 

@@ -19,6 +19,13 @@ BY_TRANSPORT = {
     "http": "web-page",
     "ssh": "linux-ssh",
     "host": "this-host",
+    "dns": "dns-server",
+    "ntp": "ntp-server",
+    "sql": "sql-query",
+    "redfish": "redfish",
+    "exporter": "node-exporter",
+    "check": "script-check",
+    "plugin": "plugin",
 }
 
 

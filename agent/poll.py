@@ -6,18 +6,19 @@ independent; one that hangs holds up nobody but itself. What is worth rememberin
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.poll_facts import reading_of, reading_of_words, registers_of
+from agent.poll_services import Services, page_of, uses_json
 from agent.poll_snmp import Converters, SnmpPoll, converters
 from agent.reading import Reading, Target
 from agent.transports import modbus, tcp
 from agent.transports.facts import Facts
 from agent.transports.host import Host
-from agent.transports.http import Http, Page
+from agent.transports.http import Http
 from agent.transports.icmp import Icmp
 from agent.transports.snmp import Snmp
 from agent.transports.trouble import TroubleError
@@ -47,8 +48,12 @@ def utcnow() -> datetime:
 class Poller:
     """All polling of an agent. Make it inside the running loop; `close` it at the end."""
 
-    def __init__(self, clock: Callable[[], datetime] = utcnow) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime] = utcnow, checks: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """`checks`: the agent's own script checks by name, see `agent.transports.check`."""
         self.snmp = Snmp()
+        self._services = Services(self._pages, clock, checks or {})
         self._icmp = Icmp()
         self._ssh: Ssh | None = None
         self._host = Host()
@@ -64,6 +69,7 @@ class Poller:
             "icmp": self._by_icmp,
             "tcp": self._by_tcp,
             "host": self._by_host,
+            **dict.fromkeys(self._services.transports, self._by_service),
         }
 
     async def close(self) -> None:
@@ -120,10 +126,16 @@ class Poller:
         return reading_of_words(plan, words, rtt_s)
 
     async def _by_http(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        page = page_of(target, plan.http or "/", json=uses_json(plan))
+        return reading_of(plan, await self._pages().fetch(page, now=self._clock(), timeout_s=timeout_s))
+
+    async def _by_service(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
+        return reading_of(plan, await self._services.fetch(plan.transport, target, plan, timeout_s))
+
+    def _pages(self) -> Http:
         if self._http is None:
             self._http = Http()
-        page = page_of(target, plan)
-        return reading_of(plan, await self._http.fetch(page, now=self._clock(), timeout_s=timeout_s))
+        return self._http
 
     async def _by_ssh(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
         if self._ssh is None:
@@ -147,25 +159,3 @@ class Poller:
 
     async def _by_host(self, target: Target, plan: Plan, timeout_s: float) -> Reading:  # noqa: ARG002
         return reading_of(plan, await self._host.fetch(timeout_s=timeout_s))
-
-
-def page_of(target: Target, plan: Plan) -> Page:
-    """The page of an HTTP target. `params`: scheme, path, verify, contains; the plan's page otherwise."""
-    params, credential = target.params, target.credential
-    secure = target.port in {443, 8443} or bool(params.get("tls", False))
-    scheme = str(params.get("scheme") or ("https" if secure else "http"))
-    if scheme not in {"http", "https"}:
-        raise TroubleError("configuration", f"'{scheme}' is no scheme for a page.")
-    path = str(params.get("path") or plan.http or "/")
-    address = f"[{target.address}]" if ":" in target.address else target.address
-    port = f":{target.port}" if target.port else ""
-    uses_json = any(one.json for one in plan.scalars) or any(one.json for one in plan.tables)
-    return Page(
-        url=f"{scheme}://{address}{port}/{path.removeprefix('/')}",
-        user=str(credential.get("user") or ""),
-        password=str(credential.get("password") or ""),
-        token=str(credential.get("token") or ""),
-        verify=params.get("verify", True) not in {False, "false", "no"},
-        contains=str(params.get("contains") or ""),
-        json=uses_json,
-    )

@@ -49,7 +49,7 @@ class Agent:
 
     def __post_init__(self) -> None:
         data = self.settings.directory
-        self.poller = Poller()
+        self.poller = Poller(checks=self.settings.commands)
         self.outbox = open_outbox(self.settings, self.clock.wall)
         self.registry = Registry(data / "series.log")
         self.collector = Collector(self.registry)

@@ -38,6 +38,9 @@ CHINESE: Final = {
     ),
     "There is no configuration from the server yet.": "尚无来自服务器的配置。",
     "Another agent uses {path}.": "{path} 正被另一个代理使用。",
+    "{path}: the command of check {name} must begin with an absolute path.": (
+        "{path}：检查项 {name} 的命令必须以绝对路径开头。"
+    ),
     "Stopped: {reason}": "已停止：{reason}",
     "The connection must be https; http is taken for this machine only (127.0.0.0/8, ::1, localhost).": (
         "必须使用 https 连接；http 仅限本机（127.0.0.0/8、::1、localhost）。"

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Kind = Literal["gauge", "counter", "state"]
-Transport = Literal["snmp", "modbus", "http", "host", "icmp", "tcp", "ssh"]
+Transport = Literal[
+    "snmp", "modbus", "http", "host", "icmp", "tcp", "ssh",
+    "dns", "ntp", "sql", "redfish", "exporter", "check", "plugin",
+]  # fmt: skip
 RegisterKind = Literal["holding", "input", "coil", "discrete"]
 RegisterType = Literal["int16", "uint16", "int32", "uint32", "float32", "bool", "text"]
 # What these texts look like is checked in rules.profile_check: a pattern in msgspec.Meta crashes CPython 3.11

@@ -40,6 +40,17 @@ class Page:
     json: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer. `truncated`: the body was longer than MAX_BODY; `certificate` in DER, of HTTPS."""
+
+    status: int
+    body: bytes
+    took_s: float
+    truncated: bool = False
+    certificate: bytes | None = None
+
+
 class _Response(ClientResponse):
     """Keeps the server's certificate, which the connection has no more once the body is read."""
 
@@ -72,14 +83,29 @@ class Http:
 
     async def fetch(self, page: Page, *, now: datetime, timeout_s: float = 5.0) -> Facts:
         """Ask for a page within `timeout_s` in all; `now` dates the certificate. Raises TroubleError."""
-        headers = _login(page)
+        told = await self.read(page, timeout_s=timeout_s)
+        readings: dict[str, Raw] = {
+            "status": told.status,
+            "response_seconds": told.took_s,
+            "body_bytes": len(told.body),
+        }
+        if page.contains:
+            found = Pattern(page.contains).found(told.body.decode("utf-8", "replace"))
+            readings["content_matches"] = int(found)
+        if told.certificate is not None:
+            readings["certificate_expiry_seconds"] = _remaining(told.certificate, now)
+        content = document(told) if page.json else None
+        return Facts(readings, document=content, rtt_s=told.took_s, truncated=told.truncated)
+
+    async def read(self, page: Page, *, timeout_s: float) -> Told:
+        """What a page answers, as it stands; raises TroubleError, also where the login is refused."""
         begun = monotonic()
         try:
             async with (
                 asyncio.timeout(timeout_s),
                 self._session.get(
                     page.url,
-                    headers=headers,
+                    headers=_login(page),
                     allow_redirects=False,
                     ssl=page.verify,
                     timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -93,19 +119,10 @@ class Http:
             raise of_os(error) from None
         except ValueError as error:
             raise TroubleError("configuration", f"The address of the page is wrong: {error}.") from None
-        readings: dict[str, Raw] = {
-            "status": response.status,
-            "response_seconds": took,
-            "body_bytes": len(body),
-        }
         if response.status in {401, 403}:
             raise TroubleError("auth", f"The device answered HTTP {response.status}.")
-        if page.contains:
-            readings["content_matches"] = int(Pattern(page.contains).found(body.decode("utf-8", "replace")))
-        if isinstance(response, _Response) and response.certificate is not None:
-            readings["certificate_expiry_seconds"] = _remaining(response.certificate, now)
-        document = _json(body, response.status, truncated=truncated) if page.json else None
-        return Facts(readings, document=document, rtt_s=took, truncated=truncated)
+        certificate = response.certificate if isinstance(response, _Response) else None
+        return Told(response.status, body, took, truncated, certificate)
 
 
 async def _body(response: ClientResponse) -> tuple[bytes, bool]:
@@ -148,15 +165,17 @@ def _login(page: Page) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
 
 
-def _json(body: bytes, status: int, *, truncated: bool) -> object:
-    if status != 200:
-        raise BadResponseError(f"The device answered HTTP {status}.", place="status", evidence=body)
-    if truncated:
-        raise TroubleError("limit", f"The page is larger than {MAX_BODY} bytes.", evidence=body)
+def document(told: Told) -> object:
+    """The JSON of an answer; raises TroubleError where it is none, cut, or not HTTP 200."""
+    if told.status != 200:
+        raise BadResponseError(f"The device answered HTTP {told.status}.", place="status", evidence=told.body)
+    if told.truncated:
+        raise TroubleError("limit", f"The page is larger than {MAX_BODY} bytes.", evidence=told.body)
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(told.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadResponseError(f"The page is no JSON: {error}", place="body", evidence=body) from None
+        detail = f"The page is no JSON: {error}"
+        raise BadResponseError(detail, place="body", evidence=told.body) from None
 
 
 def pointer(document: object, path: str) -> object:

@@ -26,6 +26,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     ),
     "ssh": ("user", "password", "key", "host_key"),
     "http": ("user", "password", "token"),
+    "sql": ("user", "password"),
+    "redfish": ("user", "password"),
+    "exporter": ("user", "password", "token"),
     "modbus": (),
 }
 LONGEST = 8_000  # characters of one value: a private key fits

@@ -7,10 +7,15 @@ from pydantic import Field
 from server.agents.credentials import FIELDS
 from server.agents.targets import NewTarget
 from server.kernel.api import ApiModel, Id
+from server.kernel.errors import InvalidError
+from server.kernel.i18n import N_
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-TransportName = Literal["snmp", "modbus", "http", "ssh", "tcp", "icmp"]
-SignIn = Literal["snmp", "ssh", "http"]
+TransportName = Literal[
+    "snmp", "modbus", "http", "ssh", "tcp", "icmp",
+    "dns", "ntp", "sql", "redfish", "exporter", "check", "plugin",
+]  # fmt: skip
+SignIn = Literal["snmp", "ssh", "http", "sql", "redfish", "exporter"]
 Secret = Annotated[str, Field(max_length=8_000)]
 
 
@@ -96,6 +101,22 @@ class TargetForm(ApiModel):
     password: Secret = ""
     every_s: Annotated[float, Field(ge=5, le=86_400)] = 60
     unit: Annotated[int | None, Field(ge=0, le=247)] = None
+    params: Annotated[str, Field(max_length=4_000)] = ""
+
+    def parameters(self) -> dict[str, str | int]:
+        """What the transport is told beside the address; raises InvalidError naming the line that is none."""
+        given: dict[str, str | int] = {} if self.unit is None else {"unit": self.unit}
+        for number, line in enumerate(self.params.splitlines(), 1):
+            name, sign, value = (part.strip() for part in line.partition("="))
+            if name and sign and value:
+                given[name] = value
+            elif line.strip():
+                raise InvalidError(
+                    N_("Line {n} has no name and value; write them as query = www.example.org."),
+                    field="/params",
+                    n=number,
+                )
+        return given
 
     def new_values(self) -> dict[str, str]:
         """The credential written here, as the transport names its fields."""

@@ -2,7 +2,6 @@
 
 import shlex
 from datetime import datetime
-from typing import Any
 
 from aiohttp import web
 from sqlalchemy.orm import Session
@@ -15,7 +14,7 @@ from server.agents.models import Credential, Target
 from server.kernel.call import Call
 from server.kernel.errors import ConflictError, DeskError, InvalidError
 from server.kernel.formdata import FormError, said_of
-from server.kernel.i18n import N_, loc
+from server.kernel.i18n import N_, _, loc
 from server.kernel.web import Pages
 
 pages = Pages("agents")
@@ -154,7 +153,6 @@ def _add(session: Session, agent_id: int, form: TargetForm, *, now: datetime) ->
         name = credentials.free_name(session, f"{form.name} {form.transport}")
         made = credentials.save(session, name, form.transport, form.new_values(), now=now)
         credential_id = made.id
-    params: dict[str, Any] = {} if form.unit is None else {"unit": form.unit}
     new = targets.NewTarget(
         form.name,
         form.address,
@@ -163,7 +161,7 @@ def _add(session: Session, agent_id: int, form: TargetForm, *, now: datetime) ->
         form.profile or None,
         credential_id,
         form.every_s,
-        params=params,
+        params=form.parameters(),
     )
     return targets.add_target(session, agent_id, new, now=now)
 
@@ -187,7 +185,7 @@ async def _target_form(
         agent=agent,
         credentials=[(one.id, f"{one.name} · {one.transport}") for one, _uses in known],
         profiles=sorted(profile_names().items(), key=lambda pair: pair[1]),
-        transports=TRANSPORT_NAMES,
+        transports=[(key, _(name)) for key, name in TRANSPORT_NAMES],
         errors=errors,
         given=call.form,
     )
@@ -208,7 +206,8 @@ def _token_page(call: Call, token: NewToken) -> web.Response:
 
 def _errors(error: DeskError) -> dict[str, str]:
     """A service's refusal beside the field it speaks of."""
-    name = (error.field or "/name").strip("/").split("/")[-1]
+    parts = (error.field or "/name").strip("/").split("/")
+    name = "params" if parts[0] == "params" else parts[-1]
     return {name: said_of(error)}
 
 
@@ -219,6 +218,13 @@ TRANSPORT_NAMES = (
     ("ssh", "SSH"),
     ("tcp", "TCP"),
     ("icmp", "Ping"),
+    ("dns", "DNS"),
+    ("ntp", "NTP"),
+    ("sql", "SQL"),
+    ("redfish", "Redfish"),
+    ("exporter", N_("Prometheus exporter")),
+    ("check", N_("Script check")),
+    ("plugin", N_("Plug-in")),
 )
 
 

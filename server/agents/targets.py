@@ -18,7 +18,12 @@ from server.agents.models import Agent, Target, TargetPulse
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.i18n import N_
 
-TRANSPORTS: Mapping[str, int] = {"snmp": 161, "modbus": 502, "http": 80, "ssh": 22, "tcp": 0, "icmp": 0}
+TRANSPORTS: Mapping[str, int] = {
+    "snmp": 161, "modbus": 502, "http": 80, "ssh": 22, "tcp": 0, "icmp": 0,
+    "dns": 53, "ntp": 123, "sql": 5432, "redfish": 443, "exporter": 9100, "check": 0, "plugin": 0,
+}  # fmt: skip
+# What a target's transport cannot do without: the parameter and what it is.
+NEEDS: Mapping[str, str] = {"dns": "query", "sql": "query", "check": "check", "plugin": "plugin"}
 SHORTEST_S, LONGEST_S = 5.0, 86_400.0
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 
@@ -182,8 +187,7 @@ def _check(session: Session, new: NewTarget) -> None:
         )
     if not 0 <= new.port <= 65_535:
         raise InvalidError(N_("Ports go from 1 to 65535."), field="/port")
-    if new.transport == "tcp" and not new.port:
-        raise InvalidError(N_("Say which TCP port to try."), field="/port")
+    _check_transport(new)
     if not SHORTEST_S <= new.every_s <= LONGEST_S:
         raise InvalidError(
             N_("Poll every 5 seconds at the soonest, once a day at the latest."), field="/every_s"
@@ -198,6 +202,20 @@ def _check(session: Session, new: NewTarget) -> None:
                 field="/credential_id",
                 transport=credential.transport,
             )
+
+
+def _check_transport(new: NewTarget) -> None:
+    """What only some transports need."""
+    if new.transport == "tcp" and not new.port:
+        raise InvalidError(N_("Say which TCP port to try."), field="/port")
+    needed = NEEDS.get(new.transport)
+    if needed is not None and not new.params.get(needed):
+        raise InvalidError(
+            N_("Over {transport}, a target needs the parameter {name}."),
+            field=f"/params/{needed}",
+            transport=new.transport,
+            name=needed,
+        )
 
 
 def _is_address(text: str) -> bool:
