@@ -88,6 +88,18 @@ def test_what_can_be_broken_has_its_article_in_the_readers_language(
     assert articles[0].cause
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_article_stands_among_three_where_a_hundred_cases_say_the_same(
+    story: Database, language: str
+) -> None:
+    """As the incident asks that the alert opened: its own title in both languages, and the very item."""
+    text = "UPS-B1-A runs on battery\nUPS-B1-A 转电池供电"
+    asked = Query(text, alert="UpsOnBattery", ci="UPS-B1-A", ci_class="ups", language=language)
+    found = story.read_now(suggest, asked)
+    assert len(found) <= 3
+    assert language in {one.language for one in found if one.kind == "article"}
+
+
 def test_the_next_incident_gets_the_next_number(story: Database) -> None:
     def number(session: Session) -> str:
         from server.kernel.ticket import next_number

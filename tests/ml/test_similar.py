@@ -116,3 +116,17 @@ def test_identifiers_stay_whole_and_noise_goes(text: str, expected: list[str]) -
     assert [token for token in tokens(text) if token in expected] == expected
     if not expected:
         assert tokens(text) == []
+
+
+@given(st.integers(1, 60))
+@settings(deadline=None, max_examples=10)
+def test_however_many_cases_repeat_themselves_the_article_is_found_too(cases: int) -> None:
+    index = Index()
+    index.add("KB-1", Document({"title": "Pump stops: bleed the line"}, {"alert": "PumpStopped"}, "article"))
+    for number in range(cases):
+        fields = {"title": "pump P-7 stops", "solution": "pump bled"}
+        index.add(f"INC-{number}", Document(fields, {"alert": "PumpStopped", "ci": "P-7"}, "case"))
+    hits = index.search("pump P-7 stops", facets={"alert": "PumpStopped", "ci": "P-7"}, limit=3)
+    assert "KB-1" in {hit.key for hit in hits}
+    assert len(hits) <= 6
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
