@@ -11,7 +11,7 @@ agree (alert rule, CI class, model, service). It orders hits and can be compared
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,11 +35,14 @@ class Document:
 
     Args:
         fields: text by field name; unknown names weigh 1.
-        facets: exact values, as {"alert": "UpsOnBattery", "ci_class": "ups"}.
+        facets: exact values, one or several of a name, as {"alert": ["UpsOnBattery", "UpsMainsLost"],
+            "ci_class": "ups"}.
+        kind: of which kind it is, as "case"; kinds do not crowd each other out of an answer.
     """
 
     fields: Mapping[str, str]
-    facets: Mapping[str, str] = field(default_factory=dict)
+    facets: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Index:
         self._frequency: list[int] = []
         self._keys: list[str] = []
         self._slots: dict[str, int] = {}
-        self._facets: list[Mapping[str, str]] = []
+        self._facets: list[Mapping[str, tuple[str, ...]]] = []
+        self._kinds: dict[str, int] = {}
+        self._kind_of = np.zeros(256, dtype=np.int8)
         self._with_facet: dict[tuple[str, str], list[int]] = {}
         self._counts: list[dict[int, float] | None] = []
         self._lengths = np.zeros(256, dtype=np.float32)
@@ -97,12 +102,16 @@ class Index:
         by_term = {self._term(token): float(count) for token, count in counts.items()}
         self._keys.append(key)
         self._slots[key] = slot
-        self._facets.append(dict(document.facets))
-        for pair in document.facets.items():
-            self._with_facet.setdefault(pair, []).append(slot)
+        facets = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in document.facets.items()}
+        self._facets.append(facets)
+        for name, values in facets.items():
+            for value in values:
+                self._with_facet.setdefault((name, value), []).append(slot)
         self._counts.append(by_term)
         if slot >= len(self._lengths):
             self._lengths = np.resize(self._lengths, 2 * len(self._lengths))
+            self._kind_of = np.resize(self._kind_of, 2 * len(self._kind_of))
+        self._kind_of[slot] = self._kinds.setdefault(document.kind, len(self._kinds))
         length = sum(by_term.values())
         self._lengths[slot] = length
         self._total_length += length
@@ -133,7 +142,7 @@ class Index:
         Args:
             text: the ticket; its first line is its summary.
             facets: what is known beside the text; each value that a document shares lifts it.
-            limit: at most so many.
+            limit: at most so many of each kind of document.
         """
         weights = _query(text)
         known = [(self._terms[t], t, w) for t, w in weights.items() if t in self._terms]
@@ -161,12 +170,14 @@ class Index:
         facets: Mapping[str, str],
         limit: int,
     ) -> list[Hit]:
-        limit = min(limit, len(final))
-        best = np.argpartition(-final, limit - 1)[:limit]
+        best: list[int] = []
+        for kind in self._kinds.values():
+            (found,) = np.nonzero((self._kind_of[: len(final)] == kind) & (final > 0))
+            if len(found) > limit:
+                found = found[np.argpartition(-final[found], limit - 1)[:limit]]
+            best += found.tolist()
         hits = []
-        for slot in sorted(
-            (int(s) for s in best if final[s] > 0), key=lambda s: (-float(final[s]), self._keys[s])
-        ):
+        for slot in sorted(best, key=lambda s: (-float(final[s]), self._keys[s])):
             counts = self._counts[slot] or {}
             gains = {
                 t: w * self._idf(n) * _saturate(counts[n], self._norm(slot))
@@ -175,7 +186,7 @@ class Index:
             }
             whole = sum(gains.values()) or 1.0
             words = tuple((t, g / whole) for t, g in sorted(gains.items(), key=lambda kv: -kv[1]))
-            shared = {n: v for n, v in facets.items() if self._facets[slot].get(n) == v}
+            shared = {n: v for n, v in facets.items() if v in self._facets[slot].get(n, ())}
             hits.append(Hit(self._keys[slot], min(1.0, float(final[slot])), words, shared))
         return hits
 

@@ -4,6 +4,11 @@ The index lives in memory, one per process, and follows the table of changes: ev
 a case adds a row in the same transaction, and a process takes in what is newer than what it has before it
 answers. The order is the index's score times what outcomes say: a fix that held counts up, one after which
 the alert came back counts down. Below `LEAST_SCORE` nothing is shown: a weak guess costs more than silence.
+
+Articles and cases are looked for apart, or the hundredth case of a recurring alert would crowd out the one
+article about it. What says the same, a topic in two languages or cases of one cause, takes one place. An
+article that was published for the ticket's alert and class keeps one of the places: its reviewer's word
+outweighs few words in common and mixed outcomes, though not steady failure.
 """
 
 import re
@@ -25,6 +30,8 @@ LOOK_AT = 24
 STEPS_SHOWN = 3
 OTHER_LANGUAGE = 0.85  # what the reader may not read goes behind what says the same in his language
 CASE = 0.92  # an article was written to be followed, a case to be closed
+
+STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 
 _STEP = re.compile(r"^\s*(?:\d+[.)、]|[-*])\s*(.+)$", re.MULTILINE)
 
@@ -103,16 +110,21 @@ def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestio
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
     with known.lock:
         hits = known.index.search(text, facets=query.facets, limit=LOOK_AT)
-    hits = [hit for hit in hits if hit.score >= LEAST_SCORE / 1.5 and hit.words]
+    hits = [hit for hit in hits if hit.words or _written_for(hit)]
     records = _records(session, [hit.key for hit in hits])
     outcomes = _outcomes(session, [hit.key for hit in hits])
-    found = [
-        _suggestion(hit, records[hit.key], outcomes.get(hit.key, (0, 0)), query)
-        for hit in hits
-        if hit.key in records
-    ]
-    found.sort(key=lambda one: (-one.score, one.number))
-    return _distinct([one for one in found if one.score >= LEAST_SCORE])[:limit]
+    found = []
+    for hit in hits:
+        record, outcome = records.get(hit.key), outcomes.get(hit.key, (0, 0))
+        if record is None:
+            continue
+        one = _suggestion(hit, record, outcome, query)
+        meant = isinstance(record, Article) and _meant(record, query) and not _fails(outcome)
+        if meant or one.score >= LEAST_SCORE:
+            other = record.language != query.language
+            found.append(_Ranked(max(one.score, LEAST_SCORE), meant, other, _sayings(record), one))
+    found.sort(key=lambda ranked: (-ranked.score, not ranked.meant, ranked.other_language, ranked.one.number))
+    return [ranked.one for ranked in _with_place(_distinct(found), limit)]
 
 
 def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
@@ -156,7 +168,7 @@ def _take_in(session: Session, index: Index, key: str) -> None:
 
 
 def _of_article(article: Article) -> Document:
-    facets = {name: str(values[0]) for name, values in article.applies_to.items() if values}
+    facets = {name: [str(value) for value in values] for name, values in article.applies_to.items()}
     fields = {
         "title": article.title,
         "symptom": article.symptom,
@@ -164,12 +176,12 @@ def _of_article(article: Article) -> Document:
         "solution": article.solution,
         "text": " ".join(str(value) for values in article.applies_to.values() for value in values),
     }
-    return Document(fields, facets)
+    return Document(fields, facets, kind="article")
 
 
 def _of_case(case: Case) -> Document:
     fields = {"title": case.title, "symptom": case.symptom, "cause": case.cause, "solution": case.solution}
-    return Document(fields, {name: str(value) for name, value in case.facets.items()})
+    return Document(fields, {name: str(value) for name, value in case.facets.items()}, kind="case")
 
 
 def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]:
@@ -223,13 +235,78 @@ def _suggestion(hit: Hit, record: Article | Case, outcome: tuple[int, int], quer
     )
 
 
-def _distinct(found: Sequence[Suggestion]) -> list[Suggestion]:
-    """Without what says the same again: recurring cases have one cause under many names of items."""
-    seen: set[str] = set()
-    distinct = []
-    for one in found:
-        said = {one.title, one.cause} - {""} if one.kind == "case" else {one.title}
-        if not said & seen:
-            distinct.append(one)
-        seen |= said
+@dataclass(frozen=True)
+class _Ranked:
+    """A suggestion on its way into the list.
+
+    Args:
+        meant: an article published for the ticket's very alert and class.
+        other_language: not the reader's.
+        says: what it has in common with others that say the same.
+    """
+
+    score: float
+    meant: bool
+    other_language: bool
+    says: frozenset[str]
+    one: Suggestion
+
+
+def _written_for(hit: Hit) -> bool:
+    return "alert" in hit.facets
+
+
+def _meant(article: Article, query: Query) -> bool:
+    """Whether it names the ticket's alert, and its class if it names any."""
+    classes = article.applies_to.get("ci_class", ())
+    return (
+        bool(query.alert)
+        and query.alert in article.applies_to.get("alert", ())
+        and (not classes or not query.ci_class or query.ci_class in classes)
+    )
+
+
+def _fails(outcome: tuple[int, int]) -> bool:
+    held, tried = outcome
+    return tried - held >= STEADY and tried - held >= 3 * held
+
+
+def _sayings(record: Article | Case) -> frozenset[str]:
+    """A topic's articles say the same in several languages; recurring cases have one cause."""
+    if isinstance(record, Article):
+        return frozenset({record.translation_of or record.number, record.title})
+    return frozenset({record.title, record.cause} - {""})
+
+
+def _distinct(found: Sequence[_Ranked]) -> list[_Ranked]:
+    """Without what says the same again; a topic is shown in the reader's language where it is there."""
+    place_of: dict[str, int] = {}
+    distinct: list[_Ranked] = []
+    for ranked in found:
+        same = {place_of[said] for said in ranked.says if said in place_of}
+        place = min(same, default=len(distinct))
+        if not same:
+            distinct.append(ranked)
+        elif _reads_better(ranked, distinct[place]):
+            distinct[place] = ranked
+        for said in ranked.says:
+            place_of.setdefault(said, place)
     return distinct
+
+
+def _reads_better(ranked: _Ranked, kept: _Ranked) -> bool:
+    return (
+        kept.other_language
+        and not ranked.other_language
+        and kept.one.kind == ranked.one.kind == "article"
+        and ranked.meant >= kept.meant
+    )
+
+
+def _with_place(found: Sequence[_Ranked], limit: int) -> list[_Ranked]:
+    """The first `limit`; the best of the meant has the last place if it has no better one."""
+    shown = list(found[:limit])
+    meant = next((ranked for ranked in found if ranked.meant), None)
+    if meant is not None and shown and meant not in shown:
+        shown[-1] = meant
+    return shown
