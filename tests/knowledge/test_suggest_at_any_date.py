@@ -63,8 +63,8 @@ class Story:
         people = {person.username: person for person in session.scalars(select(Person))}
         told = past.Past(people, self.topics, now, groups, members, self.items, past.callers(people))
         told.tell()
-        for table in (Case, Outcome, IndexChange):
-            session.execute(insert(table), told.rows[table])
+        for kept in (Case, Outcome, IndexChange):
+            session.execute(insert(kept), told.rows[kept])
 
 
 @pytest.fixture(scope="module")
