@@ -1,8 +1,9 @@
 """`./watchdesk bench fuzz [--seconds 60] [TARGET ...]`: coverage-guided fuzzing of the decoders.
 
-It takes a fixed time. Each target runs in a process of its own with atheris (libFuzzer): its crash, a hang of over 5 s, or 512 MiB
-of memory is a finding, kept under tests/artifacts/fuzz/ as the bytes that made it. The last line is one JSON
-object: targets, runs of each, findings, cpu_s. Exit code 1 where there are findings.
+It takes a fixed time. Each target runs in a process of its own with atheris (libFuzzer): its crash, a hang of
+over 5 s, or 512 MiB of memory is a finding, kept under tests/artifacts/fuzz/ as the bytes that made it. The
+last line is one JSON object: items (runs), cpu_s, runs of each target, findings. Exit code 1 where there are
+findings.
 """
 
 import argparse
