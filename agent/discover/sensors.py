@@ -417,13 +417,11 @@ def pools(found: list[tuple[Possible, str]]) -> dict[int, list[int]]:
 
 
 def mend(value: float, kind: str) -> float:
-    """Divide by tens what cannot be: a room of 215 degrees is one of 21.5."""
+    """Divide by tens what cannot be, where that makes it possible: 215 degrees in a room are 21.5."""
     low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
-    for _ in range(3):
-        if low <= value <= high:
-            break
-        value /= 10
-    return value
+    if low <= value <= high:
+        return value
+    return next((value / 10**power for power in (1, 2, 3) if low <= value / 10**power <= high), value)
 
 
 def name_of(one: Possible) -> str:
