@@ -10,16 +10,20 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from agent.discover.answers import Learned, apply
 from agent.discover.bench import line_of
 from agent.discover.evidence import ENTERPRISES, ENTITY, SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, SYS_SERVICES
-from agent.discover.found import Attempt, Found
+from agent.discover.found import SURE, Attempt, Found
 from agent.discover.models import Models
 from agent.discover.models import packaged as packaged_models
+from agent.discover.profiled import profiled
 from agent.discover.recognise import recognise
+from agent.discover.stub import stub
 from agent.knowledge import Knowledge
 from agent.knowledge import packaged as packaged_knowledge
 from agent.reading import Target
@@ -27,6 +31,8 @@ from agent.transports import ber
 from agent.transports.ber import Raw
 from agent.transports.snmp import Ask, Device, Snmp
 from agent.transports.trouble import TroubleError
+from rules.profile import Profile
+from rules.profile import packaged as packaged_profiles
 
 SCALARS = (
     SYS_DESCR,
@@ -98,9 +104,33 @@ class Asked:
         }
 
 
-async def probe(
-    snmp: Snmp, target: Target, knowledge: Knowledge, models: Models, *, credential: int = 0
-) -> Found:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that devices are recognised by; `learned` are operators' answers by `answers.fingerprint`."""
+
+    knowledge: Knowledge
+    models: Models
+    profiles: Mapping[str, Profile]
+    learned: Learned = field(default_factory=dict)
+
+    @classmethod
+    def packaged(cls) -> "Known":
+        """What the package carries."""
+        return cls(packaged_knowledge(), packaged_models(), packaged_profiles())
+
+    def recognise(self, address: str, values: Mapping[str, Raw]) -> Found:
+        """Recognise, let the profile and then the operator win; a stub where class or vendor stay unsure."""
+        found = recognise(address, values, self.knowledge, self.models)
+        profiled(found, values, self.profiles)
+        apply(found, self.learned)
+        unsure = [name for name in ("device_class", "vendor")
+                  if name not in found.guesses or found.guesses[name].confidence < SURE]  # fmt: skip
+        if unsure:
+            found.stub = stub(found, self.knowledge)
+        return found
+
+
+async def probe(snmp: Snmp, target: Target, known: Known, *, credential: int = 0) -> Found:
     """What stands behind a target; never raises for what a device does."""
     asked = Asked(snmp, target)
     values: dict[str, Raw] = {}
@@ -115,7 +145,7 @@ async def probe(
         detail = error.detail
         asked.truncated = True
     ordered = dict(sorted(values.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
-    found = recognise(target.address, ordered, knowledge, models)
+    found = known.recognise(target.address, ordered)
     found.ways = ("snmp",)
     found.attempts = (Attempt("snmp", credential, "answered", detail),)
     found.round_trips, found.truncated = asked.round_trips, asked.truncated
@@ -133,14 +163,14 @@ def _failed(error: TroubleError, credential: int) -> Attempt:
 async def run(lines: list[Line], out: Path, concurrency: int) -> None:
     """Probe all targets, so many at once, and write a line for each as it comes."""
     snmp, gate = Snmp(), asyncio.Semaphore(max(1, concurrency))
-    knowledge, models = packaged_knowledge(), packaged_models()
+    known = Known.packaged()
     with out.open("w", encoding="utf-8") as file:
 
         async def one(number: int, line: Line) -> None:
             async with gate:
                 credential = {"community": line.community, "version": line.version}
                 target = Target(f"t{number}", line.address, line.address, line.port, dict(credential))
-                found = await probe(snmp, target, knowledge, models)
+                found = await probe(snmp, target, known)
                 told = line_of(line.recording or line.address, found)
                 told |= {
                     "round_trips": found.round_trips,
