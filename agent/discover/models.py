@@ -30,5 +30,5 @@ def unpack(data: bytes) -> Models:
 
 @cache
 def packaged() -> Models:
-    """The models of the package, trained by `build_assets/recognition.py`."""
+    """The models of the package, written by `watchdesk-agent bench recognise --models`."""
     return unpack(resources.files("agent.discover").joinpath(FILE).read_bytes())

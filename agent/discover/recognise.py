@@ -21,6 +21,7 @@ from agent.discover.sensors import (
     Possible,
     in_unit,
     labels,
+    meant,
     mend,
     name_of,
     optical,
@@ -138,7 +139,8 @@ def sensors(known: Evidence, told: dict[str, float], models: Models) -> list[Sen
         for share, one, kind in numeric:
             value = in_unit(one.number * factors[kind, one.factor], one, kind)
             value = value if one.factor is not None else mend(value, kind)
-            out.append(_sensor(one, kind, round(value, 6), share))
+            if meant(one.number, value, kind):
+                out.append(_sensor(one, kind, round(value, 6), share))
     out += [_sensor(one, "state", one.number, share) for share, one in _worth(states)]
     return sorted(out, key=lambda one: -one.confidence)[:MAX_SENSORS]
 

@@ -424,6 +424,14 @@ def mend(value: float, kind: str) -> float:
     return next((value / 10**power for power in (1, 2, 3) if low <= value / 10**power <= high), value)
 
 
+def meant(number: float, value: float, kind: str) -> bool:
+    """Whether a reading means something: no mark for "unknown", and nothing such a sensor cannot show."""
+    if number in NOTHING or (number == -1 and kind not in {"temperature", "dbm", "signal", "snr"}):
+        return False
+    low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
+    return low <= value <= high
+
+
 def name_of(one: Possible) -> str:
     """What to call a sensor: its row's label and the words of its column."""
     fact = one.bind.fact

@@ -5,7 +5,7 @@ import lzma
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import knowledge
@@ -14,6 +14,7 @@ from agent.knowledge import FILTERS, MAGIC, Key, Knowledge, key_of, pack, packag
 KEYS = st.lists(st.integers(0, 70_000), min_size=1, max_size=9).map(tuple)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sets(KEYS, min_size=1, max_size=60))
 def test_what_is_packed_comes_out_as_it_went_in(keys: set[Key]) -> None:
     rows = [(key, f"line {key}") for key in sorted(keys)]
@@ -35,6 +36,7 @@ def made(folder: Path, keys: list[Key]) -> Knowledge:
     return Knowledge(path)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sets(st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple), min_size=1, max_size=40), KEYS)
 def test_the_longest_beginning_is_found(
     tmp_path_factory: pytest.TempPathFactory, keys: set[Key], tail: Key

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover import answers
@@ -53,6 +53,7 @@ def test_an_operators_answer_is_used_for_the_next_device_of_the_shape_whatever_i
     assert other.guesses["device_class"].source != "operator"
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=80), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_numbers_do_not_change_a_fingerprint_but_the_object_id_does(text: str, one: int, two: int) -> None:
     assert answers.fingerprint("1.2.3", f"{text} v{one}") == answers.fingerprint(".1.2.3", f"{text} v{two}")
@@ -73,6 +74,7 @@ def test_a_profile_wins_over_what_was_guessed() -> None:
     assert {guess.source for name, guess in found.guesses.items() if name != "serial"} == {"profile"}
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_a_stub_is_a_profile_whatever_the_device_calls_itself(vendor: str, model: str) -> None:
     values = DEVICE | {SYS_DESCR: f"{vendor} {model}".encode(), "1.3.6.1.2.1.33.1.1.1.0": vendor.encode()}

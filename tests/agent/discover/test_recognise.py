@@ -113,6 +113,7 @@ def test_no_nonsense_of_a_device_breaks_its_recognition(values: dict[str, Raw]) 
     assert all(math.isfinite(one.value) for one in found.sensors)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=300))
 def test_every_text_is_printable_on_one_line(raw: bytes) -> None:
     text = text_of(raw)
@@ -120,11 +121,13 @@ def test_every_text_is_printable_on_one_line(raw: bytes) -> None:
     assert all(char >= " " for char in text)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.floats(-1e6, 1e6, allow_nan=False))
 def test_a_number_written_as_text_is_read_as_it_was_written(value: float) -> None:
     assert number_of(f"{value:.3f} V".encode()) == pytest.approx(round(value, 3))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(sorted(PLAUSIBLE)), st.floats(-1e5, 1e5, allow_nan=False))
 def test_mending_leaves_alone_what_can_be_and_only_moves_the_point(kind: str, value: float) -> None:
     mended, (low, high) = mend(value, kind), PLAUSIBLE[kind]
@@ -135,6 +138,15 @@ def test_mending_leaves_alone_what_can_be_and_only_moves_the_point(kind: str, va
         assert mended == value or low <= mended <= high
 
 
+@pytest.mark.parametrize("raw", [-32_768, 65_535, 2_147_483_647])
+def test_a_mark_for_unknown_is_no_reading(raw: int) -> None:
+    values: dict[str, Raw] = {SYS_DESCR: b"Nordlicht 48 port switch", f"{ENTITY}.7.5": b"inlet"}
+    values |= {f"{SENSOR}.1.5": 8, f"{SENSOR}.2.5": 9, f"{SENSOR}.3.5": 1}
+    assert [one.value for one in seen(values | {f"{SENSOR}.4.5": 234, f"{SENSOR}.5.5": 1}).sensors] == [23.4]
+    assert not seen(values | {f"{SENSOR}.4.5": raw, f"{SENSOR}.5.5": 1}).sensors
+
+
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=9))
 def test_probabilities_add_up_to_one_and_keep_the_order_of_scores(values: list[float]) -> None:
     shares = softmax(values)
