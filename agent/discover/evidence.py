@@ -45,7 +45,7 @@ def text_of(value: Raw) -> str:
             return raw[:64].hex()
     if sum(char < " " and char not in "\r\n\t" for char in text) * 4 > len(text):
         return raw[:64].hex()
-    kept = "".join(char if char >= " " and char != "\x7f" else " " for char in text)
+    kept = "".join(char if char.isprintable() else " " for char in text)
     return _BLANK.sub(" ", kept).strip()[:MAX_TEXT]
 
 

@@ -37,7 +37,7 @@ def _profile_name(found: Found) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps("".join(char if char.isprintable() else " " for char in value), ensure_ascii=False)
 
 
 def _way(found: Found, field: str) -> str:
