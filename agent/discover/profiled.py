@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from agent.discover.evidence import text_of
+from agent.discover.evidence import enterprise_of, text_of
 from agent.discover.found import Found, Guess
 from agent.discover.lexicon import CLASSES
+from agent.discover.traits import AGENTS
 from agent.transports.ber import Raw
 from rules.pattern import Pattern
 from rules.profile import SYS_DESCR, Profile, Way, rank
@@ -27,7 +28,10 @@ def profiled(found: Found, values: Mapping[str, Raw], profiles: Mapping[str, Pro
     found.profile = best
     reason = f"the profile {best} says so"
     kind = SAME_CLASS.get(profile.ci_class or "", profile.ci_class or "")
-    if kind in CLASSES and kind != "other":
+    agent_only = (
+        enterprise_of(object_id) in AGENTS
+    )  # the number of an agent, which all kinds of devices carry
+    if kind in CLASSES and kind != "other" and not agent_only:
         found.guesses["device_class"] = Guess(kind, CONFIDENCE, reason, "profile")
     if profile.vendor:
         found.guesses["vendor"] = Guess(profile.vendor, CONFIDENCE, reason, "profile")
