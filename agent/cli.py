@@ -57,9 +57,19 @@ def _parser() -> argparse.ArgumentParser:
         help=_("check the settings and the last configuration from the server"),
     )
     check.set_defaults(command=_check)
+    probe = commands.add_parser("probe", help=_("recognise the devices of a file over SNMP"))
+    probe.add_argument("--targets", type=Path, required=True)
+    probe.add_argument("--out", type=Path, required=True, help=_("file for the results"))
+    probe.add_argument("--concurrency", type=int, default=64)
+    probe.set_defaults(command=_probe)
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
-    bench.add_argument("what", choices=["poll"])
-    bench.add_argument("--targets", type=Path, required=True)
+    bench.add_argument("what", choices=["poll", "recognise"])
+    bench.add_argument("--targets", type=Path, required=False)
+    bench.add_argument("--devices-dir", type=Path, help=_("folder of recordings.tar.xz and truth.jsonl"))
+    bench.add_argument("--scorer", type=Path, help=_("Python file with the comparisons that count"))
+    bench.add_argument("--folds", type=int, default=8)
+    bench.add_argument("--out", type=Path, help=_("file for the results"))
+    bench.add_argument("--models", type=Path, help=_("file for the models learned from all"))
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--warm", type=int, default=3)
     bench.add_argument("--every", type=float, default=0.0)
@@ -133,9 +143,27 @@ def _check(chosen: argparse.Namespace) -> int:
     return 2 if found else 0
 
 
+def _probe(chosen: argparse.Namespace) -> int:
+    from agent.discover.probe import command  # noqa: PLC0415
+
+    return command(chosen.targets, chosen.out, chosen.concurrency)
+
+
 def _bench(chosen: argparse.Namespace) -> int:
+    if chosen.what == "recognise":
+        from agent.discover.bench import bench  # noqa: PLC0415
+
+        if chosen.devices_dir is None or chosen.scorer is None:
+            _say(_("bench recognise needs --devices-dir and --scorer."))
+            return 2
+        return bench(
+            chosen.devices_dir, chosen.scorer, folds=chosen.folds, out=chosen.out, models_to=chosen.models
+        )
     from agent.bench import poll  # noqa: PLC0415
 
+    if chosen.targets is None:
+        _say(_("bench poll needs --targets."))
+        return 2
     return poll(
         chosen.targets,
         rounds=chosen.rounds,

@@ -12,6 +12,15 @@ CHINESE: Final = {
         "检查配置文件和最近一次从服务器取得的配置"
     ),
     "poll targets from a file and measure it": "按文件轮询目标并测量性能",
+    "recognise the devices of a file over SNMP": "按文件通过 SNMP 识别设备",
+    "file for the results": "结果文件",
+    "folder of recordings.tar.xz and truth.jsonl": "存放 recordings.tar.xz 和 truth.jsonl 的目录",
+    "Python file with the comparisons that count": "定义评分比较规则的 Python 文件",
+    "file for the models learned from all": "用全部数据训练所得模型的输出文件",
+    "bench recognise needs --devices-dir and --scorer.": (
+        "bench recognise 需要 --devices-dir 和 --scorer 参数。"
+    ),
+    "bench poll needs --targets.": "bench poll 需要 --targets 参数。",
     "address of the server, as https://desk.example.org:8400": (
         "服务器地址，例如 https://desk.example.org:8400"
     ),

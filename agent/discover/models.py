@@ -1,0 +1,34 @@
+"""The trained models the agent carries: weights of words, read from one small file."""
+
+import lzma
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from ml.linear import Model
+
+CLASS, KIND, POWER = "device_class", "sensor", "power"
+SURE = "sure "  # before a field's name: how sure its answer is
+FILE = "models.bin"
+
+
+class Models(msgspec.Struct):
+    """All models by name."""
+
+    by_name: dict[str, Model]
+
+    def pack(self) -> bytes:
+        """As bytes, the same for the same models."""
+        return lzma.compress(msgspec.msgpack.encode(self), preset=9)
+
+
+def unpack(data: bytes) -> Models:
+    """The opposite of `Models.pack`."""
+    return msgspec.msgpack.decode(lzma.decompress(data), type=Models)
+
+
+@cache
+def packaged() -> Models:
+    """The models of the package, written by `watchdesk-agent bench recognise --models`."""
+    return unpack(resources.files("agent.discover").joinpath(FILE).read_bytes())

@@ -1,0 +1,201 @@
+"""Ask one device over SNMP what it is, in few round trips, and recognise it from its answers.
+
+One GET of identity scalars tells whether somebody is there; then the tables of IF-MIB, ENTITY-MIB and its
+sensors, UPS-MIB and Printer-MIB by GETBULK (an absent table costs one round trip), then the subtrees of
+makers, bounded by `MAKER_VARBINDS`. What a device answers wrongly, endlessly or not at all ends in an
+attempt with its reason; its neighbours share nothing with it but the socket.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent.discover.answers import Learned, apply
+from agent.discover.bench import line_of
+from agent.discover.evidence import ENTERPRISES, ENTITY, SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, SYS_SERVICES
+from agent.discover.found import SURE, Attempt, Found
+from agent.discover.models import Models
+from agent.discover.models import packaged as packaged_models
+from agent.discover.profiled import profiled
+from agent.discover.recognise import recognise
+from agent.discover.stub import stub
+from agent.knowledge import Knowledge
+from agent.knowledge import packaged as packaged_knowledge
+from agent.reading import Target
+from agent.transports import ber
+from agent.transports.ber import Raw
+from agent.transports.snmp import Ask, Device, Snmp
+from agent.transports.trouble import TroubleError
+from rules.profile import Profile
+from rules.profile import packaged as packaged_profiles
+
+SCALARS = (
+    SYS_DESCR,
+    SYS_OBJECT_ID,
+    SYS_NAME,
+    SYS_SERVICES,
+    *(f"1.3.6.1.2.1.33.1.1.{part}.0" for part in range(1, 6)),
+    "1.3.6.1.2.1.43.5.1.1.17.1",
+    "1.3.6.1.2.1.43.5.1.1.16.1",
+    "1.3.6.1.2.1.25.3.2.1.3.1",
+)
+_IF, _IFX, _SENSOR = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1", "1.3.6.1.2.1.99.1.1.1"
+TABLES = (
+    [f"{_IF}.{column}" for column in (2, 3, 5, 6, 7, 8)],
+    [f"{_IFX}.{column}" for column in (1, 15, 18)],
+    [f"{ENTITY}{column}" for column in (2, 4, 5, 7, 8, 9, 10, 11, 12, 13)],
+    [f"{_SENSOR}.{column}" for column in (1, 2, 3, 4, 5)],
+    ["1.3.6.1.2.1.33.1"],
+    [f"1.3.6.1.2.1.25.3.2.1.{column}" for column in (2, 3, 5)],
+    ["1.3.6.1.2.1.43.10.2.1.4"],
+    ["1.3.6.1.2.1.105.1.3.1.1"],
+    ["1.3.6.1.3.94.1.6.1"],
+    ["1.3.6.1.3.94.1.8.1"],
+)
+MAKER_VARBINDS = 8_000
+TABLE_ROWS = 10_000
+FIRST_S, REST_S = 5.0, 60.0
+
+
+class Line(msgspec.Struct):
+    """One line of the targets' file."""
+
+    address: str
+    port: int = 161
+    community: str = "public"
+    version: str = "2c"
+    recording: str = ""
+
+
+class Asked:
+    """One device on the network as a `Reader`; counts its round trips."""
+
+    def __init__(self, snmp: Snmp, target: Target) -> None:
+        self.snmp = snmp
+        self.target = target
+        self.round_trips = 0
+        self.truncated = False
+
+    async def get(self, oids: Sequence[str]) -> Mapping[str, Raw]:
+        """Instances that answered."""
+        return await self._ask(Ask.of(list(oids), []), FIRST_S)
+
+    async def walk(self, roots: Sequence[str], *, limit: int = 10_000) -> Mapping[str, Raw]:
+        """All below some roots, each walked for itself."""
+        return await self.tables([[root] for root in roots], limit=limit)
+
+    async def tables(self, groups: Iterable[list[str]], *, limit: int = TABLE_ROWS) -> Mapping[str, Raw]:
+        """Groups of columns, each group read side by side."""
+        return await self._ask(Ask.of([], list(groups), max_rows=limit), REST_S)
+
+    async def _ask(self, ask: Ask, timeout_s: float) -> dict[str, Raw]:
+        answer = await self.snmp.fetch(Device(self.target, ask), timeout_s=timeout_s)
+        self.round_trips += answer.round_trips
+        self.truncated |= answer.truncated
+        names = [*ask.scalars, *(column for group in ask.groups for column in group)]
+        return {
+            ber.decode_oid(names[place] + suffix): value
+            for (place, suffix), value in zip(answer.shape.keys, answer.values, strict=True)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that devices are recognised by; `learned` are operators' answers by `answers.fingerprint`."""
+
+    knowledge: Knowledge
+    models: Models
+    profiles: Mapping[str, Profile]
+    learned: Learned = field(default_factory=dict)
+
+    @classmethod
+    def packaged(cls) -> "Known":
+        """What the package carries."""
+        return cls(packaged_knowledge(), packaged_models(), packaged_profiles())
+
+    def recognise(self, address: str, values: Mapping[str, Raw]) -> Found:
+        """Recognise, let the profile and then the operator win; a stub where class or vendor stay unsure."""
+        found = recognise(address, values, self.knowledge, self.models)
+        profiled(found, values, self.profiles)
+        apply(found, self.learned)
+        unsure = [name for name in ("device_class", "vendor")
+                  if name not in found.guesses or found.guesses[name].confidence < SURE]  # fmt: skip
+        if unsure:
+            found.stub = stub(found, self.knowledge)
+        return found
+
+
+async def probe(snmp: Snmp, target: Target, known: Known, *, credential: int = 0) -> Found:
+    """What stands behind a target; never raises for what a device does."""
+    asked = Asked(snmp, target)
+    values: dict[str, Raw] = {}
+    detail = ""
+    try:
+        values |= await asked.get(SCALARS)
+        values |= await asked.tables(TABLES)
+        values |= await asked.walk([ENTERPRISES.rstrip(".")], limit=MAKER_VARBINDS)
+    except TroubleError as error:
+        if not values:
+            return Found(target.address, attempts=(_failed(error, credential),))
+        detail = error.detail
+        asked.truncated = True
+    ordered = dict(sorted(values.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
+    found = known.recognise(target.address, ordered)
+    found.ways = ("snmp",)
+    found.attempts = (Attempt("snmp", credential, "answered", detail),)
+    found.round_trips, found.truncated = asked.round_trips, asked.truncated
+    return found
+
+
+def _failed(error: TroubleError, credential: int) -> Attempt:
+    if error.reason == "no_answer":
+        return Attempt("snmp", credential, "silent", error.detail)
+    return Attempt(
+        "snmp", credential, "malformed" if error.reason == "bad_response" else "refused", error.detail
+    )
+
+
+async def run(lines: list[Line], out: Path, concurrency: int) -> None:
+    """Probe all targets, so many at once, and write a line for each as it comes."""
+    snmp, gate = Snmp(), asyncio.Semaphore(max(1, concurrency))
+    known = Known.packaged()
+    with out.open("w", encoding="utf-8") as file:
+
+        async def one(number: int, line: Line) -> None:
+            async with gate:
+                credential = {"community": line.community, "version": line.version}
+                target = Target(f"t{number}", line.address, line.address, line.port, dict(credential))
+                found = await probe(snmp, target, known)
+                told = line_of(line.recording or line.address, found)
+                told |= {
+                    "round_trips": found.round_trips,
+                    "truncated": found.truncated,
+                    "attempts": [attempt.outcome for attempt in found.attempts],
+                }
+                file.write(json.dumps(told) + "\n")
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, line in enumerate(lines):
+                    group.create_task(one(number, line))
+        finally:
+            snmp.close()
+
+
+def command(targets: Path, out: Path, concurrency: int) -> int:
+    """`watchdesk-agent probe`; 2 with a sentence where the file is no good."""
+    lines: list[Line] = []
+    for number, text in enumerate(targets.read_text(encoding="utf-8").splitlines(), 1):
+        if text.strip():
+            try:
+                lines.append(msgspec.json.decode(text, type=Line))
+            except msgspec.MsgspecError as error:
+                sys.stderr.write(f"{targets}, line {number}: {error}\n")
+                return 2
+    asyncio.run(run(lines, out, concurrency))
+    return 0

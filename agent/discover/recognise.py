@@ -1,0 +1,201 @@
+"""Recognise a device from what it told: class, vendor, model, version, serial, interfaces, sensors.
+
+Every answer carries a confidence and a reason. A confidence is not the ranker's own number but how often
+such an answer was right on devices of families that were left out of training (`sure` models).
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+
+from agent.discover.classes import Classed, classify, votes
+from agent.discover.evidence import SYS_NAME, Evidence, evidence
+from agent.discover.found import Found, Guess, Sensor, Source
+from agent.discover.identity import FIELDS, Candidate, Field, candidates
+from agent.discover.interfaces import interfaces
+from agent.discover.linear import probabilities
+from agent.discover.models import CLASS, KIND, POWER, SURE, Models
+from agent.discover.sensors import (
+    MAX_SENSORS,
+    UNITS,
+    Possible,
+    in_unit,
+    labels,
+    meant,
+    mend,
+    name_of,
+    optical,
+    possible,
+    scale_features,
+    stated,
+)
+from agent.discover.traits import traits
+from agent.discover.vendor import vendor
+from agent.knowledge import Knowledge
+from agent.transports.ber import Raw
+from ml.linear import Model
+
+NUMERIC_FROM, STATE_FROM = 0.3, 0.1
+NONE = "-"
+RIGHT = "right"
+SECONDS = "s"  # of the power model: seconds, told in minutes
+SAMPLE = 12  # rows of a column that tell its scale
+
+
+def recognise(address: str, values: Mapping[str, Raw], knowledge: Knowledge, models: Models) -> Found:
+    """All that can be said of a device."""
+    known = evidence(values, knowledge)
+    found = Found(
+        address,
+        facts={"sysDescr": known.descr, "sysObjectID": known.object_id, "sysName": known.text(SYS_NAME)},
+    )
+    told = traits(known, knowledge)
+    classed = classify(models.by_name[CLASS], known, told)
+    found.guesses[CLASS] = _class_guess(classed, models)
+    if (made := vendor(known, knowledge)) is not None:
+        found.guesses["vendor"] = _calibrated(
+            "vendor", made, {f"{made.source} {made.confidence}": 1.0}, models
+        )
+    for name in FIELDS:
+        guess = identify(known, knowledge, name, models)
+        if guess is not None:
+            found.guesses[name] = guess
+    if host := known.text(SYS_NAME):
+        found.guesses["name"] = Guess(host, 1.0, "sysName", "standard")
+    found.interfaces = interfaces(known)
+    found.sensors = tuple(sensors(known, told, models))
+    return found
+
+
+def class_signs(classed: Classed) -> dict[str, float]:
+    """What tells how sure a class is."""
+    gap = math.log(classed.share / max(classed.next_share, 1e-6))
+    return {"share": classed.share, "gap": min(4.0, gap), f"host {classed.host}": 1.0}
+
+
+def _class_guess(classed: Classed, models: Models) -> Guess:
+    why = ", ".join(classed.grounds) or "nothing in particular"
+    if classed.host:
+        why = "a computer with Net-SNMP and no maker's subtree"
+    guess = Guess(classed.name, classed.share, f"speaks for it: {why}", "learned")
+    return _calibrated(CLASS, guess, class_signs(classed), models)
+
+
+def _calibrated(name: str, guess: Guess, signs: dict[str, float], models: Models) -> Guess:
+    model = models.by_name.get(SURE + name)
+    if model is None:
+        return guess
+    sure = round(probabilities(model, signs).get(RIGHT, 0.0), 3)
+    return Guess(guess.value, sure, guess.reason, guess.source)
+
+
+def ranked(model: Model, found: list[Candidate]) -> list[tuple[float, Candidate]]:
+    """Candidates with their probability, likeliest first; ties in the order they were found."""
+    rated = [(probabilities(model, one.features).get(RIGHT, 0.0), one) for one in found]
+    return sorted(rated, key=lambda item: -item[0])
+
+
+def field_signs(rated: list[tuple[float, Candidate]]) -> dict[str, float]:
+    """What tells how sure the first of ranked candidates is."""
+    first = rated[0]
+    same = first[1].value.lower()
+    rest = [p for p, one in rated[1:] if one.value.lower() not in same and same not in one.value.lower()]
+    return {
+        "p": _logit(first[0]),
+        "gap": min(6.0, _logit(first[0]) - _logit(max(rest, default=0.01))),
+        "alone": float(not rest),
+    }
+
+
+def _logit(share: float) -> float:
+    bounded = min(max(share, 0.005), 0.995)
+    return math.log(bounded / (1 - bounded))
+
+
+def identify(known: Evidence, knowledge: Knowledge, name: Field, models: Models) -> Guess | None:
+    """A field's likeliest candidate; None where there is none."""
+    rated = ranked(models.by_name[name], candidates(known, knowledge, name))
+    if not rated:
+        return None
+    share, best = rated[0]
+    guess = Guess(best.value, round(share, 3), f"read from {best.place}", "reading")
+    return _calibrated(name, guess, field_signs(rated), models)
+
+
+def sensors(known: Evidence, told: dict[str, float], models: Models) -> list[Sensor]:
+    """Readings and states, at most `MAX_SENSORS`, the surest ones where there are more."""
+    speaks = top_class(told)
+    out: list[Sensor] = []
+    states: list[tuple[float, Possible]] = []
+    for column in possible(known, speaks):
+        numeric: list[tuple[float, Possible, str]] = []
+        for one in column:
+            kind, share = kind_of(one, models.by_name[KIND])
+            if kind == "state":
+                states.append((share, one))
+            elif share >= NUMERIC_FROM:
+                numeric.append((share, one, kind))
+        factors = _factors(numeric, models.by_name[POWER])
+        for share, one, kind in numeric:
+            value = in_unit(one.number * factors[kind, one.factor], one, kind)
+            value = value if one.factor is not None else mend(value, kind)
+            if meant(one.number, value, kind):
+                out.append(_sensor(one, kind, round(value, 6), share))
+    out += [_sensor(one, "state", one.number, share) for share, one in _worth(states)]
+    return sorted(out, key=lambda one: -one.confidence)[:MAX_SENSORS]
+
+
+def top_class(told: dict[str, float]) -> str:
+    """The class that a device's words speak for, without what was learned."""
+    voted = votes(told)
+    return max(voted, key=voted.__getitem__)
+
+
+def kind_of(one: Possible, model: Model) -> tuple[str, float]:
+    """What a number would measure, and how likely it is a sensor at all."""
+    shares = probabilities(model, one.features)
+    none = shares.pop(NONE, 0.0)
+    kind = one.kind or max(shares, key=shares.__getitem__)
+    return ("dbm" if optical(one, kind) else kind), 1 - none
+
+
+def _factors(
+    numeric: list[tuple[float, Possible, str]], model: Model
+) -> dict[tuple[str, float | None], float]:
+    """The scale of each kind in a column: as stated, else what its rows together make likeliest."""
+    found: dict[tuple[str, float | None], float] = {}
+    for _, one, kind in numeric:
+        key = (kind, one.factor)
+        if key in found:
+            continue
+        factor = one.factor if one.factor is not None else stated(one.bind.fact, kind)
+        if factor is None:
+            rows = [other for _, other, also in numeric if also == kind and other.number] or [one]
+            points: dict[str, float] = defaultdict(float)
+            for other in rows[:SAMPLE]:
+                for power, share in probabilities(model, scale_features(other, kind)).items():
+                    points[power] += math.log(max(share, 0.005))
+            best = max(points, key=points.__getitem__)
+            factor = 1 / 60 if best == SECONDS else 10.0 ** int(best)
+        found[key] = factor
+    return found
+
+
+def _worth(states: list[tuple[float, Possible]]) -> list[tuple[float, Possible]]:
+    """As many of the likeliest as make the expected share of right ones among told and true the best."""
+    ordered = sorted((one for one in states if one[0] >= STATE_FROM / 2), key=lambda item: -item[0])
+    total, sum_so_far, best, best_at = sum(share for share, _ in ordered), 0.0, 0.0, 0
+    for place, (share, _) in enumerate(ordered, 1):
+        sum_so_far += share
+        expected = 2 * sum_so_far / (place + total)
+        if expected > best:
+            best, best_at = expected, place
+    return [one for one in ordered[:best_at] if one[0] >= STATE_FROM]
+
+
+def _sensor(one: Possible, kind: str, value: float, share: float) -> Sensor:
+    fact = one.bind.fact
+    word = labels(fact.enum).get(str(int(value)), "") if kind == "state" and fact is not None else ""
+    unit = UNITS.get(kind, "")
+    source: Source = "standard" if one.factor is not None else "learned"
+    return Sensor(kind, name_of(one), value, unit, one.bind.oid, word, round(share, 3), source)

@@ -1,0 +1,442 @@
+"""Readings and states without a profile: which numbers are sensors, of what, in what scale.
+
+ENTITY-SENSOR-MIB (and Cisco's twin) and UPS-MIB say all of it by rule. Every other number is judged by a
+learned choice over the words of its column and module, its unit, type and enumeration, the label of its row,
+the size of its table and the size of the value. The scale is the MIB's where it states one, else the power
+of ten that a second model finds likeliest, mended where the reading would be beyond what such a sensor can
+show (`PLAUSIBLE`).
+"""
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from agent.discover.evidence import (
+    ENTERPRISES,
+    ENTITY,
+    Evidence,
+    Varbind,
+    number_of,
+    text_of,
+    words_in,
+    words_of,
+)
+from agent.knowledge import Fact
+
+ENT_VALUE, CISCO_VALUE = "1.3.6.1.2.1.99.1.1.1.4", "1.3.6.1.4.1.9.9.91.1.1.1.1.4"
+UPS = "1.3.6.1.2.1.33.1."
+READ = (
+    UPS,
+    f"{ENT_VALUE}.",
+    "1.3.6.1.2.1.105.1.3.1.1.",
+    "1.3.6.1.2.1.25.3.2.1.5.",
+    "1.3.6.1.2.1.25.3.5.1.",
+    "1.3.6.1.2.1.43.10.2.1.",
+    "1.3.6.1.2.1.10.127.1.",
+    "1.3.6.1.2.1.131.",
+    "1.3.6.1.3.94.1.",
+    ENTERPRISES,
+)
+ENT_KINDS = {
+    3: "voltage",
+    4: "voltage",
+    5: "current",
+    6: "power",
+    7: "frequency",
+    8: "temperature",
+    9: "humidity",
+    10: "fanspeed",
+    11: "airflow",
+    12: "state",
+    14: "dbm",
+}
+UNITS = {
+    "temperature": "C",
+    "voltage": "V",
+    "current": "A",
+    "power": "W",
+    "power_consumed": "kWh",
+    "frequency": "Hz",
+    "load": "%",
+    "charge": "%",
+    "humidity": "%",
+    "percent": "%",
+    "runtime": "min",
+    "fanspeed": "rpm",
+    "dbm": "dBm",
+    "signal": "dBm",
+    "snr": "dB",
+    "pressure": "kPa",
+    "delay": "s",
+    "waterflow": "l/min",
+    "airflow": "cfm",
+}
+PLAUSIBLE = {
+    "temperature": (-45.0, 130.0),
+    "humidity": (0.0, 100.0),
+    "frequency": (0.0, 500.0),
+    "charge": (0.0, 100.0),
+    "load": (0.0, 200.0),
+    "percent": (0.0, 100.0),
+    "voltage": (-500.0, 1_000.0),
+    "current": (-1_000.0, 4_000.0),
+    "dbm": (-60.0, 40.0),
+    "fanspeed": (0.0, 40_000.0),
+}
+OF_UNIT = {
+    "C": "temperature",
+    "F": "temperature",
+    "C|F": "temperature",
+    "V": "voltage",
+    "A": "current",
+    "W": "power",
+    "VA": "power",
+    "var": "power",
+    "Hz": "frequency",
+    "rpm": "fanspeed",
+    "dBm": "dbm",
+    "dB": "snr",
+    "%RH": "humidity",
+    "Wh": "power_consumed",
+    "kWh": "power_consumed",
+    "Pa": "pressure",
+}
+OF_WORD = (
+    ("temperature", "temperature temp temperatures temps thermal celsius dewpoint fahrenheit degree degrees"),
+    ("humidity", "humidity humid hum rh"),
+    ("frequency", "frequency freq hz hertz"),
+    ("voltage", "voltage volt volts voltages vin vout vdc vac vbat v"),
+    ("current", "amperage amp amps ampere amperes milliamps curr current"),
+    ("power_consumed", "energy kwh consumed consumption wh watthours"),
+    ("power", "watt watts wattage kw va kva power apparent"),
+    ("fanspeed", "rpm fan fanspeed fans"),
+    ("dbm", "dbm optical rx tx rxpower txpower laser"),
+    ("snr", "snr cinr signaltonoise mer"),
+    ("signal", "rssi rsrp rsrq signal"),
+    ("runtime", "runtime autonomy remaining minutes"),
+    ("charge", "charge soc"),
+    ("load", "load"),
+    ("percent", "percent percentage utilization usage level"),
+    ("count", "count total number users sessions clients num"),
+    ("pressure", "pressure"),
+    ("state", "status state alarm health condition presence fault operational"),
+)
+NOTHING = frozenset(
+    {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
+)
+_LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
+MAX_SENSORS = 2_000
+MAX_LOOKED_AT = 20_000
+
+
+@dataclass(slots=True)
+class Possible:
+    """A number that may be a sensor. `kind` and `factor` are set where a standard states them."""
+
+    bind: Varbind
+    number: float
+    label: str
+    features: dict[str, float] = field(default_factory=dict)
+    kind: str = ""
+    factor: float | None = None
+
+
+@lru_cache(maxsize=1)
+def _word_kinds() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind, words in OF_WORD:
+        for word in words.split():
+            found.setdefault(word, kind)
+    return found
+
+
+def possible(known: Evidence, classes: str) -> list[list[Possible]]:
+    """The numbers that may be sensors, column by column; `classes` names the class its words speak for."""
+    found: list[list[Possible]] = []
+    tables = _tables(known)
+    looked_at = 0
+    sizes = Counter(_family(stem) for stem in known.columns)
+    for stem, rows in known.columns.items():
+        if not f"{stem}.".startswith(READ) or stem.startswith(f"{ENTERPRISES}2021."):
+            continue
+        looked_at += len(rows)
+        if looked_at > MAX_LOOKED_AT:
+            break
+        column = [one for one in _column(known, stem, rows, tables) if one is not None]
+        if column:
+            shared = _shared(column, sizes[_family(stem)], tables.get(stem.rpartition(".")[0], ()), classes)
+            for one in column:
+                one.features |= shared
+            found.append(column)
+    return found
+
+
+def _family(stem: str) -> str:
+    return ".".join(stem.split(".")[:8])
+
+
+def _tables(known: Evidence) -> dict[str, tuple[str, ...]]:
+    """Columns by the row they stand in."""
+    found: dict[str, list[str]] = {}
+    for stem in known.columns:
+        found.setdefault(stem.rpartition(".")[0], []).append(stem)
+    return {entry: tuple(stems) for entry, stems in found.items()}
+
+
+def _column(
+    known: Evidence, stem: str, rows: dict[str, Varbind], tables: dict[str, tuple[str, ...]]
+) -> Iterator[Possible | None]:
+    entry = stem.rpartition(".")[0]
+    first = next(iter(rows.values()))
+    labels = _label_columns(known, stem, tables.get(entry, ())) if len(rows) > 1 or first.tail != "0" else []
+    for index, one in rows.items():
+        number = number_of(one.value)
+        if number is None or not math.isfinite(number):
+            continue
+        texts = (text_of(known.columns[at][index].value) for at in labels if index in known.columns[at])
+        label = next(filter(None, texts), "")
+        made = Possible(one, number, label)
+        if stem in {ENT_VALUE, CISCO_VALUE}:
+            _entity_sensor(known, made, index, entry)
+        made.features |= _row_features(made)
+        if not made.kind:
+            made.features |= _siblings(known, stem, index, tables.get(entry, ()))
+        yield made
+
+
+def _label_columns(known: Evidence, stem: str, beside: tuple[str, ...]) -> list[str]:
+    """Columns of the same row with texts that name it, best first."""
+    if stem in {ENT_VALUE, CISCO_VALUE}:
+        return [at for at in (f"{ENTITY}7", f"{ENTITY}2") if at in known.columns]
+    named: list[tuple[int, str]] = []
+    for other in beside:
+        one = next(iter(known.columns[other].values()))
+        if isinstance(one.value, bytes) and number_of(one.value) is None and len(one.value) > 1:
+            words = set(one.words)
+            rank = (
+                0
+                if words & {"name", "label", "alias"}
+                else 1
+                if words & {"descr", "description", "descriptor"}
+                else 2
+            )
+            named.append((rank, other))
+    return [other for _, other in sorted(named)[:2]]
+
+
+def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> None:
+    """By the rule of ENTITY-SENSOR-MIB: value * 10 ** (3 * (scale - 9)) / 10 ** precision."""
+    told = [known.column(f"{entry}.{place}").get(index) for place in (1, 2, 3, 5)]
+    kind, scale, precision, status = (one.value if one is not None else None for one in told)
+    made.kind = ENT_KINDS.get(kind, "count") if isinstance(kind, int) else ""
+    power = 3 * (scale - 9) if isinstance(scale, int) and 0 < scale < 18 else 0
+    digits = precision if isinstance(precision, int) and -9 < precision < 10 else 0
+    made.factor = 10.0 ** (power - digits) * (35.3147 if made.kind == "airflow" else 1.0)
+    made.features |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
+
+
+def _row_features(made: Possible) -> dict[str, float]:
+    """What the value and the row's label tell."""
+    number = made.number
+    size = 0 if number == 0 else math.floor(math.log10(abs(number))) + 1
+    found = {f"size {size}": 1.0, "bias": 1.0}
+    if number < 0:
+        found["negative"] = 1.0
+    if number in NOTHING:
+        found["nothing"] = 2.0
+    if isinstance(made.bind.value, bytes):
+        found["written"] = 1.0
+        unit = re.sub(r"[-+\d.\s]", "", text_of(made.bind.value))
+        if unit:
+            found[f"written {unit[:4].lower()}"] = 2.0
+    words = [word for word in words_in(made.label[:60]) if not word.isdigit()]
+    kinds = _word_kinds()
+    for word in words[:8]:
+        found[f"label {word}"] = 0.6
+        if word in kinds:
+            found[f"label of {kinds[word]}"] = 1.0
+    return found
+
+
+def _siblings(known: Evidence, stem: str, index: str, beside: tuple[str, ...]) -> dict[str, float]:
+    """Units, types and kinds that stand in the same row as words or enumerated numbers."""
+    found: dict[str, float] = {}
+    for other in beside:
+        if other == stem:
+            continue
+        one = known.columns[other].get(index)
+        if one is None or one.fact is None:
+            continue
+        words = one.words
+        if not set(words) & {"type", "unit", "units", "scale", "precision", "class", "sensor"}:
+            continue
+        told = (
+            text_of(one.value)
+            if isinstance(one.value, bytes)
+            else labels(one.fact.enum).get(str(one.value), "")
+        )
+        kinds = _word_kinds()
+        for word in words_of(told)[:3] or words_in(told)[:3]:
+            found[f"beside {word}"] = 1.0
+            if word in kinds:
+                found[f"beside of {kinds[word]}"] = 1.0
+        if "scale" in words or "precision" in words:
+            found[f"scale beside {str(one.value)[:4]}"] = 1.0
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def labels(enum: str) -> dict[str, str]:
+    """An enumeration's words by number."""
+    return dict(pair.split("=", 1) for pair in enum.split(",") if "=" in pair)
+
+
+def _shared(column: list[Possible], size: int, beside: tuple[str, ...], classes: str) -> dict[str, float]:
+    """What the column tells of all its rows."""
+    one = column[0].bind
+    fact = one.fact
+    found = {
+        f"rows {min(len(column), 512).bit_length()}": 1.0,
+        f"family {min(size, 512).bit_length()}": 1.0,
+        f"beside {min(len(beside), 64).bit_length()}": 0.7,
+        f"class {classes}": 0.7,
+    }
+    values = {item.number for item in column}
+    if len(column) > 2:
+        found[f"different {min(4, len(values))}"] = 0.7
+    if all(item.number == 0 for item in column):
+        found["all zero"] = 1.0
+    if fact is None:
+        found["unnamed"] = 1.0
+        return found
+    words = words_of(fact.name)
+    kinds = _word_kinds()
+    found |= {f"word {word}": 1.0 for word in words}
+    found |= {f"pair {a} {b}": 0.6 for a, b in itertools.pairwise(words)}
+    found |= {f"last {word}": 0.8 for word in words[-1:]} | {f"end {' '.join(words[-2:])}": 0.8}
+    found |= {f"word of {kinds[word]}": 1.0 for word in words if word in kinds}
+    found |= {f"module {word}": 0.4 for word in words_of(fact.module)}
+    found |= {
+        f"unit {fact.unit}": 1.2,
+        f"hint {fact.hint}": 0.4,
+        f"scale {fact.scale}": 0.8,
+        f"syntax {fact.syntax}": 0.6,
+        f"kind {fact.kind}": 0.6,
+        f"unit of {OF_UNIT.get(fact.unit, '')}": 1.0,
+    }
+    if not one.stem.startswith(ENTERPRISES) or one.stem == CISCO_VALUE:
+        found[f"column {one.stem}"] = 2.0
+    else:
+        found[f"object {fact.name}"] = 1.0
+    if fact.enum:
+        listed = labels(fact.enum)
+        found[f"enum {min(len(listed), 8)}"] = 1.0
+        found |= {f"enum {word}": 0.5 for text in list(listed.values())[:10] for word in words_of(text)[:2]}
+        found["enum"] = 1.0
+        known = sum(str(int(item.number)) in listed for item in column)
+        found["enum fits" if known == len(column) else "enum misfits"] = 0.7
+    else:
+        found["no enum"] = 1.0
+    return found
+
+
+def scale_features(one: Possible, kind: str) -> dict[str, float]:
+    """What tells the power of ten of a reading."""
+    found = {
+        name: value
+        for name, value in one.features.items()
+        if name.startswith(
+            ("unit ", "scale ", "hint ", "written", "word ", "module ", "last ", "scale beside", "beside ")
+        )
+    }
+    size = next(name for name in one.features if name.startswith("size "))
+    fact = one.bind.fact
+    scale = fact.scale if fact is not None else ""
+    found |= {
+        f"kind {kind}": 1.0,
+        f"{kind} {size}": 2.0,
+        f"{kind} unit {fact.unit if fact else '?'} scale {scale}": 1.5,
+        f"{kind} scale {scale} {size}": 1.5,
+        f"stated {fact.hint if fact else '?'} {scale}": 1.5,
+        "bias": 1.0,
+    }
+    return found
+
+
+def stated(fact: Fact | None, kind: str) -> float | None:
+    """The factor that a MIB states, to the unit of a kind; None where it states nothing sure."""
+    if fact is not None and fact.syntax == "TimeTicks" and kind == "runtime":
+        return 1 / 6_000
+    if fact is None or not fact.scale or fact.hint != "units":
+        return None
+    try:
+        scale = float(fact.scale)
+    except ValueError:
+        return None
+    return scale * _to(fact.unit, kind)
+
+
+def _to(unit: str, kind: str) -> float:
+    if kind == "runtime" and unit == "s":
+        return 1 / 60
+    if kind in {"power_consumed", "pressure"} and unit in {"Wh", "Pa"}:
+        return 1e-3
+    return 1.0
+
+
+def optical(one: Possible, kind: str) -> bool:
+    """Whether a power in watts is that of light: it is told in dBm."""
+    fact = one.bind.fact
+    if fact is None or fact.unit != "W" or kind not in {"dbm", "power"} or not fact.scale:
+        return False
+    return kind == "dbm" or (float(fact.scale) <= 1e-4 and bool(_LIGHT & set(words_of(fact.name))))
+
+
+def in_unit(value: float, one: Possible, kind: str) -> float:
+    """A scaled reading in the unit of its kind: Fahrenheit as Celsius, watts of light as dBm."""
+    unit = one.bind.fact.unit if one.bind.fact is not None else ""
+    if kind == "temperature" and (unit == "F" or (unit == "C|F" and value > 50)):
+        return (value - 32) / 1.8
+    if kind == "dbm" and unit == "W":
+        return 10 * math.log10(value * 1_000) if value > 0 else -40.0
+    return value
+
+
+def pools(found: list[tuple[Possible, str]]) -> dict[int, list[int]]:
+    """Readings that share a scale: of one kind in one module with the same unit and stated scale."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, (one, kind) in enumerate(found):
+        fact = one.bind.fact
+        key = (kind, fact.module, fact.unit, fact.scale) if fact is not None else (kind, one.bind.stem)
+        groups.setdefault(key, []).append(place)
+    return {place: group for group in groups.values() for place in group}
+
+
+def mend(value: float, kind: str) -> float:
+    """Divide by tens what cannot be, where that makes it possible: 215 degrees in a room are 21.5."""
+    low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
+    if low <= value <= high:
+        return value
+    return next((value / 10**power for power in (1, 2, 3) if low <= value / 10**power <= high), value)
+
+
+def meant(number: float, value: float, kind: str) -> bool:
+    """Whether a reading means something: no mark for "unknown", and nothing such a sensor cannot show."""
+    if number in NOTHING or (number == -1 and kind not in {"temperature", "dbm", "signal", "snr"}):
+        return False
+    low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
+    return low <= value <= high
+
+
+def name_of(one: Possible) -> str:
+    """What to call a sensor: its row's label and the words of its column."""
+    fact = one.bind.fact
+    words = " ".join(words_of(fact.name)[-3:]) if fact is not None else one.bind.stem
+    if one.kind and one.label:
+        return one.label[:80]
+    index = f" {one.bind.tail}" if one.bind.tail != "0" and not one.label and len(one.bind.tail) < 12 else ""
+    return f"{one.label[:60]} {words}{index}".strip()

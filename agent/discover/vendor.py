@@ -1,0 +1,192 @@
+"""Whose device it is: a ladder from the registered number down to the network card.
+
+The enterprise number of sysObjectID is the maker's own word, unless it is that of an agent's author or of a
+chip maker (`AGENTS`); then a brand in sysDescr, what the device itself names as its manufacturer, another
+maker's subtree, and last the hardware addresses. Each step's confidence is how often it was right on
+recordings, rounded down.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+
+from agent.discover.evidence import ENTITY, Evidence, text_of
+from agent.discover.found import Guess
+from agent.discover.lexicon import EVERYDAY, MAKER_WORDS
+from agent.discover.traits import AGENTS, enterprises
+from agent.knowledge import Knowledge
+
+UPS_MAKER, MANUFACTURERS, CLASSES = "1.3.6.1.2.1.33.1.1.1.0", f"{ENTITY}12", f"{ENTITY}5"
+CARDS = "1.3.6.1.2.1.2.2.1.6"
+CHASSIS = frozenset({3, 11})
+VIRTUAL = ("vmware", "xensource", "microsoft", "red hat", "proxmox", "private", "parallels")
+COMMON = frozenset(
+    """delta perle dell barco best ict access sun fuji bull digital generic unknown oem default linux net snmp
+    fastpath intel alpha general standard private none tele power control systems smart open
+    advanced""".split()
+)
+MARKET = {  # what registered names are called today
+    "HP/HPE": "HPE",
+    "Compaq (HPE servers)": "HPE",
+    "NetBotz (APC)": "APC (Schneider Electric)",
+    "IBM/BNT switches": "IBM",
+    "UPS Manufacturing": "Riello",
+    "Sonus Networks, Inc.": "Ribbon",
+    "General Instrument": "Arris",
+    "Meru (Fortinet)": "Fortinet",
+    "Cerent (Cisco ONS)": "Cisco",
+}
+PRODUCTS = {  # names of products and systems that need no maker's name beside them
+    "ubiquiti": "edgeswitch edgeos edgerouter unifi airos airmax airfiber ubnt nanostation",
+    "hewlett packard enterprise": "proliant procurve officeconnect ilo",
+    "hp": "laserjet jetdirect deskjet officejet designjet",
+    "dell": "poweredge idrac powerconnect powervault equallogic",
+    "aruba": "clearpass arubaos instanton",
+    "ixsystems": "truenas freenas",
+    "huawei": "vrp quidway oceanstor fusionserver",
+    "apple": "darwin airport",
+    "mikrotik": "routeros routerboard",
+    "juniper": "junos screenos netscreen",
+    "cisco": "catalyst nexus aironet ucs telepresence",
+    "vmware": "esxi vcenter",
+    "netgate": "pfsense",
+    "deciso": "opnsense",
+    "synology": "diskstation rackstation",
+    "check point": "gaia secureplatform splat",
+    "apc": "smartups symmetra powernet",
+    "thomson": "speedtouch",
+    "avocent": "alterpath cyclades",
+    "generex": "cs121 cs141",
+    "riello": "netman",
+    "eaton": "powerware",
+    "fortinet": "fortigate fortios fortiswitch",
+    "palo alto networks": "panos",
+    "extreme networks": "extremexos voss enterasys",
+    "brocade": "fastiron silkworm",
+    "netapp": "ontap",
+    "f5": "bigip",
+    "citrix": "netscaler",
+    "blue coat": "proxysg sgos",
+    "draytek": "vigor",
+    "xerox": "phaser workcentre versalink",
+    "kyocera": "ecosys taskalfa",
+    "konica minolta": "bizhub",
+    "canon": "imagerunner",
+    "ricoh": "aficio",
+    "ibm": "storwize bladecenter",
+    "zyxel": "zywall",
+    "lenovo": "thinksystem",
+    "sierra wireless": "airlink",
+    "meinberg": "lantime",
+    "infoblox": "trinzic nios",
+    "riverbed": "steelhead rios",
+}
+NO_BRAND = frozenset(
+    """linux hardware software snmp agent the server switch router firewall network networks ethernet access
+    point device system version release model product prod copyright web temperature temp smart intelligent
+    power ups pdu manager controller station base gigabit port ports managed wireless printer camera windows
+    unix freebsd management card host name unknown private rack module card supply adapter intel
+    none""".split()
+)
+_FIRST = re.compile(r"[A-Za-z][A-Za-z&-]{2,}")
+
+
+def vendor(known: Evidence, knowledge: Knowledge) -> Guess | None:
+    """The likeliest maker; None where nothing tells."""
+    return next(_ladder(known, knowledge), None)
+
+
+def known_as(number: int, knowledge: Knowledge) -> str:
+    """The name people know a registered maker by, and an owner behind it in brackets."""
+    maker = knowledge.maker(number)
+    if maker is None:
+        return ""
+    name = maker.alias or maker.organisation
+    if name in MARKET:
+        return MARKET[name]
+    head, _, rest = name.partition(" (")
+    return name if rest.rstrip(")") in knowledge.brands or rest.endswith("Electric)") or "/" in head else head
+
+
+def _ladder(known: Evidence, knowledge: Knowledge) -> Iterator[Guess]:
+    own = known.enterprise
+    if own > 0 and own not in AGENTS and (name := known_as(own, knowledge)):
+        yield Guess(name, 0.9, f"sysObjectID is under enterprise {own}, registered by {name}", "registry")
+    if brand := brand_in(known.descr, knowledge):
+        yield Guess(brand, 0.85, f"sysDescr names {brand}", "reading")
+    if made := manufacturer(known):
+        yield Guess(made, 0.85, f"the device names {made} as its manufacturer", "standard")
+    for number in enterprises(known):
+        if number not in AGENTS and (name := known_as(number, knowledge)):
+            yield Guess(name, 0.75, f"it answers in the subtree of enterprise {number}, {name}", "registry")
+    if (word := first_word(known.descr)) and not unix(known.descr):
+        yield Guess(word, 0.5, f"sysDescr begins with {word}", "reading")
+    if card := _card(known, knowledge):
+        yield Guess(card, 0.5, f"its network cards are registered by {card}", "registry")
+    if own > 0 and own not in AGENTS - {0} and (name := known_as(own, knowledge)):
+        yield Guess(name, 0.3, f"its agent is by {name}", "registry")
+
+
+@lru_cache(maxsize=1)
+def _brands(knowledge: Knowledge) -> dict[str, str]:
+    """Brand in lower case -> the name it is known by; a maker's other names lead to the same."""
+    found = {word: word.capitalize() for word in sorted(MAKER_WORDS) if len(word) > 3}
+    for alias in sorted(knowledge.brands):
+        for part in re.split(r"[(),/]", alias):
+            name = part.strip()
+            if len(name) > 2:
+                found[name.lower()] = alias if alias.startswith(name) else name
+    for maker, products in PRODUCTS.items():
+        told = found.get(maker, maker.title() if len(maker) > 4 else maker.upper())
+        found |= dict.fromkeys(products.split(), told)
+    return {name: told for name, told in found.items() if name not in COMMON | EVERYDAY}
+
+
+def first_word(text: str) -> str:
+    """A name in front of a text, as makers put theirs: "" for none."""
+    found = re.match(r"\W*([A-Z][A-Za-z-]{3,20})\b(?!\d)", text)
+    return found[1] if found is not None and found[1].lower() not in NO_BRAND | EVERYDAY else ""
+
+
+def unix(descr: str) -> bool:
+    """Whether it is the output of uname, whose second word is the host's own name."""
+    return re.match(r"(Linux|FreeBSD|OpenBSD|NetBSD|SunOS|Darwin|AIX) ", descr) is not None
+
+
+def brand_in(text: str, knowledge: Knowledge) -> str:
+    """The first brand a text names; "" where it names none."""
+    brands = _brands(knowledge)
+    words = re.findall(r"[A-Za-z0-9&-]+", text[:200])
+    for at in range(len(words)):
+        for width in (3, 2, 1):
+            name = " ".join(words[at : at + width]).lower()
+            if name in brands and (len(name) > 3 or words[at].isupper()):
+                return brands[name]
+    return ""
+
+
+def manufacturer(known: Evidence) -> str:
+    """What UPS-MIB or the chassis of ENTITY-MIB tell; "" where that is no name."""
+    told = [known.text(UPS_MAKER)]
+    kinds = known.column(CLASSES)
+    told += [
+        text_of(one.value)
+        for index, one in known.column(MANUFACTURERS).items()
+        if index not in kinds or kinds[index].value in CHASSIS
+    ]
+    for name in told:
+        if _FIRST.search(name) and name.lower() not in COMMON and len(name) <= 60:
+            return name
+    return ""
+
+
+def _card(known: Evidence, knowledge: Knowledge) -> str:
+    """The maker of most network cards, but for those that software invents."""
+    counts: Counter[str] = Counter()
+    for one in known.column(CARDS).values():
+        if isinstance(one.value, bytes) and len(one.value) == 6 and not one.value[0] & 3 and any(one.value):
+            counts[knowledge.card(one.value)] += 1
+    del counts[""]
+    named = [(count, name) for name, count in counts.items() if not name.lower().startswith(VIRTUAL)]
+    return max(named)[1] if named else ""

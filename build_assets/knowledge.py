@@ -1,0 +1,126 @@
+"""Compile `agent/knowledge/facts.bin` from tables of facts about devices.
+
+    python -m build_assets.knowledge FACTS_DIR [OUT]
+
+FACTS_DIR holds `objects.tsv.xz`, `products.tsv`, `enterprises.tsv` and `oui.tsv.xz`: names, OIDs, types,
+units and enumerations compiled from the SMI documents that makers publish (no description text), IANA's
+list of private enterprise numbers, and IEEE's registry of hardware addresses. The same tables give the same
+bytes.
+
+Kept of the objects are readable scalars and columns that can tell something about a device: whatever is no
+counter, no row status and no part of a table's index, see `telling`.
+"""
+
+import json
+import lzma
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.knowledge import MAGIC, Key, key_of, pack
+
+PROVENANCE = (
+    "Objects and products: compiled from the SMI documents of device makers and of the IETF and IEEE "
+    "(names, OIDs, types, units, enumerations; no descriptions). Enterprise numbers: IANA, 2024-08-23. "
+    "Hardware addresses: IEEE MA-L, MA-M, MA-S."
+)
+BLOCK = 96_000  # characters before front coding
+SILENT = ("not-accessible", "accessible-for-notify", "write-only")
+MAX_ENUM = 160
+
+
+def lines(path: Path) -> Iterator[list[str]]:
+    """The lines of a table that may be packed."""
+    packed = path.with_name(path.name + ".xz")
+    with (
+        lzma.open(packed, "rt", encoding="utf-8") if packed.exists() else path.open(encoding="utf-8") as file
+    ):
+        for line in file:
+            if not line.startswith("#"):
+                yield line.rstrip("\n").split("\t")
+
+
+def telling(row: list[str]) -> bool:
+    """Whether an object can tell something about its device."""
+    kind, syntax, tc, access = row[3], row[4], row[5], row[9]
+    if kind not in {"scalar", "column"} or access in SILENT:
+        return False
+    return not syntax.startswith("Counter") and tc not in {"RowStatus", "StorageType", "TimeStamp"}
+
+
+def objects(folder: Path) -> tuple[list[str], list[tuple[Key, str]]]:
+    """Module names, and the objects sorted by OID."""
+    numbers: dict[str, int] = {}
+    rows: dict[Key, str] = {}
+    for row in lines(folder / "objects.tsv"):
+        if telling(row):
+            enum = row[8] if len(row[8]) <= MAX_ENUM else row[8][:MAX_ENUM].rpartition(",")[0]
+            number = numbers.setdefault(row[1], len(numbers))
+            hint = "units" if row[13].startswith("units") else row[13]
+            kept = [str(number), row[2], row[3][0], row[4], enum, row[11], row[12], hint]
+            rows[key_of(row[0])] = "\t".join(kept)
+    return list(numbers), sorted(rows.items())
+
+
+def tables(folder: Path) -> tuple[list[str], dict[str, list[tuple[Key, str]]]]:
+    """Everything that is packed."""
+    modules, known = objects(folder)
+    products = {key_of(row[0]): f"{row[1]}\t{row[3]}\t{row[2]}" for row in lines(folder / "products.tsv")}
+    makers = {
+        (int(row[0]),): f"{row[1]}\t{row[2]}" for row in lines(folder / "enterprises.tsv") if row[0].isdigit()
+    }
+    cards = {tuple(int(digit, 16) for digit in row[0]): row[2] for row in lines(folder / "oui.tsv")}
+    return modules, {
+        "objects": known,
+        "products": sorted(products.items()),
+        "enterprises": sorted(makers.items()),
+        "cards": sorted(cards.items()),
+    }
+
+
+def blocks(rows: list[tuple[Key, str]]) -> Iterator[list[tuple[Key, str]]]:
+    """Rows in the sizes that are packed together."""
+    part: list[tuple[Key, str]] = []
+    size = 0
+    for key, rest in rows:
+        part.append((key, rest))
+        size += len(rest) + 4 * len(key)
+        if size > BLOCK:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def build(folder: Path) -> bytes:
+    """The whole file."""
+    modules, found = tables(folder)
+    body = bytearray()
+    brands = sorted({row[2] for row in lines(folder / "enterprises.tsv") if row[2]})
+    head: dict[str, object] = {"provenance": PROVENANCE, "modules": modules, "brands": brands}
+    places: dict[str, list[list[object]]] = {}
+    for name, rows in found.items():
+        for part in blocks(rows):
+            packed = pack(part)
+            places.setdefault(name, []).append([part[0][0], len(body), len(packed)])
+            body += packed
+    head["tables"] = places
+    packed_head = lzma.compress(json.dumps(head, separators=(",", ":")).encode())
+    return MAGIC + len(packed_head).to_bytes(4, "big") + packed_head + bytes(body)
+
+
+def main() -> int:
+    """Write the file; 2 with a sentence where the tables are not there."""
+    folder = Path(sys.argv[1])
+    out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("agent/knowledge/facts.bin")
+    if not (folder / "enterprises.tsv").exists():
+        sys.stderr.write(f"{folder} holds no fact tables.\n")
+        return 2
+    data = build(folder)
+    out.write_bytes(data)
+    sys.stdout.write(f"{out}: {len(data) / 1e6:.1f} MB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
