@@ -3,7 +3,7 @@
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
 from server.knowledge.api import api
-from server.knowledge.file_pages import documents
+from server.knowledge.file_pages import filed
 from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
@@ -15,7 +15,7 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, documents, pages, api),
+    routes=(manager, filed, pages, api),
     jobs=JOBS,
     schedules=SCHEDULES,
     navigation=(

@@ -5,6 +5,7 @@ text with most neighbours leads a cluster and takes those that are free, then th
 its leader, so that chains of half-alike texts do not run together. The order of the input decides nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ LIKENESS = 0.5  # cosine
 FACET_WEIGHT = 1.6  # of a facet against a word
 MOST = 4_000  # texts; what is beyond is left out by the caller
 _BLOCK = 400
+_WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,16 @@ def gathered(texts: Sequence[Said], *, likeness: float = LIKENESS, least: int = 
 
 
 def shared(texts: Sequence[Said], *, most: int = 6) -> list[str]:
-    """The words that most of these texts have, commonest first, as an index writes them."""
+    """The words that most of these texts have, commonest first, as they stand in them."""
     counts = Counter(word for one in texts for word in set(tokens(one.text)))
     often = [(count, word) for word, count in counts.items() if count * 2 > len(texts) and not word.isdigit()]
-    return [word for _count, word in sorted(often, key=lambda one: (-one[0], -len(one[1]), one[1]))[:most]]
+    chosen = [word for _count, word in sorted(often, key=lambda one: (-one[0], -len(one[1]), one[1]))]
+    written: dict[str, Counter[str]] = {}
+    for typed, count in Counter(word for one in texts for word in _WRITTEN.findall(one.text)).items():
+        for token in tokens(typed):
+            written.setdefault(token, Counter())[typed.lower() if typed.istitle() else typed] += count
+    shown = [written[word].most_common(1)[0][0] if word in written else word for word in chosen]
+    return list(dict.fromkeys(shown))[:most]
 
 
 def common(texts: Sequence[Said]) -> dict[str, str]:
@@ -79,7 +87,7 @@ def _neighbours(texts: Sequence[Said], likeness: float) -> list[list[int]]:
         return [[row] for row in range(len(texts))]
     matrix = csr_matrix((weights, (rows, places)), shape=(len(texts), len(columns)), dtype=np.float64)
     frequency = np.asarray((matrix > 0).sum(axis=0)).ravel()
-    matrix = matrix.multiply(np.log1p(len(texts) / frequency)).tocsr()
+    matrix = matrix.multiply(1 + np.log((1 + len(texts)) / (1 + frequency))).tocsr()
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     matrix = matrix.multiply(1 / np.where(length > 0, length, 1)[:, None]).tocsr()
     near: list[list[int]] = []

@@ -12,7 +12,7 @@ from server.kernel.web import Call, Pages, web
 from server.knowledge import files, finding, importing, service
 from server.knowledge.models import Article, ArticleFile
 
-documents = Pages("knowledge")
+filed = Pages("knowledge")
 FORM_REST = 64 * 1024  # bytes of a form beside its file
 ITEMS_SHOWN = 200
 
@@ -26,12 +26,11 @@ def _sent(call: Call) -> tuple[str, bytes]:
     given: Any = call.form.get("file")
     if not isinstance(given, FileField) or not given.filename:
         raise InvalidError(N_("Choose a file."), field="/file")
-    return given.filename, given.file.read()
+    with given.file as stream:
+        return given.filename, stream.read()
 
 
-@documents.post(
-    "/knowledge/{number}/files", permission="knowledge.write", body_limit=files.LARGEST + FORM_REST
-)
+@filed.post("/knowledge/{number}/files", permission="knowledge.write", body_limit=files.LARGEST + FORM_REST)
 async def attach(call: Call, number: str) -> web.Response:
     """Keep a file at an article."""
     name, content = _sent(call)
@@ -51,7 +50,7 @@ def _editable(session: Session, call: Call, number: str) -> Article:
     return article
 
 
-@documents.get("/knowledge/{number}/files/{storage}", permission="knowledge.read")
+@filed.get("/knowledge/{number}/files/{storage}", permission="knowledge.read")
 async def give(call: Call, number: str, storage: str) -> web.Response:
     """A file, to be kept; pictures also to be shown, with `?show=1`."""
 
@@ -63,7 +62,7 @@ async def give(call: Call, number: str, storage: str) -> web.Response:
     return web.Response(body=content, content_type=kept.media, headers=files.headers(kept, inline=inline))
 
 
-@documents.post("/knowledge/{number}/files/{storage}/remove", permission="knowledge.write")
+@filed.post("/knowledge/{number}/files/{storage}/remove", permission="knowledge.write")
 async def remove(call: Call, number: str, storage: str) -> web.Response:
     """Take a file away."""
 
@@ -74,13 +73,13 @@ async def remove(call: Call, number: str, storage: str) -> web.Response:
     return call.redirect(f"/knowledge/{number}#files", N_("{name} is removed."), name=one.name)
 
 
-@documents.get("/knowledge/import", permission="knowledge.publish")
+@filed.get("/knowledge/import", permission="knowledge.publish")
 async def form(call: Call) -> web.Response:
     """The form of an import."""
     return _shown(call)
 
 
-@documents.post("/knowledge/import", permission="knowledge.publish", body_limit=importing.LARGEST + FORM_REST)
+@filed.post("/knowledge/import", permission="knowledge.publish", body_limit=importing.LARGEST + FORM_REST)
 async def try_it(call: Call) -> web.Response:
     """Read an upload and tell what would become of each document; nothing is changed."""
     try:
@@ -96,7 +95,7 @@ def _tried(session: Session, name: str, content: bytes) -> list[importing.Item]:
     return importing.compared(session, importing.read(name, content))
 
 
-@documents.post("/knowledge/import/{token}", permission="knowledge.publish")
+@filed.post("/knowledge/import/{token}", permission="knowledge.publish")
 async def take_in(call: Call, token: str) -> web.Response:
     """Take in what was tried."""
     upload = await call.db.read(importing.kept, token, by=call.actor.id)

@@ -110,7 +110,7 @@ def _said(row: Gap) -> Said:
 
 def _ended(session: Session, tickets: Sequence[str]) -> dict[str, datetime]:
     rows = session.execute(select(Case.number, Case.resolved_at).where(Case.number.in_(tickets)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _missing(rows: Sequence[Gap], ended: dict[str, datetime], now: datetime) -> Missing:

@@ -72,6 +72,8 @@ def read(name: str, content: bytes) -> list[Item]:
         raise InvalidError(N_("Choose a file; this one is empty."), field="/file")
     if lower.endswith(".zip"):
         found = list(_of_archive(name, content))
+    elif lower.endswith(".csv"):
+        found = list(_of_table(name, documents.decoded(content)))
     elif lower.endswith(_READERS):
         found = list(_of_file(name, content))
     else:

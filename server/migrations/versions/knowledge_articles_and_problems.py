@@ -43,6 +43,66 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_knowledge_portal_search_at"), ["at"], unique=False)
 
     op.create_table(
+        "problem",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("open", "known_error", "resolved", "closed", name="state", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("root_cause", sa.Text(), nullable=False),
+        sa.Column("workaround", sa.Text(), nullable=False),
+        sa.Column("solution", sa.Text(), nullable=False),
+        sa.Column("facets", sa.JSON(), nullable=False),
+        sa.Column("assignee_id", sa.Integer(), nullable=True),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("article", sa.String(length=20), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_problem")),
+        sa.UniqueConstraint("number", name=op.f("uq_problem_number")),
+    )
+    with op.batch_alter_table("problem", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_problem_assignee_id"), ["assignee_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_problem_changed_at"), ["changed_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_problem_state"), ["state"], unique=False)
+
+    op.create_table(
+        "problem_candidate",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("open", "accepted", "dismissed", name="candidatestate", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("incidents", sa.JSON(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("hours", sa.Float(), nullable=False),
+        sa.Column("worked_minutes", sa.Integer(), nullable=False),
+        sa.Column("facets", sa.JSON(), nullable=False),
+        sa.Column("words", sa.JSON(), nullable=False),
+        sa.Column("weekly", sa.JSON(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("problem", sa.String(length=20), nullable=True),
+        sa.Column("reason", sa.String(length=400), nullable=False),
+        sa.Column("decided_by_id", sa.Integer(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("size_then", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_problem_candidate")),
+    )
+    with op.batch_alter_table("problem_candidate", schema=None) as batch_op:
+        batch_op.create_index("ix_problem_candidate_state", ["state", "hours"], unique=False)
+
+    op.create_table(
         "article_file",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("article_id", sa.Integer(), nullable=False),
@@ -133,6 +193,20 @@ def upgrade() -> None:
     with op.batch_alter_table("article_word", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_article_word_article_id"), ["article_id"], unique=False)
 
+    op.create_table(
+        "problem_incident",
+        sa.Column("problem_id", sa.Integer(), nullable=False),
+        sa.Column("incident", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["problem_id"], ["problem.id"], name=op.f("fk_problem_incident_problem_id_problem")
+        ),
+        sa.PrimaryKeyConstraint("problem_id", "incident", name=op.f("pk_problem_incident")),
+    )
+    with op.batch_alter_table("problem_incident", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_problem_incident_incident"), ["incident"], unique=False)
+
     with op.batch_alter_table("article", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -168,6 +242,10 @@ def downgrade() -> None:
         batch_op.drop_column("audience")
         batch_op.drop_column("kind")
 
+    with op.batch_alter_table("problem_incident", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_problem_incident_incident"))
+
+    op.drop_table("problem_incident")
     with op.batch_alter_table("article_word", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_article_word_article_id"))
 
@@ -189,6 +267,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_article_file_article_id"))
 
     op.drop_table("article_file")
+    with op.batch_alter_table("problem_candidate", schema=None) as batch_op:
+        batch_op.drop_index("ix_problem_candidate_state")
+
+    op.drop_table("problem_candidate")
+    with op.batch_alter_table("problem", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_problem_state"))
+        batch_op.drop_index(batch_op.f("ix_problem_changed_at"))
+        batch_op.drop_index(batch_op.f("ix_problem_assignee_id"))
+
+    op.drop_table("problem")
     with op.batch_alter_table("knowledge_portal_search", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_portal_search_at"))
 
