@@ -61,6 +61,11 @@ def year(session: Session, generator: int = 4) -> None:
         resolved(session, summary, number=100 + n, days=n)
 
 
+def more(session: Session, number: int, count: int) -> None:
+    for n in range(count):
+        resolved(session, "UPS goes to battery at generator test", number=number + n, days=1)
+
+
 def found(db: Database, state: CandidateState = CandidateState.OPEN) -> list[Candidate]:
     return list(db.read_now(service.candidates, ALICE, state))
 
@@ -84,12 +89,7 @@ def test_a_dismissed_pattern_stays_so_until_it_has_doubled(db: Database) -> None
     [one] = found(db)
     db.run_now(service.dismiss, one.id, "Tests are meant to do that", actor=ALICE, now=NOON)
     for size in (4, 7):
-        db.run_now(
-            lambda s, size=size: [
-                resolved(s, "UPS goes to battery at generator test", number=200 + size * 10 + n, days=1)
-                for n in range(size - len(found(db, CandidateState.DISMISSED)[0].incidents))
-            ]
-        )
+        db.run_now(more, 200 + size * 10, size - found(db, CandidateState.DISMISSED)[0].size)
         assert db.run_now(patterns.refresh, now=NOON) == 0, size
     db.run_now(lambda s: resolved(s, "UPS goes to battery at generator test", number=400, days=1))
     assert db.run_now(patterns.refresh, now=NOON) == 1
@@ -183,7 +183,7 @@ def test_T13_a_vendor_sees_neither_problems_nor_patterns(db: Database) -> None: 
 
 
 LETTERS = ("quartz", "copper", "marble", "velvet", "walnut", "pewter")
-WORDS = ("fan", "bolt", "hub", "rack")
+WORDS = ("fan", "bolt", "hub", "rack", "door", "lamp")
 
 
 @given(
