@@ -3,8 +3,11 @@
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
 from server.knowledge.api import api
+from server.knowledge.file_pages import filed
+from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
+from server.knowledge.tending import JOBS, SCHEDULES
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
@@ -12,7 +15,9 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(pages, api),
+    routes=(manager, filed, pages, api),
+    jobs=JOBS,
+    schedules=SCHEDULES,
     navigation=(
         NavItem(
             key="knowledge",

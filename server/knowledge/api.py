@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from server.kernel.api import Api, ApiModel, Moment, Page, PageQuery
 from server.kernel.call import Call
+from server.kernel.errors import ForbiddenError
 from server.kernel.i18n import N_
-from server.knowledge import finding, service
-from server.knowledge.models import State, Verdict
+from server.knowledge import finding, proposals, service
+from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
 from server.knowledge.suggest import Query, suggest
 
 api = Api("knowledge")
@@ -34,6 +36,8 @@ class ArticleTexts(ApiModel):
     solution: Text = ""
     language: Annotated[str, Field(pattern="^(en|zh)$")] = "en"
     applies_to: AppliesTo = AppliesTo()
+    kind: Kind = Kind.ARTICLE
+    audience: Audience = Audience.ENGINEERS
 
 
 class ArticleChange(ArticleTexts):
@@ -53,6 +57,35 @@ class ArticleOut(ArticleTexts):
     created_at: Moment
     changed_at: Moment
     published_at: Moment | None
+    review_due_at: Moment | None
+
+
+class NoteIn(ApiModel):
+    """A report of an error in an article, or a comment."""
+
+    kind: Annotated[NoteKind, Field(description="report or comment")] = NoteKind.REPORT
+    text: Annotated[str, Field(min_length=1, max_length=service.LONGEST_NOTE)]
+
+
+class Remark(ApiModel):
+    """Why an article is sent back."""
+
+    text: Annotated[str, Field(min_length=1, max_length=service.LONGEST_NOTE)]
+
+
+class VersionOut(ApiModel):
+    """An earlier version of an article."""
+
+    version: int
+    at: Moment
+    texts: ArticleTexts
+
+
+class Revert(ApiModel):
+    """Which version to put back, and the version that was seen."""
+
+    to: Annotated[int, Field(ge=1, le=1_000_000)]
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ArticleQuery(PageQuery):
@@ -153,11 +186,38 @@ async def show(call: Call, number: str) -> ArticleOut:
 )
 async def change(call: Call, number: str, body: ArticleChange) -> ArticleOut:
     """New texts in place of the old, which stay as a version."""
+    await _needs_edit(call, number)
     texts = body.model_dump(exclude={"version"})
     changed = await call.db.run(
         service.revise, number, texts, version=body.version, by=call.actor.id, now=call.now
     )
     return ArticleOut.model_validate(changed)
+
+
+async def _needs_edit(call: Call, number: str) -> None:
+    article = await call.db.read(finding.visible, number, call.actor)
+    if not service.may_edit(call.actor, article):
+        raise ForbiddenError(
+            N_("{number} is published; propose the change to its reviewer."),
+            permission="knowledge.publish",
+            number=number,
+        )
+
+
+@api.post(
+    "/articles/{number}/proposals",
+    permission="knowledge.write",
+    body=ArticleChange,
+    status=202,
+    answer=ArticleOut,
+    summary=N_("Propose a change of a published article"),
+)
+async def propose(call: Call, number: str, body: ArticleChange) -> ArticleOut:
+    """Kept aside until a reviewer has decided; the article is answered as it stands."""
+    await call.db.read(finding.visible, number, call.actor)
+    texts = body.model_dump(exclude={"version"})
+    await call.db.run(proposals.propose, number, texts, version=body.version, by=call.actor.id, now=call.now)
+    return ArticleOut.model_validate(await call.db.read(finding.visible, number, call.actor))
 
 
 @api.post(
@@ -169,9 +229,94 @@ async def change(call: Call, number: str, body: ArticleChange) -> ArticleOut:
 )
 async def step(call: Call, number: str, body: Step) -> ArticleOut:
     """Another state; publishing and retiring are the reviewer's."""
-    service.may_move(call.actor, body.to)
-    moved = await call.db.run(service.move, number, body.to, by=call.actor.id, now=call.now)
+    article = await call.db.read(finding.visible, number, call.actor)
+    service.may_move(call.actor, article, body.to)
+    moved = await call.db.run(
+        service.move,
+        number,
+        body.to,
+        by=call.actor.id,
+        now=call.now,
+        own_review=call.settings.knowledge_own_review,
+    )
     return ArticleOut.model_validate(moved)
+
+
+@api.post(
+    "/articles/{number}/send-back",
+    permission="knowledge.publish",
+    body=Remark,
+    answer=ArticleOut,
+    summary=N_("Send a submitted article back to its author"),
+)
+async def send_back(call: Call, number: str, body: Remark) -> ArticleOut:
+    """With the reason, which the author reads."""
+    returned = await call.db.run(service.send_back, number, body.text, by=call.actor.id, now=call.now)
+    return ArticleOut.model_validate(returned)
+
+
+@api.post(
+    "/articles/{number}/confirm",
+    permission="knowledge.publish",
+    answer=ArticleOut,
+    summary=N_("Say that an article is still right"),
+)
+async def confirm(call: Call, number: str) -> ArticleOut:
+    """Its next review is a year away."""
+    return ArticleOut.model_validate(
+        await call.db.run(service.confirm, number, by=call.actor.id, now=call.now)
+    )
+
+
+@api.post(
+    "/articles/{number}/notes",
+    permission="knowledge.read",
+    body=NoteIn,
+    status=201,
+    answer=ArticleOut,
+    summary=N_("Report an error in an article, or comment on it"),
+)
+async def say(call: Call, number: str, body: NoteIn) -> ArticleOut:
+    """A report reaches the knowledge manager; remarks are the reviewer's, see send-back."""
+    kind = body.kind if body.kind is not NoteKind.REMARK else NoteKind.COMMENT
+    article = await call.db.read(finding.visible, number, call.actor)
+
+    def noted(session: Session) -> None:
+        service.note(
+            session, service.article(session, number), kind, body.text, by=call.actor.id, now=call.now
+        )
+
+    await call.db.run(noted)
+    return ArticleOut.model_validate(article)
+
+
+@api.get(
+    "/articles/{number}/versions",
+    permission="knowledge.read",
+    answer=list[VersionOut],
+    summary=N_("List the earlier versions of an article"),
+)
+async def versions(call: Call, number: str) -> list[VersionOut]:
+    """The newest first."""
+    article = await call.db.read(finding.visible, number, call.actor)
+    rows = await call.db.read(finding.versions, article)
+    return [VersionOut.model_validate(row) for row in rows]
+
+
+@api.post(
+    "/articles/{number}/revert",
+    permission="knowledge.write",
+    body=Revert,
+    answer=ArticleOut,
+    summary=N_("Put an earlier version of an article back"),
+)
+async def revert(call: Call, number: str, body: Revert) -> ArticleOut:
+    """As a new version; nothing is lost."""
+    await _needs_edit(call, number)
+    back = await call.db.run(
+        service.revert, number, body.to, version=body.version, by=call.actor.id, now=call.now
+    )
+    return ArticleOut.model_validate(back)
 
 
 @api.post(

@@ -8,13 +8,21 @@ from sqlalchemy.orm import Session
 from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
-from server.knowledge.models import Article, ArticleVersion, Outcome, State, Verdict
+from server.knowledge import searching
+from server.knowledge.models import Article, ArticleVersion, Audience, Outcome, State, Verdict
+
+FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Published ones are for all who may read; the others for their author and the reviewers."""
+    """Published ones are for all who may read; the others for their author and the reviewers.
+
+    Who may not read knowledge sees what is meant for everybody, and nothing else.
+    """
     if actor.may("knowledge.publish"):
         return Article.id.is_not(None)
+    if not actor.may("knowledge.read"):
+        return FOR_EVERYBODY
     return or_(Article.state == State.PUBLISHED, Article.author_id == actor.id)
 
 
@@ -29,21 +37,17 @@ def visible(session: Session, number: str, actor: Actor) -> Article:
 def articles(
     session: Session, actor: Actor, *, state: State | None, words: str | None, limit: int, offset: int
 ) -> tuple[Sequence[Article], int]:
-    """A part of the list, the latest change first, and its whole length."""
+    """A part of the list and its whole length: the best fit first, without words the latest change."""
     chosen = select(Article).where(visible_to(actor))
     if state is not None:
         chosen = chosen.where(Article.state == state)
-    if words:
-        chosen = chosen.where(and_(*(has(word) for word in words.split()[:8])))
-    total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
-    rows = session.scalars(chosen.order_by(Article.changed_at.desc(), Article.id).offset(offset).limit(limit))
-    return list(rows), total
+    chosen = searching.ranked(chosen, words or "")
 
+    def read(session: Session) -> tuple[Sequence[Article], int]:
+        total = session.scalar(select(func.count()).select_from(chosen.order_by(None).subquery())) or 0
+        return list(session.scalars(chosen.offset(offset).limit(limit))), total
 
-def has(word: str) -> ColumnElement[bool]:
-    """Whether a word stands in an article, whatever its case; `%` and `_` are letters like others."""
-    columns = (Article.number, Article.title, Article.symptom, Article.cause, Article.solution)
-    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+    return searching.bounded(session, read)
 
 
 def versions(session: Session, article: Article) -> Sequence[ArticleVersion]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
@@ -18,6 +18,44 @@ class State(StrEnum):
     PUBLISHED = "published"
     EXPIRED = "expired"
     RETIRED = "retired"
+
+
+class Kind(StrEnum):
+    """What an article tells: how to mend something, or how to live with it until it is mended."""
+
+    ARTICLE = "article"
+    KNOWN_ERROR = "known_error"  # its solution is a workaround; the problem behind it is still open
+
+
+class Audience(StrEnum):
+    """For whom a published article is."""
+
+    ENGINEERS = "engineers"
+    EVERYBODY = "everybody"  # also found by end users in the portal
+
+
+class NoteKind(StrEnum):
+    """What somebody said about an article."""
+
+    REMARK = "remark"  # of the reviewer, who sent it back
+    REPORT = "report"  # of a reader: something in it is wrong
+    COMMENT = "comment"
+
+
+class ProposalState(StrEnum):
+    """What became of a change that somebody without the right to publish wants."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+
+
+class Told(StrEnum):
+    """What an end user said after a search in the portal."""
+
+    NOTHING = "nothing"
+    SOLVED = "solved"
+    REPORTED = "reported"  # went on to report a fault
 
 
 class Verdict(StrEnum):
@@ -46,6 +84,9 @@ class Article(Base):
     solution: Mapped[str] = mapped_column(Text, default="")
     # {"ci_class": [...], "model": [...], "alert": [...], "service": [...]}
     applies_to: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    kind: Mapped[Kind] = mapped_column(default=Kind.ARTICLE)
+    audience: Mapped[Audience] = mapped_column(default=Audience.ENGINEERS)
+    problem: Mapped[str | None] = mapped_column(String(20))  # PRB-... whose known error this is
     translation_of: Mapped[str | None] = mapped_column(String(20), index=True)
     source_ticket: Mapped[str | None] = mapped_column(String(20))
     version: Mapped[int] = mapped_column(default=1)
@@ -55,6 +96,120 @@ class Article(Base):
     changed_at: Mapped[datetime] = mapped_column(index=True)
     published_at: Mapped[datetime | None]
     review_due_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]  # when a reviewer last said that it is right
+    words_form: Mapped[int] = mapped_column(default=0)  # of the tokeniser that made its words
+
+    __table_args__ = (Index("ix_article_words_form", "words_form"),)
+
+
+class ArticleWord(Base):
+    """A word that finds an article; see `finding.py`. Sorted by code point on both databases."""
+
+    __tablename__ = "article_word"
+    __audited__ = False  # follows from the article
+
+    word: Mapped[str] = mapped_column(
+        String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True
+    )
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), primary_key=True, index=True)
+    weight: Mapped[int]  # 8 number, 6 title, 3 symptom and what it applies to, 1 the rest
+
+
+class ArticleNote(Base):
+    """What somebody said about an article: a remark, a report of an error, a comment."""
+
+    __tablename__ = "article_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
+    kind: Mapped[NoteKind]
+    version: Mapped[int]
+    by_id: Mapped[int | None]
+    at: Mapped[datetime]
+    text: Mapped[str] = mapped_column(Text)
+    done_at: Mapped[datetime | None]  # of a report: when somebody dealt with it
+    done_by_id: Mapped[int | None]
+
+
+class ArticleProposal(Base):
+    """A change of a published article that waits for the reviewer; at most one for each article."""
+
+    __tablename__ = "article_proposal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
+    base_version: Mapped[int]
+    texts: Mapped[dict[str, Any]]
+    state: Mapped[ProposalState] = mapped_column(default=ProposalState.OPEN)
+    by_id: Mapped[int | None]
+    at: Mapped[datetime]
+    remark: Mapped[str] = mapped_column(Text, default="")
+    decided_by_id: Mapped[int | None]
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_article_proposal_open",
+            "article_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+
+class ArticleFile(Base):
+    """A file at an article. It is kept under a random name; `name` is only what people see."""
+
+    __tablename__ = "article_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
+    storage: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    media: Mapped[str] = mapped_column(String(80))  # by its content
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    by_id: Mapped[int | None]
+    at: Mapped[datetime]
+
+
+class FileContent(Base):
+    """The bytes of a file. In the database, so that a backup has them and half an upload leaves nothing."""
+
+    __tablename__ = "article_file_content"
+    __audited__ = False  # ArticleFile has its hash
+
+    storage: Mapped[str] = mapped_column(String(40), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ImportUpload(Base):
+    """A file that was tried as an import and may be taken in; forgotten after a day."""
+
+    __tablename__ = "article_import"
+    __audited__ = False  # the articles that come of it are audited
+
+    token: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    by_id: Mapped[int]
+    at: Mapped[datetime]
+
+
+class PortalSearch(Base):
+    """A search of an end user and what came of it: what was solved here need not be reported."""
+
+    __tablename__ = "knowledge_portal_search"
+    __audited__ = False  # counted, changes nothing
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(index=True)
+    words: Mapped[str] = mapped_column(String(200))
+    found: Mapped[int]
+    opened: Mapped[str | None] = mapped_column(String(20))
+    told: Mapped[Told] = mapped_column(default=Told.NOTHING)
 
 
 class ArticleVersion(Base):

@@ -1,20 +1,25 @@
 """The pages of knowledge: list, article, form."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
-from server.kernel.errors import DeskError
-from server.kernel.formdata import FormError
+from server.kernel.errors import DeskError, ForbiddenError, InvalidError
+from server.kernel.formdata import FormError, said_of
 from server.kernel.i18n import N_, _
+from server.kernel.listing import page as list_page
 from server.kernel.listing import show
 from server.kernel.prose import html
 from server.kernel.web import Call, Pages, web
-from server.knowledge import finding, record, service, words
-from server.knowledge.models import Article, State, Verdict
+from server.knowledge import finding, gaps, proposals, record, searching, service, words
+from server.knowledge.models import Article, Audience, Kind, NoteKind, State, Verdict
 from server.knowledge.table import ARTICLES
 
 pages = Pages("knowledge")
+TICKET = re.compile(r"INC-\d{1,12}")
 
 DONE = {
     State.DRAFT: N_("{number} is a draft again."),
@@ -39,6 +44,8 @@ class ArticleForm(BaseModel):
     model: Annotated[str, Field(max_length=200)] = ""
     alert: Annotated[str, Field(max_length=200)] = ""
     service: Annotated[str, Field(max_length=200)] = ""
+    kind: Kind = Kind.ARTICLE
+    audience: Audience = Audience.ENGINEERS
     version: Annotated[int, Field(ge=1)] = 1
     translation_of: Annotated[str, Field(pattern=r"^KB-\d{1,12}$")] | None = None
     source_ticket: Annotated[str, Field(pattern=r"^INC-\d{1,12}$")] | None = None
@@ -52,6 +59,8 @@ class ArticleForm(BaseModel):
             "symptom": self.symptom,
             "cause": self.cause,
             "solution": self.solution,
+            "kind": self.kind,
+            "audience": self.audience,
             "applies_to": {
                 name: [part.strip() for part in value.split(",") if part.strip()]
                 for name, value in facets.items()
@@ -62,8 +71,14 @@ class ArticleForm(BaseModel):
 
 @pages.get("/knowledge", permission="knowledge.read")
 async def listed(call: Call) -> web.StreamResponse:
-    """The list."""
-    return await show(call, ARTICLES, "knowledge/list.html")
+    """The list; a search that takes too long is cut."""
+    query = call.request.query
+    if query.get("format") == "csv":
+        return await show(call, ARTICLES, "knowledge/list.html")
+    shown = await call.db.read(
+        searching.bounded, list_page, ARTICLES, list(query.items()), actor=call.actor, now=call.now
+    )
+    return call.render("knowledge/list.html", page=shown)
 
 
 @pages.get("/knowledge/new", permission="knowledge.write")
@@ -78,11 +93,17 @@ async def new(call: Call) -> web.Response:
             "translation_of": original.translation_of or original.number,
             "version": 1,
         }
-    ticket = call.request.query.get("from")
-    if ticket:
+    ticket, missing = call.request.query.get("from"), call.request.query.get("gap")
+    if ticket and not call.actor.vendor:  # whose tickets a vendor may see is not known here
         case = await call.db.read(service.case, ticket)
         values |= service.draft_of(case) | {"source_ticket": case.number}
-    return call.render("knowledge/form.html", values=values, errors={}, number="")
+    elif missing and call.may("knowledge.publish"):
+        gap = await call.db.read(gaps.of_ticket, missing)
+        facets = {name: gap.facets.get(name, "") for name in ("ci_class", "model", "alert", "service")}
+        values |= facets | {"title": gap.title[:200], "source_ticket": gap.ticket}
+    return call.render(
+        "knowledge/form.html", values=values, errors={}, number="", words=words, proposes=False
+    )
 
 
 @pages.post("/knowledge/new", permission="knowledge.write")
@@ -108,41 +129,143 @@ async def preview(call: Call) -> web.Response:
 async def shown(call: Call, number: str) -> web.Response:
     """The article; `?for=INC-...` notes that it was opened there."""
     view = await call.db.read(record.view, number, actor=call.actor)
+    ticket = call.request.query.get("for", "")
+    if TICKET.fullmatch(ticket) and view.article.state is State.PUBLISHED:
+        await call.db.run(
+            service.record_outcome, number, ticket, Verdict.OPENED, by=call.actor.id, now=call.now
+        )
     call.topics = ("knowledge",)
-    return call.render("knowledge/article.html", view=view, words=words)
+    return call.render(
+        "knowledge/article.html", view=view, words=words, open_reports=record.open_reports(view)
+    )
 
 
 @pages.get("/knowledge/{number}/edit", permission="knowledge.write")
 async def edit(call: Call, number: str) -> web.Response:
-    """The form of a known article."""
+    """The form of a known article; for those who may not publish it proposes a change."""
     article = await call.db.read(finding.visible, number, call.actor)
-    return call.render("knowledge/form.html", values=_values(article), errors={}, number=number)
+    proposes = not service.may_edit(call.actor, article)
+    waiting = await call.db.read(proposals.waiting, article) if proposes else None
+    values = _values(article)
+    if waiting is not None and waiting.by_id == call.actor.id and waiting.base_version == article.version:
+        values |= _as_form(waiting.texts)
+    return call.render(
+        "knowledge/form.html", values=values, errors={}, number=number, words=words, proposes=proposes
+    )
 
 
 @pages.post("/knowledge/{number}/edit", permission="knowledge.write")
 async def change(call: Call, number: str) -> web.Response:
-    """Change its texts."""
-    await call.db.read(finding.visible, number, call.actor)
+    """Change its texts, or propose to."""
+    article = await call.db.read(finding.visible, number, call.actor)
+    at_once = service.may_edit(call.actor, article)
     try:
         form = call.form_as(ArticleForm)
-        await call.db.run(
-            service.revise, number, form.texts(), version=form.version, by=call.actor.id, now=call.now
-        )
+        step = service.revise if at_once else proposals.propose
+        await call.db.run(step, number, form.texts(), version=form.version, by=call.actor.id, now=call.now)
     except FormError as error:
-        return _again(call, error.errors, number)
+        return _again(call, error.errors, number, proposes=not at_once)
     except DeskError as error:
-        return _again(call, {"title": str(error)}, number)
-    return call.redirect(f"/knowledge/{number}", N_("{number} is changed."), number=number)
+        return _again(call, {"title": said_of(error)}, number, proposes=not at_once)
+    done = N_("{number} is changed.") if at_once else N_("Your change of {number} waits for review.")
+    return call.redirect(f"/knowledge/{number}", done, number=number)
 
 
 @pages.post("/knowledge/{number}/move", permission="knowledge.write")
 async def move(call: Call, number: str) -> web.Response:
-    """Submit, publish, send back, expire, retire."""
-    await call.db.read(finding.visible, number, call.actor)
-    to = State(str(call.form.get("to", ""))) if call.form.get("to") in set(State) else State.DRAFT
-    service.may_move(call.actor, to)
-    await call.db.run(service.move, number, to, by=call.actor.id, now=call.now)
+    """Submit, take back, publish, expire, retire."""
+    article = await call.db.read(finding.visible, number, call.actor)
+    wanted = str(call.form.get("to", ""))
+    if wanted not in set(State):
+        raise InvalidError(N_("Choose one of: {expected}."), field="/to", expected=", ".join(sorted(State)))
+    to = State(wanted)
+    service.may_move(call.actor, article, to)
+    await call.db.run(
+        service.move,
+        number,
+        to,
+        by=call.actor.id,
+        now=call.now,
+        own_review=call.settings.knowledge_own_review,
+    )
     return call.redirect(f"/knowledge/{number}", DONE[to], number=number)
+
+
+@pages.post("/knowledge/{number}/send-back", permission="knowledge.publish")
+async def send_back(call: Call, number: str) -> web.Response:
+    """Return it to its author, with the reason."""
+    remark = str(call.form.get("text", ""))
+    await call.db.run(service.send_back, number, remark, by=call.actor.id, now=call.now)
+    return call.redirect(f"/knowledge/{number}", N_("{number} is sent back with your remark."), number=number)
+
+
+@pages.post("/knowledge/{number}/confirm", permission="knowledge.publish")
+async def confirm(call: Call, number: str) -> web.Response:
+    """It is still right."""
+    await call.db.run(service.confirm, number, by=call.actor.id, now=call.now)
+    toast = N_("{number} is confirmed; its next review is in a year.")
+    return call.redirect(f"/knowledge/{number}", toast, number=number)
+
+
+@pages.post("/knowledge/{number}/proposal", permission="knowledge.publish")
+async def decide(call: Call, number: str) -> web.Response:
+    """Take a proposed change, or send it back with the reason."""
+    if call.form.get("do") == "accept":
+        await call.db.run(proposals.accept, number, by=call.actor.id, now=call.now)
+        return call.redirect(f"/knowledge/{number}", N_("The change of {number} is taken."), number=number)
+    remark = str(call.form.get("text", ""))
+    await call.db.run(proposals.send_back, number, remark, by=call.actor.id, now=call.now)
+    return call.redirect(f"/knowledge/{number}", N_("The change of {number} is sent back."), number=number)
+
+
+@pages.post("/knowledge/{number}/notes", permission="knowledge.read")
+async def say(call: Call, number: str) -> web.Response:
+    """Report an error, or comment."""
+    kind = NoteKind.REPORT if call.form.get("kind") == "report" else NoteKind.COMMENT
+    said = str(call.form.get("text", ""))
+
+    def noted(session: Session) -> None:
+        article = finding.visible(session, number, call.actor)
+        service.note(session, article, kind, said, by=call.actor.id, now=call.now)
+
+    await call.db.run(noted)
+    toast = N_("The knowledge manager is told.") if kind is NoteKind.REPORT else N_("Your comment is added.")
+    return call.redirect(f"/knowledge/{number}", toast)
+
+
+@pages.post("/knowledge/{number}/notes/{note}/done", permission="knowledge.publish")
+async def settle(call: Call, number: str, note: int) -> web.Response:
+    """A report was dealt with."""
+    await call.db.run(service.settle, number, note, by=call.actor.id, now=call.now)
+    return call.redirect(f"/knowledge/{number}", N_("The report is settled."))
+
+
+@pages.get("/knowledge/{number}/versions/{version}", permission="knowledge.read")
+async def earlier(call: Call, number: str, version: int) -> web.Response:
+    """An earlier version beside the present one."""
+    view = await call.db.read(record.earlier, number, version, actor=call.actor)
+    return call.render(
+        "knowledge/version.html", view=view, words=words, may_edit=service.may_edit(call.actor, view.article)
+    )
+
+
+@pages.post("/knowledge/{number}/versions/{version}/revert", permission="knowledge.write")
+async def revert(call: Call, number: str, version: int) -> web.Response:
+    """Put an earlier version back."""
+    article = await call.db.read(finding.visible, number, call.actor)
+    if not service.may_edit(call.actor, article):
+        raise ForbiddenError(N_("Your roles do not include this step."), permission="knowledge.publish")
+    seen = str(call.form.get("seen", ""))
+    await call.db.run(
+        service.revert,
+        number,
+        version,
+        version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,
+        by=call.actor.id,
+        now=call.now,
+    )
+    toast = N_("{number} says what version {version} said.")
+    return call.redirect(f"/knowledge/{number}", toast, number=number, version=version)
 
 
 @pages.post("/knowledge/{number}/opinion", permission="knowledge.read")
@@ -156,13 +279,24 @@ async def opinion(call: Call, number: str) -> web.Response:
     return call.redirect(f"/knowledge/{number}", N_("Thank you: it counts for the order of suggestions."))
 
 
-def _again(call: Call, errors: dict[str, str], number: str) -> web.Response:
+def _again(call: Call, errors: dict[str, str], number: str, *, proposes: bool = False) -> web.Response:
     values = {name: call.form.get(name, "") for name in ArticleForm.model_fields}
-    return call.render("knowledge/form.html", status=422, values=values, errors=errors, number=number)
+    return call.render(
+        "knowledge/form.html",
+        status=422,
+        values=values,
+        errors=errors,
+        number=number,
+        words=words,
+        proposes=proposes,
+    )
 
 
 def _values(article: Article) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(article, name) for name in ("title", "language", "version")}
-    values |= {name: getattr(article, name) for name, _label in record.PARTS}
-    values |= {name: ", ".join(map(str, found)) for name, found in article.applies_to.items()}
-    return values
+    return _as_form(service.texts_of(article)) | {"version": article.version}
+
+
+def _as_form(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts as the form's fields hold them."""
+    facets = {name: ", ".join(map(str, found)) for name, found in texts.get("applies_to", {}).items()}
+    return {name: str(texts[name]) for name in texts if name != "applies_to"} | facets

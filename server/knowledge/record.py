@@ -5,20 +5,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.accounts.service import people_by_ids
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _
 from server.kernel.prose import html
-from server.knowledge import finding, words
-from server.knowledge.models import Article, Outcome, State
+from server.knowledge import files, finding, proposals, service, words
+from server.knowledge.models import (
+    Article,
+    ArticleFile,
+    ArticleNote,
+    ArticleProposal,
+    ArticleVersion,
+    Kind,
+    NoteKind,
+    Outcome,
+    State,
+)
 from server.knowledge.service import STEPS
 from server.knowledge.suggest import Query, suggest
 from server.knowledge.table import name_of
 
 PARTS = (("symptom", N_("Symptom")), ("cause", N_("Cause")), ("solution", N_("Solution")))
 LIKENESS_SHOWN = 0.55
+NOTES_SHOWN = 50
+Changes = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
 @dataclass(frozen=True)
@@ -44,9 +57,27 @@ class View:
     fixed: int
     tried: int
     versions: Sequence[tuple[int, Any, Any]]  # number, at, by
-    changes: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    changes: Changes
     checks: Sequence[Check]
     steps: Sequence[State]
+    files: Sequence[ArticleFile]
+    notes: Sequence[tuple[ArticleNote, Any]]  # with who said it
+    proposal: ArticleProposal | None
+    proposed: Changes
+    proposed_by: Any
+    may_edit: bool
+    own: bool
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier version beside the present one."""
+
+    article: Article
+    version: ArticleVersion
+    by: Any
+    parts: Sequence[tuple[str, str]]
+    changes: Changes  # from that version to the present one
 
 
 def view(session: Session, number: str, *, actor: Actor) -> View:
@@ -54,7 +85,12 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
     article = finding.visible(session, number, actor)
     versions = finding.versions(session, article)
     outcomes = finding.outcomes(session, number)
+    notes = _notes(session, article)
+    reviews = actor.may("knowledge.publish")
+    wish = proposals.waiting(session, article)
+    proposal = wish if wish is not None and (reviews or wish.by_id == actor.id) else None
     known = {article.author_id, article.reviewer_id, *(one.by_id for one in versions)}
+    known |= {one.by_id for one in notes} | {proposal.by_id if proposal else None}
     people = people_by_ids(session, {one for one in known if one is not None})
     translations = finding.translations(session, article)
     before: Mapping[str, Any] = versions[0].texts if versions else {}
@@ -62,21 +98,77 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
         article=article,
         author=name_of(people, article.author_id),
         reviewer=name_of(people, article.reviewer_id),
-        parts=[(_(label), html(getattr(article, name))) for name, label in PARTS if getattr(article, name)],
+        parts=parts_of(service.texts_of(article)),
         applies_to=list(words.applies(article.applies_to)),
         translations=translations,
         outcomes=outcomes,
         fixed=sum(one.verdict == "fixed" for one in outcomes),
         tried=sum(one.verdict in {"fixed", "came_back", "not_helped"} for one in outcomes),
         versions=[(one.version, one.at, name_of(people, one.by_id)) for one in versions],
-        changes=[
-            (_(label), lines(str(before.get(name, "")), getattr(article, name)))
-            for name, label in PARTS
-            if before and before.get(name, "") != getattr(article, name)
-        ],
+        changes=differences(before, service.texts_of(article)) if before else [],
         checks=_checks(session, article, translations) if article.state is not State.RETIRED else [],
         steps=sorted(STEPS[article.state]),
+        files=files.of_article(session, article),
+        notes=[(one, name_of(people, one.by_id)) for one in notes],
+        proposal=proposal,
+        proposed=differences(service.texts_of(article), proposal.texts) if proposal else [],
+        proposed_by=name_of(people, proposal.by_id) if proposal else None,
+        may_edit=service.may_edit(actor, article),
+        own=article.author_id == actor.id,
     )
+
+
+def earlier(session: Session, number: str, version: int, *, actor: Actor) -> Earlier:
+    """An earlier version, and what has changed since."""
+    article = finding.visible(session, number, actor)
+    kept = service.earlier(session, article, version)
+    people = people_by_ids(session, {kept.by_id} - {None})
+    return Earlier(
+        article=article,
+        version=kept,
+        by=name_of(people, kept.by_id),
+        parts=parts_of(kept.texts),
+        changes=differences(kept.texts, service.texts_of(article)),
+    )
+
+
+def parts_of(texts: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """The parts that have a text, as HTML under their names; what lives with an error is a workaround."""
+    found = []
+    for name, label in PARTS:
+        if texts.get(name):
+            known_error = name == "solution" and texts.get("kind") == Kind.KNOWN_ERROR
+            found.append((_("Workaround") if known_error else _(label), html(str(texts[name]))))
+    return found
+
+
+def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What differs between two sets of texts, by its name, line by line."""
+    named = ((("title", N_("Title"))), *PARTS)
+    found = [
+        (_(label), lines(str(was.get(name, "")), str(now.get(name, ""))))
+        for name, label in named
+        if was.get(name, "") != now.get(name, "")
+    ]
+    if was.get("applies_to", {}) != now.get("applies_to", {}):
+        before, after = (list(words.applies(texts.get("applies_to") or {})) for texts in (was, now))
+        found.append((_("Applies to"), lines("\n".join(before), "\n".join(after))))
+    return found
+
+
+def _notes(session: Session, article: Article) -> list[ArticleNote]:
+    rows = session.scalars(
+        select(ArticleNote)
+        .where(ArticleNote.article_id == article.id)
+        .order_by(ArticleNote.id.desc())
+        .limit(NOTES_SHOWN)
+    )
+    return list(rows)
+
+
+def open_reports(view: View) -> int:
+    """How many reports of errors nobody has dealt with yet."""
+    return sum(one.kind is NoteKind.REPORT and one.done_at is None for one, _by in view.notes)
 
 
 def lines(was: str, now: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.kernel.call import Actor
@@ -12,11 +12,24 @@ from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
 from server.kernel.ticket import next_number
-from server.knowledge.models import Article, ArticleVersion, Case, Outcome, State, Verdict
+from server.knowledge import gaps, searching
+from server.knowledge.models import (
+    Article,
+    ArticleNote,
+    ArticleVersion,
+    Audience,
+    Case,
+    Kind,
+    NoteKind,
+    Outcome,
+    State,
+    Verdict,
+)
 from server.knowledge.suggest import changed
 
 REVIEW_EVERY = timedelta(days=365)
-TEXTS = ("title", "symptom", "cause", "solution", "applies_to", "language")
+TEXTS = ("title", "symptom", "cause", "solution", "applies_to", "language", "kind", "audience")
+LONGEST_NOTE = 4000
 
 # From where an article may go where. Publishing is the reviewer's; the rest is the author's.
 STEPS: Mapping[State, frozenset[State]] = {
@@ -62,10 +75,11 @@ def write(session: Session, texts: Mapping[str, Any], *, by: int | None, now: da
         changed_at=now,
         source_ticket=texts.get("source_ticket"),
         translation_of=texts.get("translation_of"),
-        **{name: texts[name] for name in TEXTS if name in texts},
+        problem=texts.get("problem"),
+        **_typed(texts),
     )
     session.add(new)
-    session.flush()
+    searching.index(session, new)
     emit(session, "knowledge", {"number": new.number})
     return new
 
@@ -85,30 +99,108 @@ def revise(
             number=number,
             current=found.version,
         )
-    before = {name: getattr(found, name) for name in TEXTS}
-    if all(before[name] == value for name, value in texts.items() if name in TEXTS):
+    before = texts_of(found)
+    after = _typed(texts)
+    if all(before[name] == value for name, value in after.items()):
         return found
+    if not str(after.get("title", found.title)).strip():
+        raise InvalidError(N_("Give the article a title that names the symptom."), field="/title")
     session.add(ArticleVersion(article_id=found.id, version=found.version, at=now, by_id=by, texts=before))
-    for name in TEXTS:
-        if name in texts:
-            setattr(found, name, texts[name])
+    for name, value in after.items():
+        setattr(found, name, value)
     found.version += 1
     found.changed_at = now
+    searching.index(session, found)
     changed(session, number)
     emit(session, "knowledge", {"number": number})
     return found
 
 
-def move(session: Session, number: str, to: State, *, by: int | None, now: datetime) -> Article:
+def texts_of(found: Article) -> dict[str, Any]:
+    """The texts of an article as a version keeps them."""
+    return {name: getattr(found, name) for name in TEXTS}
+
+
+def _typed(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts as the columns want them; a version that was kept as JSON has words for its kinds."""
+    found = {name: texts[name] for name in TEXTS if name in texts}
+    if "kind" in found:
+        found["kind"] = Kind(found["kind"])
+    if "audience" in found:
+        found["audience"] = Audience(found["audience"])
+    return found
+
+
+def revert(session: Session, number: str, to: int, *, version: int, by: int | None, now: datetime) -> Article:
+    """Put the texts of an earlier version back, as a new version.
+
+    Raises:
+        NotFoundError: the article has no such version.
+        ConflictError: somebody else changed it since `version` was read.
+    """
+    found = article(session, number)
+    kept = earlier(session, found, to)
+    return revise(session, number, kept.texts, version=version, by=by, now=now)
+
+
+def earlier(session: Session, found: Article, version: int) -> ArticleVersion:
+    """An earlier version of an article."""
+    kept = session.scalar(
+        select(ArticleVersion).where(ArticleVersion.article_id == found.id, ArticleVersion.version == version)
+    )
+    if kept is None:
+        raise NotFoundError(N_("{number} has no version {version}."), number=found.number, version=version)
+    return kept
+
+
+class OwnReviewError(ConflictError):
+    """Who alone wrote an article does not publish it."""
+
+    code = "own_review"
+
+    def __init__(self, found: Article) -> None:
+        super().__init__(
+            N_("{number} is {state} and nobody but you has worked on it; let somebody else publish it."),
+            number=found.number,
+            state=found.state.value,
+        )
+
+
+def _writers(session: Session, found: Article) -> set[int | None]:
+    """Everybody whose words are in an article."""
+    others = session.scalars(select(ArticleVersion.by_id).where(ArticleVersion.article_id == found.id))
+    return {found.author_id, *others}
+
+
+def move(
+    session: Session,
+    number: str,
+    to: State,
+    *,
+    by: int | None,
+    now: datetime,
+    own_review: bool = True,
+) -> Article:
     """Take an article to another state of its life.
+
+    Args:
+        session: the running transaction.
+        number: of the article.
+        to: the wanted state.
+        by: who does it.
+        now: the present moment.
+        own_review: whether the only writer of an article may publish it.
 
     Raises:
         IllegalStepError: its state does not allow it; names the states it may go to.
+        OwnReviewError: the only writer wants to publish it, and the site asks for two persons.
         InvalidError: it is to be published without a solution.
     """
     found = article(session, number)
     if to not in STEPS[found.state]:
         raise IllegalStepError(found, to)
+    if to is State.PUBLISHED and not own_review and by is not None and _writers(session, found) == {by}:
+        raise OwnReviewError(found)
     if to in {State.SUBMITTED, State.PUBLISHED} and not found.solution.strip():
         raise InvalidError(
             N_("Write the solution first; an article without one helps nobody."), field="/solution"
@@ -119,14 +211,92 @@ def move(session: Session, number: str, to: State, *, by: int | None, now: datet
         found.reviewer_id = by
         found.published_at = now
         found.review_due_at = now + REVIEW_EVERY
+        found.checked_at = now
+        gaps.fill(session, found, now=now)
     changed(session, number)
     emit(session, "knowledge", {"number": number})
     return found
 
 
-def may_move(actor: Actor, to: State) -> None:
-    """Raise ForbiddenError unless this person may take an article there: authors submit, reviewers decide."""
-    actor.needs("knowledge.write" if to in {State.DRAFT, State.SUBMITTED} else "knowledge.publish")
+def send_back(session: Session, number: str, remark: str, *, by: int, now: datetime) -> Article:
+    """Return a submitted article to its author, with the reason.
+
+    Raises:
+        InvalidError: there is no reason.
+        IllegalStepError: it does not wait for a review.
+    """
+    found = article(session, number)
+    if found.state is not State.SUBMITTED:
+        raise IllegalStepError(found, State.DRAFT)
+    note(session, found, NoteKind.REMARK, remark, by=by, now=now)
+    return move(session, number, State.DRAFT, by=by, now=now)
+
+
+def confirm(session: Session, number: str, *, by: int, now: datetime) -> Article:
+    """A reviewer says that a published article is still right: its next review is a year away.
+
+    Raises:
+        ConflictError: it is not published.
+    """
+    found = article(session, number)
+    if found.state is not State.PUBLISHED:
+        raise ConflictError(N_("{number} is not published, so there is nothing to confirm."), number=number)
+    found.checked_at, found.review_due_at, found.reviewer_id = now, now + REVIEW_EVERY, by
+    emit(session, "knowledge", {"number": number})
+    return found
+
+
+def note(
+    session: Session, found: Article, kind: NoteKind, said: str, *, by: int | None, now: datetime
+) -> ArticleNote:
+    """Say something about an article: a remark, a report of an error, a comment."""
+    said = said.strip()
+    if not said:
+        raise InvalidError(N_("Write what it is about; without words nobody can act on it."), field="/text")
+    if len(said) > LONGEST_NOTE:
+        raise InvalidError(
+            N_("At most {limit} characters; this has {length}."),
+            field="/text",
+            limit=LONGEST_NOTE,
+            length=len(said),
+        )
+    new = ArticleNote(
+        article_id=found.id, kind=kind, version=found.version, by_id=by, at=now, text=said, done_at=None
+    )
+    session.add(new)
+    session.flush()
+    emit(session, "knowledge", {"number": found.number})
+    return new
+
+
+def settle(session: Session, number: str, note_id: int, *, by: int, now: datetime) -> Article:
+    """A report of an error was dealt with; doing it again changes nothing."""
+    found = article(session, number)
+    told = session.get(ArticleNote, note_id)
+    if told is None or told.article_id != found.id or told.kind is not NoteKind.REPORT:
+        raise NotFoundError(N_("There is no such report on {number}."), number=number)
+    if told.done_at is None:
+        told.done_at, told.done_by_id = now, by
+        emit(session, "knowledge", {"number": number})
+    return found
+
+
+def may_edit(actor: Actor, found: Article) -> bool:
+    """Whether this person may change the texts at once: who wrote what is not published, or a reviewer."""
+    if actor.may("knowledge.publish"):
+        return True
+    own = found.author_id == actor.id and actor.may("knowledge.write")
+    return own and found.state in {State.DRAFT, State.SUBMITTED}
+
+
+def may_move(actor: Actor, found: Article, to: State) -> None:
+    """Raise ForbiddenError unless this person may take the article there.
+
+    Authors submit and take back what is theirs; reviewers decide.
+    """
+    own = found.author_id == actor.id and found.state in {State.DRAFT, State.SUBMITTED}
+    authors = to in {State.DRAFT, State.SUBMITTED} and own
+    actor.needs("knowledge.write" if authors else "knowledge.publish")
 
 
 def learn_case(
@@ -157,6 +327,27 @@ def case(session: Session, number: str) -> Case:
             N_("{number} is not resolved, so there is nothing to write down yet."), number=number
         )
     return found
+
+
+def contributions(session: Session, *, since: datetime) -> list[tuple[int, int, int]]:
+    """Who wrote how much that was published since, and changed how often: (person, articles, changes)."""
+    wrote = dict(
+        session.execute(
+            select(Article.author_id, func.count())
+            .where(Article.published_at >= since, Article.author_id.is_not(None))
+            .group_by(Article.author_id)
+        ).all()
+    )
+    altered = dict(
+        session.execute(
+            select(ArticleVersion.by_id, func.count())
+            .where(ArticleVersion.at >= since, ArticleVersion.by_id.is_not(None))
+            .group_by(ArticleVersion.by_id)
+        ).all()
+    )
+    people = {one for one in (*wrote, *altered) if one is not None}
+    found = [(person, int(wrote.get(person, 0)), int(altered.get(person, 0))) for person in people]
+    return sorted(found, key=lambda one: (-one[1], -one[2], one[0]))
 
 
 def draft_of(found: Case) -> dict[str, str]:

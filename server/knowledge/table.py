@@ -13,9 +13,9 @@ from server.accounts.service import people_by_ids
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
 from server.kernel.listing import Choice, Column, Filter, Listing, View
-from server.knowledge import words
+from server.knowledge import searching, words
 from server.knowledge.finding import visible_to
-from server.knowledge.models import Article, Outcome, State, Verdict
+from server.knowledge.models import Article, Kind, Outcome, State, Verdict
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Row:
     language: str
     state: str
     glyph: str
+    known_error: bool
     author: Any
     applies_to: str
     fixed: int
@@ -47,6 +48,7 @@ def rows(session: Session, articles: Sequence[Article], _actor: Actor, _now: dat
             language=one.language,
             state=words.state(one.state),
             glyph=words.GLYPHS[one.state],
+            known_error=one.kind is Kind.KNOWN_ERROR,
             author=name_of(people, one.author_id),
             applies_to=", ".join(words.applies(one.applies_to)),
             fixed=counts.get(one.number, (0, 0))[0],
@@ -86,7 +88,7 @@ ARTICLES = Listing(
     statement=_statement,
     key=Article.id,
     sort="-changed",
-    search=(Article.number, Article.title, Article.symptom, Article.cause, Article.solution),
+    finds=searching.has,
     columns=(
         Column("number", N_("Number"), kind="id", sort=Article.number, width="narrow", phone="meta"),
         Column("title", N_("Title"), kind="custom", sort=Article.title, phone="title"),
@@ -119,6 +121,20 @@ ARTICLES = Listing(
             Article.language,
             choices=tuple(Choice(key, {key: label}) for key, label in words.LANGUAGES.items()),
         ),
+        Filter(
+            "kind",
+            N_("Kind"),
+            "choice",
+            Article.kind,
+            choices=tuple(Choice(key.value, label) for key, label in words.KINDS.items()),
+        ),
+        Filter(
+            "audience",
+            N_("Audience"),
+            "choice",
+            Article.audience,
+            choices=tuple(Choice(key.value, label) for key, label in words.AUDIENCES.items()),
+        ),
         Filter("author", N_("Author"), "person", Article.author_id),
         Filter("changed", N_("Changed"), "date", Article.changed_at),
     ),
@@ -126,6 +142,7 @@ ARTICLES = Listing(
         View("published", N_("Published"), f"state:{State.PUBLISHED.value}"),
         View("review", N_("To review"), f"state:{State.SUBMITTED.value}"),
         View("mine", N_("My articles"), "author:me"),
+        View("known", N_("Known errors"), f"kind:{Kind.KNOWN_ERROR.value} state:{State.PUBLISHED.value}"),
         View("expired", N_("Expired"), f"state:{State.EXPIRED.value}"),
     ),
     prepare=rows,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from server.cmdb.classes import catalogue
 from server.kernel.i18n import N_, _, loc
-from server.knowledge.models import State, Verdict
+from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
 
 STATES = {
     State.DRAFT: N_("Draft"),
@@ -29,12 +29,52 @@ VERDICTS = {
     Verdict.NOT_RELEVANT: N_("not relevant"),
 }
 TONES = {Verdict.FIXED: "ok", Verdict.CAME_BACK: "major", Verdict.NOT_HELPED: "minor"}
+KINDS = {Kind.ARTICLE: N_("Article"), Kind.KNOWN_ERROR: N_("Known error")}
+AUDIENCES = {Audience.ENGINEERS: N_("Engineers"), Audience.EVERYBODY: N_("Everybody, also in the portal")}
+NOTES = {
+    NoteKind.REMARK: N_("Remark of the reviewer"),
+    NoteKind.REPORT: N_("Report of an error"),
+    NoteKind.COMMENT: N_("Comment"),
+}
+REASONS = {
+    "submitted": N_("Submitted, waits for your review"),
+    "proposed": N_("A change waits for your review"),
+    "reported": N_("Readers report an error"),
+    "failing": N_("Does not hold"),
+    "due": N_("Review is due"),
+    "unused": N_("Lies unused"),
+}
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
 def state(value: State) -> str:
     """A state in the reader's language."""
     return _(STATES[value])
+
+
+def note(value: NoteKind) -> str:
+    """A kind of note in the reader's language."""
+    return _(NOTES[value])
+
+
+def audience(value: Audience) -> str:
+    """An audience in the reader's language."""
+    return _(AUDIENCES[value])
+
+
+def kinds() -> list[tuple[str, str]]:
+    """The kinds of articles, for a choice."""
+    return [(key.value, _(label)) for key, label in KINDS.items()]
+
+
+def audiences() -> list[tuple[str, str]]:
+    """The audiences, for a choice."""
+    return [(key.value, _(label)) for key, label in AUDIENCES.items()]
+
+
+def reason(value: str) -> str:
+    """Why an article wants its reviewer, in the reader's language."""
+    return _(REASONS[value])
 
 
 def verdict(value: Verdict) -> str:

@@ -124,6 +124,7 @@ class Listing:
         key: the unique column that settles equal rows.
         columns, filters, views, bulk: see there.
         search: columns that bare words are looked for in.
+        finds: `finds(word)` in place of `search`, for records whose words are kept in a table of their own.
         sort: the order without another wish, as `due` or `-opened`.
         prepare: turns the page's rows into what the cells show, in one go: names, deadlines.
         row_id, row_url, preview_url: of a prepared row.
@@ -140,6 +141,7 @@ class Listing:
     views: Sequence[View] = ()
     bulk: Sequence[Bulk] = ()
     search: Sequence[Expression] = ()
+    finds: Callable[[str], ColumnElement[bool]] | None = None
     sort: str = ""
     prepare: "Callable[[Session, Sequence[Any], Actor, datetime], Sequence[Any]] | None" = None
     row_id: Callable[[Any], str] = _attribute

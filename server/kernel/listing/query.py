@@ -72,7 +72,12 @@ def statement(
         if chosen is not None:
             found = found.where(condition(chosen, values, actor, now=now, session=session))
     for word in wish.words.split():
-        found = found.where(or_(false(), *(_contains(column, word) for column in listing.search)))
+        hit = (
+            listing.finds(word)
+            if listing.finds
+            else or_(false(), *(_contains(c, word) for c in listing.search))
+        )
+        found = found.where(hit)
     return found
 
 

@@ -1,0 +1,313 @@
+"""Articles from files: a folder of documents as ZIP, a CSV table, single Markdown, HTML or Word files.
+
+It is tried first: every document is told with what would become of it. Taking it in reads the same upload
+again and enters what can be taken, in one transaction; what cannot is named, duplicates are left out.
+"""
+
+import csv
+import io
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.kernel.errors import DeskError, InvalidError, NotFoundError, TooLargeError
+from server.kernel.i18n import N_
+from server.kernel.listing.export import neutral
+from server.knowledge import documents, files, service
+from server.knowledge.documents import FACETS, LONGEST_PART, LONGEST_TITLE, Document
+from server.knowledge.models import Article, Audience, ImportUpload, State
+
+LARGEST = 20 * 1024 * 1024  # bytes of an upload
+ONE_MOST = 5 * 1024 * 1024  # bytes of one document in an archive
+MOST_ITEMS = 2_000
+LONGEST_NAME = 80
+TELLING = 40  # a solution shorter than this says nothing about whether two articles are the same
+COLUMNS = ("title", "symptom", "cause", "solution", "language", "audience", *FACETS)
+IGNORED = (".ds_store", "thumbs.db")
+_READERS = (".md", ".markdown", ".txt", ".html", ".htm", ".docx", ".csv")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One document: what it would become, or why it cannot be taken.
+
+    `same_as` names the article (or the earlier document of the upload) that says the same already.
+    """
+
+    source: str
+    texts: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""  # msgid
+    places: Mapping[str, Any] = field(default_factory=dict)
+    same_as: str = ""
+    number: str = ""  # of the article that was made
+
+    @property
+    def title(self) -> str:
+        """Its title, "" where it could not be read."""
+        return str(self.texts.get("title", ""))
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be taken in."""
+        return not self.error and not self.same_as
+
+
+def read(name: str, content: bytes) -> list[Item]:
+    """All documents of an upload, each judged by itself.
+
+    Raises:
+        TooLargeError, InvalidError: the upload as a whole cannot be taken.
+    """
+    if len(content) > LARGEST:
+        raise TooLargeError(
+            N_("{name} is larger than {limit} bytes."), field="/file", limit=LARGEST, name=name
+        )
+    lower = name.lower()
+    if not content:
+        raise InvalidError(N_("Choose a file; this one is empty."), field="/file")
+    if lower.endswith(".zip"):
+        found = list(_of_archive(name, content))
+    elif lower.endswith(".csv"):
+        found = list(_of_table(name, documents.decoded(content)))
+    elif lower.endswith(_READERS):
+        found = list(_of_file(name, content))
+    else:
+        raise InvalidError(
+            N_("Choose a ZIP archive, a CSV table, or a Markdown, HTML or Word file (.docx)."), field="/file"
+        )
+    if not found:
+        raise InvalidError(N_("{name} holds no document that can be read."), field="/file", name=name)
+    return found
+
+
+def _of_archive(name: str, content: bytes) -> Iterator[Item]:
+    with files.opened(content, name) as archive:
+        parts = [one for one in archive.infolist() if not one.is_dir()]
+        wanted = [
+            one for one in parts if not _hidden(one.filename) and one.filename.lower().endswith(_READERS)
+        ]
+        if len(wanted) > MOST_ITEMS:
+            raise _too_many(name)
+        made = 0
+        for one in parts:
+            if _hidden(one.filename):
+                continue
+            shown = one.filename[-LONGEST_NAME:]
+            if one not in wanted:
+                yield Item(shown, error=N_("Of a kind that is not read; pictures are attached afterwards."))
+                continue
+            try:
+                raw = files.part(archive, one.filename, limit=ONE_MOST)
+            except DeskError as error:
+                yield _refused(shown, error)
+                continue
+            for item in _of_file(shown, raw):
+                made += 1
+                if made > MOST_ITEMS:
+                    raise _too_many(name)
+                yield item
+
+
+def _hidden(path: str) -> bool:
+    parts = path.replace("\\", "/").split("/")
+    return parts[0] == "__MACOSX" or any(one.startswith(".") for one in parts) or parts[-1].lower() in IGNORED
+
+
+def _too_many(name: str) -> InvalidError:
+    return InvalidError(
+        N_("{name} holds more than {limit} documents; divide it."), field="/file", limit=MOST_ITEMS, name=name
+    )
+
+
+def _of_file(name: str, content: bytes) -> Iterator[Item]:
+    lower = name.lower()
+    try:
+        if lower.endswith(".csv"):
+            yield from _of_table(name, documents.decoded(content))
+            return
+        if lower.endswith(".docx"):
+            found = documents.of_word(content, name)
+        elif lower.endswith((".html", ".htm")):
+            found = documents.of_html(documents.decoded(content), name)
+        else:
+            found = documents.of_markdown(documents.decoded(content), name)
+    except DeskError as error:
+        yield _refused(name, error)
+        return
+    yield _judged(name, found)
+
+
+def _of_table(name: str, said: str) -> Iterator[Item]:
+    reader = csv.reader(io.StringIO(said, newline=""), strict=True)
+    try:
+        head = [column.strip().lower() for column in next(reader, [])]
+        unknown = [column for column in head if column not in COLUMNS]
+        if "title" not in head or unknown or len(set(head)) < len(head):
+            raise InvalidError(
+                N_("The first line must name the columns, title among them. Known are: {columns}."),
+                field="/file",
+                columns=", ".join(COLUMNS),
+            )
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            place = f"{name}:{reader.line_num}"
+            if len(row) != len(head):
+                yield Item(
+                    place,
+                    error=N_("The row has {found} cells, the first line {wanted}."),
+                    places={"found": len(row), "wanted": len(head)},
+                )
+                continue
+            yield _judged(place, _of_row(dict(zip(head, map(_bare, row), strict=True))))
+    except csv.Error as error:
+        raise InvalidError(
+            N_("Line {line} is no CSV: {reason}."), field="/file", line=reader.line_num, reason=str(error)
+        ) from error
+
+
+def _bare(cell: str) -> str:
+    """A cell without the apostrophe that our own export led it with."""
+    return cell[1:] if cell.startswith("'") and neutral(cell[1:]) == cell else cell
+
+
+def _of_row(row: Mapping[str, str]) -> Document:
+    parts = {name: row.get(name, "").strip() for name in ("symptom", "cause", "solution")}
+    said = row["title"] + "".join(parts.values())
+    return Document(
+        title=row["title"].strip(),
+        parts=parts,
+        language=row.get("language", "").strip().lower() or documents.language_of(said),
+        facets={name: documents.listed(row[name]) for name in FACETS if documents.listed(row.get(name, ""))},
+        audience=row.get("audience", "").strip(),
+    )
+
+
+def _refused(source: str, error: DeskError) -> Item:
+    return Item(source, error=error.msgid, places={"limit": error.limit, **error.places})
+
+
+def _judged(source: str, found: Document) -> Item:
+    """A document as the texts of an article, or what is wrong with it."""
+    texts = {
+        "title": found.title,
+        **{name: found.parts.get(name, "") for name in ("symptom", "cause", "solution")},
+        "language": found.language,
+        "applies_to": found.facets,
+        "audience": found.audience or Audience.ENGINEERS.value,
+    }
+    wrong = _wrong(found)
+    if wrong is not None:
+        error, places = wrong
+        return Item(source, {"title": found.title[:LONGEST_TITLE]}, error, places)
+    return Item(source, texts)
+
+
+def _wrong(found: Document) -> tuple[str, dict[str, Any]] | None:
+    """What is wrong with a document, the first thing that is."""
+    return next(_faults(found), None)
+
+
+def _faults(found: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not found.title.strip():
+        yield N_("It has no title."), {}
+    if len(found.title) > LONGEST_TITLE:
+        yield N_("The title is longer than {limit} characters."), {"limit": LONGEST_TITLE}
+    for name, said in found.parts.items():
+        if len(said) > LONGEST_PART:
+            long = {"part": name, "limit": LONGEST_PART}
+            yield N_("The part {part} is longer than {limit} characters."), long
+    if not any(said.strip() for said in found.parts.values()):
+        yield N_("It has a title and no text."), {}
+    if found.language not in {"en", "zh"}:
+        named = {"language": found.language[:20]}
+        yield N_("The language {language} is not kept here; write en or zh."), named
+    if found.audience and found.audience not in set(Audience):
+        yield N_("The audience is engineers or everybody."), {}
+    if any(len(values) > 20 or any(len(one) > 200 for one in values) for values in found.facets.values()):
+        yield N_("What it applies to: at most 20 names of 200 characters each."), {}
+
+
+def compared(session: Session, items: Sequence[Item]) -> list[Item]:
+    """The documents, those marked that say what an article, or an earlier one of them, says already."""
+    titles: dict[tuple[str, str], str] = {}
+    said: dict[str, str] = {}
+    rows = session.execute(
+        select(Article.number, Article.title, Article.language, Article.solution).where(
+            Article.state != State.RETIRED
+        )
+    )
+    for number, title, language, solution in rows:
+        titles[_key(title), language] = number
+        if len(_key(solution)) >= TELLING:
+            said[_key(solution)] = number
+    found = []
+    for item in items:
+        if item.error:
+            found.append(item)
+            continue
+        titled, solution = (_key(item.title), str(item.texts["language"])), _key(item.texts["solution"])
+        known = titles.get(titled) or said.get(solution, "")
+        found.append(Item(item.source, item.texts, same_as=known) if known else item)
+        titles.setdefault(titled, known or item.source)
+        if len(solution) >= TELLING:
+            said.setdefault(solution, known or item.source)
+    return found
+
+
+def _key(said: str) -> str:
+    return " ".join(said.casefold().split())
+
+
+def keep(session: Session, name: str, content: bytes, *, by: int, now: datetime) -> ImportUpload:
+    """Keep an upload that was tried, so that it can be taken in without sending it again."""
+    upload = ImportUpload(
+        token=secrets.token_hex(20), name=files.shown_name(name), content=content, by_id=by, at=now
+    )
+    session.add(upload)
+    session.flush()
+    return upload
+
+
+def kept(session: Session, token: str, *, by: int) -> ImportUpload:
+    """An upload of this person.
+
+    Raises:
+        NotFoundError: it was taken in, is a day old, or is somebody else's.
+    """
+    upload = session.get(ImportUpload, token)
+    if upload is None or upload.by_id != by:
+        raise NotFoundError(N_("This upload is no longer kept; choose the file again."))
+    return upload
+
+
+def take_in(
+    session: Session, token: str, items: Sequence[Item], *, submit: bool, by: int, now: datetime
+) -> list[Item]:
+    """Enter what can be taken as drafts, or at once for review; the upload is forgotten.
+
+    Args:
+        session: the running transaction.
+        token: of the upload.
+        items: what `read` made of it.
+        submit: whether those that have a solution are handed to the reviewer.
+        by: who imports.
+        now: the present moment.
+    """
+    upload = kept(session, token, by=by)
+    done = []
+    for item in compared(session, items):
+        if not item.fits:
+            done.append(item)
+            continue
+        made = service.write(session, item.texts, by=by, now=now)
+        if submit and made.solution.strip():
+            service.move(session, made.number, State.SUBMITTED, by=by, now=now)
+        done.append(Item(item.source, item.texts, number=made.number))
+    session.delete(upload)
+    return done
