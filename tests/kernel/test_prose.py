@@ -58,6 +58,6 @@ def test_steps_tables_and_code_are_shown() -> None:
     "bomb", ["[" * LARGEST, "> " * (LARGEST // 2), "*a " * (LARGEST // 3), "`" * LARGEST]
 )
 def test_a_page_of_brackets_is_rendered_in_time(bomb: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     html(bomb)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
