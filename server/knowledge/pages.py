@@ -122,7 +122,9 @@ async def create(call: Call) -> web.Response:
 async def preview(call: Call) -> web.Response:
     """The three texts of the form as they will be read."""
     parts = [(_(label), html(str(call.form.get(name, "")))) for name, label in record.PARTS]
-    return call.fragment("knowledge/_prose.html", parts=[part for part in parts if part[1]])
+    written_in = {"en": "en", "zh": "zh-CN"}.get(str(call.form.get("language", "")), "")
+    shown = [part for part in parts if part[1]]
+    return call.fragment("knowledge/_prose.html", parts=shown, written_in=written_in)
 
 
 @pages.get("/knowledge/{number}", permission="knowledge.read")
