@@ -8,6 +8,7 @@ attempt with its reason; its neighbours share nothing with it but the socket.
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from agent.transports.trouble import TroubleError
 from rules.profile import Profile
 from rules.profile import packaged as packaged_profiles
 
+log = logging.getLogger("watchdesk.agent")
 SCALARS = (
     SYS_DESCR,
     SYS_OBJECT_ID,
@@ -170,7 +172,14 @@ async def run(lines: list[Line], out: Path, concurrency: int) -> None:
             async with gate:
                 credential = {"community": line.community, "version": line.version}
                 target = Target(f"t{number}", line.address, line.address, line.port, dict(credential))
-                found = await probe(snmp, target, known)
+                try:
+                    found = await probe(snmp, target, known)
+                except (
+                    Exception
+                ) as error:  # outermost loop: one device's oddity must not end the others' probe
+                    log.exception("probe of %s failed", line.address)
+                    failed = Attempt("snmp", 0, "malformed", f"{type(error).__name__} while it was read.")
+                    found = Found(line.address, attempts=(failed,))
                 told = line_of(line.recording or line.address, found)
                 told |= {
                     "round_trips": found.round_trips,

@@ -90,7 +90,9 @@ def clean_name(given: str, media: str) -> str:
     """A name to show whose ending is that of what the file is."""
     name = shown_name(given)
     endings = _ALSO.get(media, (_ENDINGS[media],))
-    return name if name.lower().endswith(endings) else name + endings[0]
+    if name.lower().endswith(endings):
+        return name
+    return name[: LONGEST_NAME - len(endings[0])] + endings[0]
 
 
 def media_of(content: bytes, name: str) -> str:

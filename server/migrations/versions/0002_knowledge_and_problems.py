@@ -25,24 +25,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token", name=op.f("pk_article_import")),
     )
     op.create_table(
-        "knowledge_portal_search",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("words", sa.String(length=200), nullable=False),
-        sa.Column("found", sa.Integer(), nullable=False),
-        sa.Column("opened", sa.String(length=20), nullable=True),
-        sa.Column(
-            "told",
-            sa.Enum("nothing", "solved", "reported", name="told", native_enum=False, length=32),
-            nullable=False,
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_portal_search")),
-    )
-    with op.batch_alter_table("knowledge_portal_search", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_knowledge_portal_search_at"), ["at"], unique=False)
-
-    op.create_table(
         "problem",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("number", sa.String(length=20), nullable=False),
@@ -277,10 +259,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_problem_assignee_id"))
 
     op.drop_table("problem")
-    with op.batch_alter_table("knowledge_portal_search", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_knowledge_portal_search_at"))
-
-    op.drop_table("knowledge_portal_search")
     op.drop_table("article_import")
     op.drop_table("article_file_content")
     # ### end Alembic commands ###

@@ -126,3 +126,22 @@ def test_a_line_that_is_no_target_is_named(tmp_path: Path, capsys: pytest.Captur
     targets.write_text(json.dumps({"address": "127.0.0.1"}) + "\n{\n", encoding="utf-8")
     assert command(targets, tmp_path / "R.jsonl", 2) == 2
     assert "line 2" in capsys.readouterr().err
+
+
+def test_a_device_over_which_the_probe_stumbles_leaves_its_neighbours_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumbling(snmp: Snmp, target: Target, known: Known) -> Found:
+        if target.address == "127.0.0.2":
+            raise ZeroDivisionError
+        return await probe(snmp, target, known)
+
+    monkeypatch.setattr("agent.discover.probe.FIRST_S", 0.3)
+    monkeypatch.setattr("agent.discover.probe.probe", stumbling)
+    targets, results = tmp_path / "T.jsonl", tmp_path / "R.jsonl"
+    lines = [{"address": f"127.0.0.{host}", "port": 1} for host in (1, 2, 3)]
+    targets.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert command(targets, results, 3) == 0
+    told = {line["recording"]: line["attempts"] for line in map(json.loads, results.read_text().splitlines())}
+    assert told["127.0.0.2"] == ["malformed"]
+    assert len(told) == 3
