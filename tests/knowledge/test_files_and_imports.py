@@ -357,6 +357,7 @@ def test_taking_in_enters_exactly_what_was_told_and_a_second_time_nothing(db: Da
         max_size=8,
     )
 )
+@example(rows=[("'=", "'''@SUM(A1)")])
 @settings(max_examples=40, deadline=None)
 def test_a_table_that_was_exported_neutral_is_read_unchanged(rows: list[tuple[str, str]]) -> None:
     import csv

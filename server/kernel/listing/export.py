@@ -24,7 +24,8 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def neutral(value: Any) -> str:
     """A cell's text; what a spreadsheet would take for a formula is led by an apostrophe.
 
-    Numbers stay numbers, moments are told in the reader's zone.
+    Numbers stay numbers, moments are told in the reader's zone. A text that looks led so already is led once
+    more: whoever takes one apostrophe off gets what was written.
     """
     if value is None:
         return ""
@@ -36,7 +37,8 @@ def neutral(value: Any) -> str:
         return local(value).strftime("%Y-%m-%d %H:%M:%S%z")
     text = loc(value) if isinstance(value, dict) else str(value)
     text = text.replace("\x00", "")
-    return f"'{text}" if text.lstrip(" ").startswith(_DANGEROUS) or text[:1] in _DANGEROUS else text
+    behind = text.lstrip("'")
+    return f"'{text}" if behind.lstrip(" ").startswith(_DANGEROUS) or behind[:1] in _DANGEROUS else text
 
 
 def as_csv(
