@@ -107,6 +107,11 @@ def trim(session: Session, *, now: datetime) -> None:
     session.execute(delete(AccessEvent).where(AccessEvent.at < now - timedelta(days=90)))
 
 
+# All that people of outside companies may, whatever their roles say: the work that they were given (ORG-2).
+# Lists of alerts, items, articles and people are not theirs.
+OPEN_TO_VENDORS = frozenset({"incident.read", "incident.work", "incident.resolve", "incident.note"})
+
+
 def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str] = (ALL,)) -> Actor:
     """A person with roles, groups and permissions; a token's scopes are a part of the permissions."""
     roles = session.execute(
@@ -119,7 +124,10 @@ def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str
         .join(GroupMember, GroupMember.group_id == Group.id)
         .where(GroupMember.person_id == person.id)
     ).all()
+    vendor = bool(groups) and all(group.is_vendor for group in groups)
     permissions = frozenset(key for role in roles for key in role.permissions)
+    if vendor:
+        permissions &= OPEN_TO_VENDORS
     if ALL not in scopes:
         permissions &= frozenset(scopes)
     return Actor(
@@ -132,7 +140,7 @@ def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str
         language=person.language,
         timezone=person.timezone,
         via=via,
-        vendor=bool(groups) and all(group.is_vendor for group in groups),
+        vendor=vendor,
     )
 
 

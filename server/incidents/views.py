@@ -224,7 +224,7 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         path=_path(incident, alerts),
         changes=incident.context.get("changes", []) if desk else [],
         graphs=incident.context.get("graphs", []) if desk else [],
-        suggestions=fixes(session, incident, ci, alerts, group) if desk else [],
+        suggestions=fixes(session, incident, ci, alerts, group) if actor.may("knowledge.read") else [],
         timeline=entries(session, incident, public_only=not desk),
         links=links(session, number) if desk else [],
         children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all(),
