@@ -1,5 +1,6 @@
 """News of alert groups becomes incidents: opened, grown, re-rooted, merged, resolved, without typing."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,7 +35,7 @@ def on_group_news(
     session: Session,
     *,
     group: AlertGroup,
-    alert: Alert | None,
+    alerts: Sequence[Alert],
     kind: str,
     now: datetime,
     other: AlertGroup | None = None,
@@ -49,13 +50,11 @@ def on_group_news(
         if kind in {"opened", "joined", "rerooted"}:
             open_for(session, group, now=now)
     elif kind in {"opened", "joined"}:
-        _joined(session, incident, group, alert, now=now)
+        _joined(session, incident, group, alerts, now=now)
     elif kind == "rerooted":
         _rerooted(session, incident, group, now=now)
-    elif kind == "alert_resolved" and alert is not None and incident.is_open:
-        tell_folded(
-            session, incident, Kind.ALERT, N_("Over: {alert}"), now=now, alert=alert.summary or alert.rule
-        )
+    elif kind == "alert_resolved" and incident.is_open:
+        tell_folded(session, incident, Kind.ALERT, N_("Over: {alert}"), now=now, each=_named(alerts))
     elif kind == "ended":
         _ended(session, incident, group, now=now)
 
@@ -195,7 +194,12 @@ def evidence_of(alert: Alert) -> str:
     return " · ".join(said)[:400]
 
 
-def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci | None) -> None:
+def _touch_cis(session: Session, incident: Incident, alerts: Sequence[Alert], ci: Ci | None) -> None:
+    """The items of the alerts belong to the incident; `ci` is the one it is about."""
+    own = IncidentCi.incident_id == incident.id
+    roles = {
+        row.ci_id: row.role for row in session.execute(select(IncidentCi.ci_id, IncidentCi.role).where(own))
+    }
     ids = {alert.ci_id for alert in alerts if alert.ci_id is not None}
     if ci is not None:
         ids.add(ci.id)
@@ -205,22 +209,27 @@ def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci
             "ci_id": number,
             "role": "primary" if ci is not None and number == ci.id else "affected",
         }
-        for number in sorted(ids)
+        for number in sorted(ids - roles.keys())
     ]
     insert_missing(session, IncidentCi, *rows)
-    if ci is not None:
-        own = IncidentCi.incident_id == incident.id
-        session.execute(
-            update(IncidentCi)
-            .where(own, IncidentCi.ci_id != ci.id, IncidentCi.role == "primary")
-            .values(role="affected")
-        )
+    if ci is None:
+        return
+    if any(role == "primary" and number != ci.id for number, role in roles.items()):
+        was = update(IncidentCi).where(own, IncidentCi.ci_id != ci.id, IncidentCi.role == "primary")
+        session.execute(was.values(role="affected"))
+    if roles.get(ci.id, "primary") != "primary":
         session.execute(update(IncidentCi).where(own, IncidentCi.ci_id == ci.id).values(role="primary"))
 
 
+def _named(alerts: Sequence[Alert]) -> list[dict[str, Any]]:
+    """What the timeline calls alerts."""
+    return [{"alert": alert.summary or alert.rule} for alert in alerts]
+
+
 def _joined(
-    session: Session, incident: Incident, group: AlertGroup, alert: Alert | None, *, now: datetime
+    session: Session, incident: Incident, group: AlertGroup, joined: Sequence[Alert], *, now: datetime
 ) -> None:
+    """Alerts joined the group, all those of a transaction at once."""
     if not incident.is_open:
         if incident.state is State.RESOLVED:
             _again(session, incident, group, now=now)
@@ -228,15 +237,7 @@ def _joined(
     alerts = facts.alerts_of(session, group.id)
     ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
     _touch_cis(session, incident, alerts, ci)
-    if alert is not None:
-        tell_folded(
-            session,
-            incident,
-            Kind.CORRELATION,
-            N_("Joined: {alert}"),
-            now=now,
-            alert=alert.summary or alert.rule,
-        )
+    tell_folded(session, incident, Kind.CORRELATION, N_("Joined: {alert}"), now=now, each=_named(joined))
     _follow(session, incident, group, alerts, now=now)
     _graver(session, incident, _cause_ci(session, group) or ci, alerts, now=now)
 
@@ -355,7 +356,7 @@ def _merged(
         incident = open_for(session, group, now=now)
     if child is not None and child.is_open and child.id != incident.id:
         close_into(session, child, incident, by=None, now=now)
-    _joined(session, incident, group, None, now=now)
+    _joined(session, incident, group, (), now=now)
 
 
 def _again(session: Session, incident: Incident | None, group: AlertGroup, *, now: datetime) -> None:
