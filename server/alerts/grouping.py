@@ -16,7 +16,7 @@ from rules.story import Episode, Severity, Stage, Story
 from server.alerts.bulk import insert_rows, update_rows
 from server.alerts.memory import EPISODE_COLUMNS, episode_of, is_due, memory_of, renew_stamp, take_number
 from server.alerts.models import Alert, AlertGroup, AlertMark
-from server.alerts.news import GROUP_NEWS
+from server.alerts.news import GROUP_NEWS, GroupNews
 
 Rows = Mapping[int, dict[str, Any]]
 
@@ -235,23 +235,19 @@ def _tell(session: Session, engine: Correlator, decisions: Sequence[Decision], n
             select(Alert).where(Alert.id.in_(keys)).execution_options(populate_existing=True)
         )
     }
-    for news in told_together(decisions, told):
-        other = groups.get(news.other)
-        kind = SENT[news.kind]
-        if news.kind is Kind.MERGED and (other is None or other.told_at is None):
+    news = []
+    for one in told_together(decisions, told):
+        other = groups.get(one.other)
+        kind = SENT[one.kind]
+        if one.kind is Kind.MERGED and (other is None or other.told_at is None):
             kind, other = "joined", None
-        GROUP_NEWS.send(
-            session,
-            group=groups[news.group],
-            alerts=[alerts[key] for key in news.episodes if key in alerts],
-            kind=kind,
-            other=other,
-            now=now,
-        )
+        present = [alerts[key] for key in one.episodes if key in alerts]
+        news.append(GroupNews(kind, groups[one.group], present, other))
+    GROUP_NEWS.send(session, news=news, now=now)
 
 
 @dataclass(slots=True)
-class News:
+class Run:
     """What is told of a group at once; `episodes` in the order in which they came."""
 
     kind: Kind
@@ -260,15 +256,15 @@ class News:
     other: int = 0
 
 
-def told_together(decisions: Sequence[Decision], told: AbstractSet[int]) -> list[News]:
+def told_together(decisions: Sequence[Decision], told: AbstractSet[int]) -> list[Run]:
     """What is to be told of the groups that people know: joins and ends of one group folded into runs.
 
     What joins while a group is told for the first time is said by its opening. The rows are written before
     any of it is told, so that of several changes of the cause in one run the last tells them all.
     """
     opening = {decision.group for decision in decisions if decision.kind is Kind.TOLD}
-    found: list[News] = []
-    runs: dict[int, list[News]] = {}  # by group: what may still grow
+    found: list[Run] = []
+    runs: dict[int, list[Run]] = {}  # by group: what may still grow
     for decision in decisions:
         kind, group = decision.kind, decision.group
         if group not in told or kind not in SENT or (kind in JOINING and group in opening):
@@ -277,11 +273,11 @@ def told_together(decisions: Sequence[Decision], told: AbstractSet[int]) -> list
         run = runs.setdefault(group, [])
         if kind not in FOLDED or (run and (run[0].kind in JOINING) is not (kind in JOINING)):
             run.clear()
-        one = next((news for news in run if news.kind is kind), None)
+        one = next((known for known in run if known.kind is kind), None)
         if one is not None:
             one.episodes += episodes
             continue
-        one = News(kind, group, episodes, decision.other)
+        one = Run(kind, group, episodes, decision.other)
         found.append(one)
         if kind in FOLDED:
             run.append(one)
