@@ -54,6 +54,16 @@ def update_rows(session: Session, model: type[Base], rows: Sequence[dict[str, An
         _run(session, "update", model, rows)
 
 
+def update_tuples(
+    session: Session, model: type[Base], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write many rows whose values are in the order of `names`, then their id, as the driver takes them."""
+    if rows:
+        dialect = session.get_bind().dialect.name
+        text, _columns = _plan_of("update", dialect, model, ("id", *names))
+        session.connection().exec_driver_sql(text, list(rows))
+
+
 def _run(session: Session, verb: str, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     text, columns = _plan_of(verb, session.get_bind().dialect.name, model, tuple(rows[0]))
     values = [tuple(row[name] if turn is None else turn(row[name]) for name, turn in columns) for row in rows]

@@ -1,6 +1,7 @@
 """Alerts join groups, groups become news for the desk: the door between `rules.correlate` and the tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from rules.story import Episode, Severity, Stage, Story
 from server.alerts.bulk import insert_rows, update_rows
 from server.alerts.memory import EPISODE_COLUMNS, episode_of, is_due, memory_of, renew_stamp, take_number
 from server.alerts.models import Alert, AlertGroup, AlertMark
-from server.alerts.news import GROUP_NEWS
+from server.alerts.news import GROUP_NEWS, GroupNews
 
 Rows = Mapping[int, dict[str, Any]]
 
@@ -211,6 +212,8 @@ SENT = {
     Kind.ENDED: "ended",
     Kind.REOPENED: "reopened",
 }
+JOINING = (Kind.JOINED, Kind.REROOTED)
+FOLDED = (*JOINING, Kind.EASED)
 
 
 def _tell(session: Session, engine: Correlator, decisions: Sequence[Decision], now: datetime) -> None:
@@ -232,21 +235,51 @@ def _tell(session: Session, engine: Correlator, decisions: Sequence[Decision], n
             select(Alert).where(Alert.id.in_(keys)).execution_options(populate_existing=True)
         )
     }
-    opening = {d.group for d in decisions if d.kind is Kind.TOLD}
-    for decision in decisions:
-        if decision.group not in told or decision.kind not in SENT:
-            continue
-        if decision.kind in (Kind.JOINED, Kind.REROOTED) and decision.group in opening:
-            continue  # said by the opening itself
-        other = groups.get(decision.other)
-        kind = SENT[decision.kind]
-        if decision.kind is Kind.MERGED and (other is None or other.told_at is None):
+    news = []
+    for one in told_together(decisions, told):
+        other = groups.get(one.other)
+        kind = SENT[one.kind]
+        if one.kind is Kind.MERGED and (other is None or other.told_at is None):
             kind, other = "joined", None
-        GROUP_NEWS.send(
-            session,
-            group=groups[decision.group],
-            alert=alerts.get(decision.episode),
-            kind=kind,
-            other=other,
-            now=now,
-        )
+        present = [alerts[key] for key in one.episodes if key in alerts]
+        news.append(GroupNews(kind, groups[one.group], present, other))
+    GROUP_NEWS.send(session, news=news, now=now)
+
+
+@dataclass(slots=True)
+class Run:
+    """What is told of a group at once; `episodes` in the order in which they came."""
+
+    kind: Kind
+    group: int
+    episodes: list[int]
+    other: int = 0
+
+
+def told_together(decisions: Sequence[Decision], told: AbstractSet[int]) -> list[Run]:
+    """What is to be told of the groups that people know: joins and ends of one group folded into runs.
+
+    What joins while a group is told for the first time is said by its opening. The rows are written before
+    any of it is told, so that of several changes of the cause in one run the last tells them all.
+    """
+    opening = {decision.group for decision in decisions if decision.kind is Kind.TOLD}
+    found: list[Run] = []
+    runs: dict[int, list[Run]] = {}  # by group: what may still grow
+    for decision in decisions:
+        kind, group = decision.kind, decision.group
+        if group not in told or kind not in SENT or (kind in JOINING and group in opening):
+            continue
+        episodes = [decision.episode] if decision.episode else []
+        run = runs.setdefault(group, [])
+        if kind not in FOLDED or (run and (run[0].kind in JOINING) is not (kind in JOINING)):
+            run.clear()
+        one = next((known for known in run if known.kind is kind), None)
+        if one is not None:
+            one.episodes += episodes
+            continue
+        one = Run(kind, group, episodes, decision.other)
+        found.append(one)
+        if kind in FOLDED:
+            run.append(one)
+        runs.pop(decision.other, None)
+    return found

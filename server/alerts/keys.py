@@ -2,10 +2,12 @@
 
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 
 from rules.fingerprint import identity
 from rules.wire import AlertNews
 
+_pack = Struct("<d?d").pack
 IDENTITIES = 32_768  # kept; conditions are told again and again
 
 
@@ -21,9 +23,10 @@ def fingerprints(
 
 def dedup_key(source: str, fingerprint: str, news: AlertNews) -> int:
     """63 bits. What tells two pieces of news of one condition apart is their own moment and word."""
-    text = f"{source}\0{fingerprint}\0{news.status}\0{news.severity}\0{news.at!r}\0{news.value!r}"
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    value = news.value
+    numbers = _pack(news.at, value is not None, 0.0 if value is None else value)
+    text = f"{source}\0{fingerprint}\0{news.status}\0{news.severity}\0".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text + numbers, digest_size=8).digest(), "big") >> 1
 
 
 def condition(fingerprint: str) -> int:

@@ -46,6 +46,7 @@ class Known:
     new: bool = False
     touched: bool = False
     whole: bool = False  # more has changed than a repeat changes
+    moment: Any = None  # its `last_at` as the driver takes it
 
 
 @dataclass(slots=True)

@@ -112,6 +112,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
         return Taken(known.row["id"] if known is not None else None, keys.own, "duplicate")
     batch.seen.add(keys.told)
     at = datetime.fromtimestamp(news.at, UTC)
+    moment = batch.as_moment(at)
     if _is_stale(batch, told, known, keys):
         outcome = "stale"
     elif news.status == "resolved":
@@ -125,7 +126,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
     if known is not None and outcome != "stale":
         row = known.row
         row["sequence"], row["last_at"] = told.sequence, at
-        known.touched = True
+        known.touched, known.moment = True, moment
         known.whole = known.whole or outcome != "repeated"
     alert_id = known.row["id"] if known is not None else 0
     batch.events.append(
@@ -135,7 +136,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
             news.status,
             news.severity,
             news.value,
-            batch.as_moment(at),
+            moment,
             batch.received,
             told.source,
             told.sequence,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from rules.suppress import Matcher, muted_by
 from rules.wire import AlertNews
-from server.alerts.bulk import insert_rows, insert_tuples, moments, update_rows
+from server.alerts.bulk import insert_rows, insert_tuples, moments, update_rows, update_tuples
 from server.alerts.grouping import Change, group_changes
 from server.alerts.keys import dedup_key, fingerprints
 from server.alerts.known import FLAP_WINDOW, forget_known, keep, load, overtaken, told_before
@@ -148,7 +148,7 @@ def _overtaken(
     return overtaken(session, unknown, now=batch.now)
 
 
-REPEATED_COLUMNS = ("id", "value", "last_at", "count", "sequence")
+REPEATED_COLUMNS = ("value", "last_at", "count", "sequence")
 CHANGED_COLUMNS = (
     "id",
     "fingerprint",
@@ -169,9 +169,16 @@ CHANGED_COLUMNS = (
 def _write(session: Session, batch: Batch) -> None:
     known = batch.known.values()
     insert_rows(session, Alert, [one.row for one in known if one.new])
-    for whole, names in ((True, CHANGED_COLUMNS), (False, REPEATED_COLUMNS)):
-        old = [one.row for one in known if one.touched and not one.new and one.whole is whole]
-        update_rows(session, Alert, [{name: row[name] for name in names} for row in old])
+    old = [one for one in known if one.touched and not one.new]
+    whole = [{name: one.row[name] for name in CHANGED_COLUMNS} for one in old if one.whole]
+    update_rows(session, Alert, whole)
+    repeated = [
+        (row["value"], one.moment, row["count"], row["sequence"], row["id"])
+        for one in old
+        if not one.whole
+        for row in (one.row,)
+    ]
+    update_tuples(session, Alert, REPEATED_COLUMNS, repeated)
     insert_tuples(session, AlertEvent, EVENT_NAMES, batch.events)
 
 

@@ -9,11 +9,13 @@ from server.cmdb.models import Mark
 from server.kernel.db import insert_missing
 
 GRAPH = "graph"
+SEEN = "graph_stamp"  # of a session's info: the stamp read, None once the session has changed it
 
 
 def touch_graph(session: Session) -> None:
     """Say that items or relations have changed: every process builds its graph anew, once."""
     stamp = secrets.randbits(62)
+    session.info[SEEN] = None
     found = session.execute(
         update(Mark).where(Mark.name == GRAPH).values(stamp=stamp).returning(Mark.name)
     ).all()
@@ -22,5 +24,13 @@ def touch_graph(session: Session) -> None:
 
 
 def graph_stamp(session: Session) -> int:
-    """The present stamp; 0 before the first change."""
-    return session.scalar(select(Mark.stamp).where(Mark.name == GRAPH)) or 0
+    """The present stamp; 0 before the first change.
+
+    A transaction that has changed nothing of the graph itself asks once.
+    """
+    seen: int | None = session.info.get(SEEN)
+    if seen is None:
+        seen = session.scalar(select(Mark.stamp).where(Mark.name == GRAPH)) or 0
+        if SEEN not in session.info:
+            session.info[SEEN] = seen
+    return seen

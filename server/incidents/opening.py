@@ -1,5 +1,6 @@
 """News of alert groups becomes incidents: opened, grown, re-rooted, merged, resolved, without typing."""
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.alerts.models import Alert, AlertGroup
+from server.alerts.news import GroupNews
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
 from server.incidents import facts, learning
@@ -30,42 +32,49 @@ REOPEN_WITHIN = timedelta(minutes=20)
 RECOVERED = "recovered"  # cause code of what ended by itself
 
 
-def on_group_news(
-    session: Session,
-    *,
-    group: AlertGroup,
-    alert: Alert | None,
-    kind: str,
-    now: datetime,
-    other: AlertGroup | None = None,
-) -> None:
+def on_group_news(session: Session, *, news: Sequence[GroupNews], now: datetime) -> None:
     """What the desk makes of news from the alerts; see `alerts.news.GROUP_NEWS`."""
-    incident = of_group(session, group.id)
-    if kind == "merged" and other is not None:
-        _merged(session, incident, group, other, now=now)
-    elif kind == "reopened":
-        _again(session, incident, group, now=now)
-    elif incident is None:
-        if kind in {"opened", "joined", "rerooted"}:
-            open_for(session, group, now=now)
-    elif kind in {"opened", "joined"}:
-        _joined(session, incident, group, alert, now=now)
-    elif kind == "rerooted":
+    groups = {one.group.id for one in news} | {one.other.id for one in news if one.other is not None}
+    incidents = of_groups(session, groups)
+    for one in news:
+        incident = _made_of(session, one, incidents, now=now)
+        if incident is not None:
+            incidents[one.group.id] = incident
+
+
+def _made_of(
+    session: Session, news: GroupNews, incidents: Mapping[int, Incident], *, now: datetime
+) -> Incident | None:
+    """Take one piece of news; the group's incident, if it has one now."""
+    group, kind = news.group, news.kind
+    incident = incidents.get(group.id)
+    if kind == "merged" and news.other is not None:
+        return _merged(session, incident, group, incidents.get(news.other.id), now=now)
+    if kind == "reopened":
+        return _again(session, incident, group, now=now)
+    if incident is None:
+        return open_for(session, group, now=now) if kind in {"opened", "joined", "rerooted"} else None
+    if kind in {"opened", "joined"}:
+        return _joined(session, incident, group, news.alerts, now=now)
+    if kind == "rerooted":
         _rerooted(session, incident, group, now=now)
-    elif kind == "alert_resolved" and alert is not None and incident.is_open:
-        tell_folded(
-            session, incident, Kind.ALERT, N_("Over: {alert}"), now=now, alert=alert.summary or alert.rule
-        )
+    elif kind == "alert_resolved" and incident.is_open:
+        tell_folded(session, incident, Kind.ALERT, N_("Over: {alert}"), now=now, each=_named(news.alerts))
     elif kind == "ended":
         _ended(session, incident, group, now=now)
+    return incident
 
 
-def of_group(session: Session, group_id: int) -> Incident | None:
-    """The incident of a group: the open one, else the newest."""
-    rows = session.scalars(
-        select(Incident).where(Incident.alert_group_id == group_id).order_by(Incident.id.desc())
-    ).all()
-    return next((row for row in rows if row.is_open), rows[0] if rows else None)
+def of_groups(session: Session, group_ids: Collection[int]) -> dict[int, Incident]:
+    """The incidents of groups: of each the open one, else the newest."""
+    found: dict[int, Incident] = {}
+    for row in session.scalars(
+        select(Incident).where(Incident.alert_group_id.in_(group_ids)).order_by(Incident.id)
+    ):
+        known = found.get(row.alert_group_id or 0)
+        if known is None or row.is_open or not known.is_open:
+            found[row.alert_group_id or 0] = row
+    return found
 
 
 def open_for(
@@ -195,7 +204,12 @@ def evidence_of(alert: Alert) -> str:
     return " · ".join(said)[:400]
 
 
-def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci | None) -> None:
+def _touch_cis(session: Session, incident: Incident, alerts: Sequence[Alert], ci: Ci | None) -> None:
+    """The items of the alerts belong to the incident; `ci` is the one it is about."""
+    own = IncidentCi.incident_id == incident.id
+    roles = {
+        row.ci_id: row.role for row in session.execute(select(IncidentCi.ci_id, IncidentCi.role).where(own))
+    }
     ids = {alert.ci_id for alert in alerts if alert.ci_id is not None}
     if ci is not None:
         ids.add(ci.id)
@@ -205,40 +219,36 @@ def _touch_cis(session: Session, incident: Incident, alerts: list[Alert], ci: Ci
             "ci_id": number,
             "role": "primary" if ci is not None and number == ci.id else "affected",
         }
-        for number in sorted(ids)
+        for number in sorted(ids - roles.keys())
     ]
     insert_missing(session, IncidentCi, *rows)
-    if ci is not None:
-        own = IncidentCi.incident_id == incident.id
-        session.execute(
-            update(IncidentCi)
-            .where(own, IncidentCi.ci_id != ci.id, IncidentCi.role == "primary")
-            .values(role="affected")
-        )
+    if ci is None:
+        return
+    if any(role == "primary" and number != ci.id for number, role in roles.items()):
+        was = update(IncidentCi).where(own, IncidentCi.ci_id != ci.id, IncidentCi.role == "primary")
+        session.execute(was.values(role="affected"))
+    if roles.get(ci.id, "primary") != "primary":
         session.execute(update(IncidentCi).where(own, IncidentCi.ci_id == ci.id).values(role="primary"))
 
 
+def _named(alerts: Sequence[Alert]) -> list[dict[str, Any]]:
+    """What the timeline calls alerts."""
+    return [{"alert": alert.summary or alert.rule} for alert in alerts]
+
+
 def _joined(
-    session: Session, incident: Incident, group: AlertGroup, alert: Alert | None, *, now: datetime
-) -> None:
+    session: Session, incident: Incident, group: AlertGroup, joined: Sequence[Alert], *, now: datetime
+) -> Incident:
+    """Alerts joined the group, all those of a transaction at once."""
     if not incident.is_open:
-        if incident.state is State.RESOLVED:
-            _again(session, incident, group, now=now)
-        return
+        return _again(session, incident, group, now=now) if incident.state is State.RESOLVED else incident
     alerts = facts.alerts_of(session, group.id)
     ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
     _touch_cis(session, incident, alerts, ci)
-    if alert is not None:
-        tell_folded(
-            session,
-            incident,
-            Kind.CORRELATION,
-            N_("Joined: {alert}"),
-            now=now,
-            alert=alert.summary or alert.rule,
-        )
+    tell_folded(session, incident, Kind.CORRELATION, N_("Joined: {alert}"), now=now, each=_named(joined))
     _follow(session, incident, group, alerts, now=now)
     _graver(session, incident, _cause_ci(session, group) or ci, alerts, now=now)
+    return incident
 
 
 def _follow(
@@ -348,29 +358,29 @@ def _rerooted(session: Session, incident: Incident, group: AlertGroup, *, now: d
 
 
 def _merged(
-    session: Session, incident: Incident | None, group: AlertGroup, other: AlertGroup, *, now: datetime
-) -> None:
-    child = of_group(session, other.id)
+    session: Session, incident: Incident | None, group: AlertGroup, child: Incident | None, *, now: datetime
+) -> Incident:
+    """A group went into another; `child` is the incident that it had."""
     if incident is None:
         incident = open_for(session, group, now=now)
     if child is not None and child.is_open and child.id != incident.id:
         close_into(session, child, incident, by=None, now=now)
-    _joined(session, incident, group, None, now=now)
+    return _joined(session, incident, group, (), now=now)
 
 
-def _again(session: Session, incident: Incident | None, group: AlertGroup, *, now: datetime) -> None:
+def _again(session: Session, incident: Incident | None, group: AlertGroup, *, now: datetime) -> Incident:
     """A group that had ended fires again: the same incident, unless a person has closed it."""
-    recent = incident is not None and incident.resolved_at is not None
-    if incident is None or incident.is_open:
-        if incident is None:
-            open_for(session, group, now=now)
-        return
-    if incident.state is State.RESOLVED and recent and now - incident.resolved_at <= REOPEN_WITHIN:  # type: ignore[operator]  # checked by recent
+    if incident is None:
+        return open_for(session, group, now=now)
+    if incident.is_open:
+        return incident
+    resolved_at = incident.resolved_at
+    if incident.state is State.RESOLVED and resolved_at is not None and now - resolved_at <= REOPEN_WITHIN:
         reopened(session, incident, by=None, now=now)
         tell(session, incident, Kind.ALERT, N_("The alerts are back; reopened"), now=now)
         say(session, incident, "incident.reopened", now=now)
-    else:
-        open_for(session, group, now=now, after=incident)
+        return incident
+    return open_for(session, group, now=now, after=incident)
 
 
 def _ended(session: Session, incident: Incident, group: AlertGroup, *, now: datetime) -> None:

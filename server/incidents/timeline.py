@@ -1,6 +1,6 @@
 """The timeline: sentences of the machine in the reader's language, and what people wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from server.kernel.events import emit
 from server.kernel.i18n import _, loc, ngettext
 
 FOLD_WITHIN = timedelta(minutes=2)
+FOLDED_KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,20 @@ def tell(
 
 
 def tell_folded(
-    session: Session, incident: Incident, kind: Kind, msgid: str, *, now: datetime, **places: Any
-) -> IncidentEntry:
-    """As `tell`, but an equal neighbour of the last minutes takes it in and counts it."""
+    session: Session,
+    incident: Incident,
+    kind: Kind,
+    msgid: str,
+    *,
+    now: datetime,
+    each: Sequence[Mapping[str, Any]],
+) -> None:
+    """As `tell` for each of the places, in one entry; an equal neighbour of the last minutes takes them in.
+
+    `n` of the payload counts them, `items` keeps the places of the last `FOLDED_KEPT`.
+    """
+    if not each:
+        return
     session.flush()
     last = session.scalar(
         select(IncidentEntry)
@@ -87,13 +99,15 @@ def tell_folded(
         .order_by(IncidentEntry.id.desc())
         .limit(1)
     )
+    items = [dict(places) for places in each]
     if last is None or last.msgid != msgid or now - last.updated_at > FOLD_WITHIN:
-        return tell(session, incident, kind, msgid, now=now, payload={"n": 1, "items": [places]}, **places)
-    items = [*last.payload.get("items", []), places]
-    last.payload = {**last.payload, "n": last.payload.get("n", 1) + 1, "items": items[-50:]}
+        payload = {"n": len(items), "items": items[-FOLDED_KEPT:]}
+        tell(session, incident, kind, msgid, now=now, payload=payload, **items[0])
+        return
+    kept = [*last.payload.get("items", []), *items][-FOLDED_KEPT:]
+    last.payload = {**last.payload, "n": last.payload.get("n", 1) + len(items), "items": kept}
     last.updated_at = now
     touch(session, incident, now=now)
-    return last
 
 
 def touch(session: Session, incident: Incident, *, now: datetime) -> None:

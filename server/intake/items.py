@@ -157,9 +157,11 @@ class Taker:
     def _note_down(self, news: list[wire.AlertNews], scope: Scope) -> None:
         """The reason why a device does not answer comes with the news of it."""
         for one in news:
+            if one.symptom != "unreachable":
+                continue
             target_id = scope.devices[one.device].target_id
             reason = one.evidence.get("reason") or one.evidence.get("raw")
-            if target_id is not None and one.symptom == "unreachable" and isinstance(reason, str):
+            if target_id is not None and isinstance(reason, str):
                 at = min(datetime.fromtimestamp(one.at, UTC), self.now)
                 polled = note(self.batch, target_id, at)
                 polled.up = one.status == "resolved"
