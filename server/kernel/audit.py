@@ -91,6 +91,11 @@ def canonical(content: dict[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def note(session: Session, change: dict[str, Any]) -> None:
+    """Add to this transaction's row what its changed columns do not tell; `change` names a `table`."""
+    session.info.setdefault("audit", []).append(change)
+
+
 def append(session: Session, changes: list[dict[str, Any]]) -> None:
     """Append one row to the chain; the caller holds the chain's lock."""
     last = session.execute(
