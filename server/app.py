@@ -103,6 +103,7 @@ def create_app(
     app[keys.PRACTICES] = found
     app[keys.VERSION] = importlib.metadata.version("watchdesk")
     app[keys.AUTHENTICATOR] = _authenticator(found)
+    app[keys.BACKGROUND] = run_jobs
     app[keys.READY] = {"database": lambda: app[keys.DATABASE].broken or None}
     secrets.use_keys(secrets.Keys(settings.data / "master.key"))
     routes: list[Route] = [route for practice in found for group in practice.routes for route in group.routes]
@@ -166,6 +167,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None] = _say) -> None:
     practices()  # knows all tables
     database = Database(settings.database_url)
     try:
+        if database.space is not None:
+            database.space.begin_serving()
         migrate(database)
         uvloop.run(_serve(settings, database, ready))
     finally:

@@ -20,6 +20,7 @@ OF_PRACTICES = {
     "demo": "A living machine room, an agent and the desk with two years of history.",
     "user": "People who sign in: add, password, list, roles, disable.",
     "token": "API tokens: create, list, revoke.",
+    "keys": "The master key of stored secrets: list, rotate, forget old ones.",
     "rules": "Alert rules: run their unit tests.",
     "bench": "Measure the production code on given data.",
 }

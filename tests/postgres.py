@@ -69,6 +69,11 @@ class Postgres:
             self._process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def programs(self) -> Path:
+        """The folder of its client programs."""
+        return self._bin
+
     def url(self, name: str) -> str:
         """The address of a database, for SQLAlchemy."""
         return f"postgresql+psycopg://{self._user}@/{name}?host={self.folder}"

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from server.accounts import login, people
-from server.kernel import gate
+from server.kernel import gate, space
 from server.kernel.call import Call, on_site
 from server.kernel.i18n import LANGUAGES
 from server.kernel.web import Pages
@@ -26,16 +26,17 @@ async def sign_in(call: Call) -> web.Response:
     """Check name and password; the session is always a fresh one."""
     target = on_site(str(call.form.get("next", "/")))
     username, password = str(call.form.get("username", "")), str(call.form.get("password", ""))
-    tried = await login.sign_in(
-        call.db,
-        username,
-        password,
-        now=call.now,
-        hours=call.settings.session_hours,
-        address=call.request.remote or "",
-        browser=call.request.headers.get("User-Agent", ""),
-        replaces=call.visit.session_id if call.visit else None,
-    )
+    with space.vital():  # a full disk keeps nobody out
+        tried = await login.sign_in(
+            call.db,
+            username,
+            password,
+            now=call.now,
+            hours=call.settings.session_hours,
+            address=call.request.remote or "",
+            browser=call.request.headers.get("User-Agent", ""),
+            replaces=call.visit.session_id if call.visit else None,
+        )
     if tried.token is None:
         return call.render(
             "login.html",
@@ -64,7 +65,8 @@ async def sign_in(call: Call) -> web.Response:
 async def sign_out(call: Call) -> web.Response:
     """End this session."""
     assert call.visit is not None
-    await call.db.run(login.sign_out, call.visit.session_id, call.actor.id, now=call.now)
+    with space.vital():
+        await call.db.run(login.sign_out, call.visit.session_id, call.actor.id, now=call.now)
     response = call.redirect("/login")
     response.del_cookie(gate.session_cookie(https=gate.is_https(call)), path="/")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'

@@ -5,7 +5,7 @@ import sys
 from aiohttp import web
 
 from server.accounts import people, roles, sessions, setup
-from server.kernel import audit, keys
+from server.kernel import audit, keys, space
 from server.kernel.jobs import Work
 
 STAFF = tuple(code for code in roles.SHIPPED if code not in {"end_user", roles.ADMINISTRATOR, roles.AUDITOR})
@@ -14,7 +14,7 @@ STAFF = tuple(code for code in roles.SHIPPED if code not in {"end_user", roles.A
 async def prepare(app: web.Application) -> None:
     """Bring the shipped roles to what the practices declare."""
     declared = [permission for practice in app[keys.PRACTICES] for permission in practice.permissions]
-    with audit.acting("system", "start"):
+    with audit.acting("system", "start"), space.vital():
         await app[keys.DATABASE].run(roles.sync, declared)
 
 

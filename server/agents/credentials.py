@@ -80,13 +80,13 @@ def save(
     credential.name = name
     credential.fields = sorted(given)
     credential.changed_at = now
-    credential.sealed = seal(json.dumps(given).encode(), _context(credential))
+    credential.sealed = seal(json.dumps(given).encode(), credential.seal_context)
     return credential
 
 
 def open_sealed(credential: Credential) -> dict[str, Any]:
     """The values, for the agent."""
-    values: dict[str, Any] = json.loads(unseal(credential.sealed, _context(credential)))
+    values: dict[str, Any] = json.loads(unseal(credential.sealed, credential.seal_context))
     return values
 
 
@@ -128,7 +128,3 @@ def delete(session: Session, credential_id: int) -> None:
     if uses:
         raise ConflictError(N_("{n} targets use this credential. Give them another one first."), n=uses)
     session.delete(credential)
-
-
-def _context(credential: Credential) -> str:
-    return f"credential:{credential.id}"

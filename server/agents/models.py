@@ -109,6 +109,11 @@ class Credential(Base):
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
+    @property
+    def seal_context(self) -> str:
+        """What the sealed values are bound to."""
+        return f"credential:{self.id}"
+
 
 class Target(Base):
     """A device that an agent asks. On the wire it is `t<id>`."""

@@ -25,7 +25,8 @@ MEANING = {
     422: "A field cannot be taken; `field` names it.",
     429: "Too many requests; see Retry-After.",
     500: "An error of ours; `request_id` finds it in the log.",
-    503: "The database does not take writes now; see Retry-After.",
+    503: "The database does not take writes now, or needed too long; see Retry-After.",
+    507: "The disk is full: nothing is stored until there is room; see Retry-After.",
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -183,7 +184,7 @@ def _responses(route: "Route", answer: dict[str, Any] | None) -> dict[str, Any]:
     if operation.query is not None or route.method == "GET":
         statuses |= {422}
     if route.method != "GET":
-        statuses |= {403, 409, 422}
+        statuses |= {403, 409, 422, 507}
     if operation.body is not None:
         statuses |= {400, 413, 415}
     told: dict[str, Any] = {str(operation.status): success}

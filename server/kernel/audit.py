@@ -91,6 +91,11 @@ def canonical(content: dict[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def note(session: Session, change: dict[str, Any]) -> None:
+    """Add to this transaction's row what its changed columns do not tell; `change` names a `table`."""
+    session.info.setdefault("audit", []).append(change)
+
+
 def append(session: Session, changes: list[dict[str, Any]]) -> None:
     """Append one row to the chain; the caller holds the chain's lock."""
     last = session.execute(
@@ -121,8 +126,7 @@ def verify(session: Session, *, must_have: str = "", batch: int = 1000) -> Chain
         batch: rows fetched at once.
     """
     previous, expected, met = START, 1, not must_have
-    query = select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=batch)
-    for row in session.scalars(query):
+    for row in _rows(session, batch):
         if row.id != expected:
             return ChainState(expected - 1, previous, expected, N_("the row is missing"))
         if row.previous != previous:
@@ -135,6 +139,19 @@ def verify(session: Session, *, must_have: str = "", batch: int = 1000) -> Chain
     if not met:
         return ChainState(expected - 1, previous, expected, N_("no row has the hash that was noted"))
     return ChainState(expected - 1, previous)
+
+
+def _rows(session: Session, batch: int) -> Iterator[AuditRow]:
+    """All rows in their order; many short statements rather than one that is cut for its length."""
+    last = -1
+    while True:
+        query = select(AuditRow).where(AuditRow.id > last).order_by(AuditRow.id).limit(batch)
+        rows = session.scalars(query).all()
+        yield from rows
+        if len(rows) < batch:
+            return
+        last = rows[-1].id
+        session.expunge_all()
 
 
 FIELDS = ("id", "at", "actor", "source", "request_id", "tables", "changes")

@@ -16,6 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
+
 from server.kernel import audit, migrate
 from server.kernel.db import Database
 from server.kernel.settings import FILE, Settings
@@ -58,20 +61,20 @@ def write(settings: Settings, folder: Path, *, with_keys: bool) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
-        copy = folder / (SQLITE_COPY if database.is_sqlite else POSTGRESQL_COPY)
         if database.is_sqlite:
-            _copy_sqlite(Path(database.url.database or ""), copy)
+            kind = "sqlite"
+            _copy_sqlite(Path(database.url.database or ""), folder / SQLITE_COPY)
+            state, schema = _chain_of_copy(folder / SQLITE_COPY)
         else:
-            _dump(database.url, copy)
-        kind = "sqlite" if database.is_sqlite else "postgresql"
-        state, schema = _chain(Database(f"sqlite:///{copy}") if database.is_sqlite else database)
+            kind = "postgresql"
+            state, schema = _dump(database, folder / POSTGRESQL_COPY)
     finally:
         database.close()
     for name in (FILE, *([KEYS] if with_keys else [])):
         if (settings.data / name).exists():
             shutil.copy2(settings.data / name, folder / name)
     for left in ("-wal", "-shm"):
-        copy.with_name(copy.name + left).unlink(missing_ok=True)
+        (folder / (SQLITE_COPY + left)).unlink(missing_ok=True)
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     at = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(FORMAT, at, kind, schema, state.rows, state.head, files)
@@ -105,31 +108,64 @@ def restore(settings: Settings, folder: Path) -> Manifest:
     """Put a backup into an empty data folder (or, for PostgreSQL, an empty database).
 
     Raises:
-        BackupError: there is a database already, or the backup or its audit chain is damaged.
+        BackupError: there is a database already, or the backup or its audit chain is damaged. Then
+            nothing is left behind that a second try would stumble over.
     """
     manifest = read(folder)
+    settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
         kind = "sqlite" if database.is_sqlite else "postgresql"
         if manifest.database != kind:
             raise BackupError(f"The backup is of {manifest.database}, the settings name {kind}.")
         if database.is_sqlite:
-            target = Path(database.url.database or "")
-            if target.exists():
-                raise BackupError(f"{target} exists. Choose an empty data folder.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / SQLITE_COPY, target)
+            _put_sqlite(manifest, folder / SQLITE_COPY, Path(database.url.database or ""))
         else:
-            _load(database.url, folder / POSTGRESQL_COPY)
-        state, _schema = _chain(database)
+            _put_postgresql(manifest, folder / POSTGRESQL_COPY, database)
     finally:
         database.close()
-    if (state.rows, state.head) != (manifest.rows, manifest.head):
-        raise BackupError("The audit log put back is not the one of the manifest.")
     for name in manifest.files:
         if name in {FILE, KEYS}:
             shutil.copy2(folder / name, settings.data / name)
+            _sync(settings.data / name)
+    _sync(settings.data)
     return manifest
+
+
+def _put_sqlite(manifest: Manifest, copy: Path, target: Path) -> None:
+    """Copy beside, look at the copy, and only then give it its name."""
+    if target.exists():
+        raise BackupError(f"{target} exists. Choose an empty data folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        shutil.copyfile(copy, part)
+        _same_chain(manifest, _chain_of_copy(part)[0])
+        _sync(part)
+        part.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise BackupError(f"{target} cannot be written: {error.strerror or error}.") from error
+    finally:
+        _forget(part)
+
+
+def _put_postgresql(manifest: Manifest, copy: Path, database: Database) -> None:
+    with database.reader.connect() as connection:
+        if inspect(connection).get_table_names():
+            raise BackupError("The database of the settings holds tables already. Name an empty one.")
+    _load(database.url, copy)
+    _same_chain(manifest, database.read_now(_chain)[0])
+
+
+def _same_chain(manifest: Manifest, state: audit.ChainState) -> None:
+    if (state.rows, state.head) != (manifest.rows, manifest.head):
+        raise BackupError("The audit log put back is not the one of the manifest.")
+
+
+def _forget(copy: Path) -> None:
+    for left in ("", "-wal", "-shm"):
+        copy.with_name(copy.name + left).unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
@@ -146,13 +182,20 @@ def _parts(path: Path) -> Iterator[bytes]:
             yield part
 
 
-def _chain(database: Database) -> tuple[audit.ChainState, str | None]:
-    state = database.read_now(audit.verify)
+def _chain_of_copy(copy: Path) -> tuple[audit.ChainState, str | None]:
+    made = Database(f"sqlite:///{copy}")
+    try:
+        return made.read_now(_chain)
+    finally:
+        made.close()
+
+
+def _chain(session: Session) -> tuple[audit.ChainState, str | None]:
+    """The audit chain, walked, and the schema, both as this transaction sees them."""
+    state = audit.verify(session)
     if state.broken_at is not None:
         raise BackupError(f"The audit chain is broken at row {state.broken_at}: {state.why}.")
-    with database.reader.connect() as connection:
-        schema = migrate.stands_at(connection)
-    return state, schema
+    return state, migrate.stands_at(session.connection())
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
@@ -166,30 +209,42 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         made.close()
 
 
-def _dump(url: "URL", target: Path) -> None:
-    _run("pg_dump", "--format=custom", f"--file={target}", f"--dbname={_plain(url)}")
+def _dump(database: Database, target: Path) -> tuple[audit.ChainState, str | None]:
+    """Copy what one moment saw, while the desk writes on; the chain is walked as of the same moment."""
+    with Session(database.reader.execution_options(isolation_level="REPEATABLE READ")) as session:
+        snapshot = session.scalar(text("SELECT pg_export_snapshot()"))
+        _run(
+            database.url,
+            "pg_dump",
+            "--format=custom",
+            "--no-owner",
+            f"--snapshot={snapshot}",
+            f"--file={target}",
+        )
+        return _chain(session)
 
 
 def _load(url: "URL", source: Path) -> None:
-    _run(
-        "pg_restore",
-        "--exit-on-error",
-        "--single-transaction",
-        "--no-owner",
-        f"--dbname={_plain(url)}",
-        str(source),
-    )
+    _run(url, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", str(source))
 
 
 def _plain(url: "URL") -> str:
     return url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 
-def _run(program: str, *args: str) -> None:
+def _run(url: "URL", program: str, *args: str) -> None:
+    """Run a client program of PostgreSQL; the password goes by its environment, which others cannot read."""
     found = shutil.which(program)
     if found is None:
         raise BackupError(f"{program} is not on the PATH. Install the PostgreSQL client programs.")
-    done = subprocess.run([found, *args], capture_output=True, text=True, check=False)  # noqa: S603  no shell
+    secret = {"PGPASSWORD": url.password} if url.password else {}
+    done = subprocess.run(  # noqa: S603  no shell
+        [found, f"--dbname={_plain(url)}", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **secret},
+    )
     if done.returncode:
         raise BackupError(f"{program}: {done.stderr.strip()[:500]}")
 

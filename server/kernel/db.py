@@ -8,14 +8,18 @@ one thread, BEGIN IMMEDIATE, WAL, synchronous=FULL) and several readers; Postgre
 """
 
 import asyncio
+import contextlib
 import contextvars
 import enum
 import json
+import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import JSON, DateTime, Engine, Enum, MetaData, Table, create_engine, event, text
@@ -24,8 +28,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from server.kernel.errors import UnavailableError
+from server.kernel import dberrors, timelimit
+from server.kernel.dberrors import Meaning
+from server.kernel.errors import FullError, UnavailableError
 from server.kernel.i18n import N_
+from server.kernel.space import Space
 from server.kernel.telemetry import TRANSACTION_SECONDS
 
 P = ParamSpec("P")
@@ -34,7 +41,9 @@ T = TypeVar("T")
 READERS = 4
 WRITERS_POSTGRESQL = 8
 TRIES = 3
-STATEMENT_MS = 30_000  # PostgreSQL cuts a statement that takes longer
+BUSY_S = 30  # SQLite waits that long for another process of this machine
+SHRINK_S = 5.0  # between two tries to get room back from our own log
+LOG_BYTES = 64 << 20  # SQLite's log is cut to that after a large transaction
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -127,18 +136,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._shrunk_at = -math.inf
+        self.space: Space | None = None  # of PostgreSQL we cannot see the disk
         if self.is_sqlite:
+            if self.url.database:
+                self.space = Space(Path(self.url.database).absolute().parent)
             self.engine = _sqlite(url, writer=True)
             self.reader = _sqlite(url, writer=False)
             self._writers = ThreadPoolExecutor(1, "db-write")
         else:
-            self.engine = create_engine(
-                url,
-                pool_size=WRITERS_POSTGRESQL + READERS,
-                pool_pre_ping=True,
-                json_serializer=as_json,
-                connect_args={"options": f"-c statement_timeout={STATEMENT_MS}"},
-            )
+            self.engine = _postgresql(url)
             self.reader = self.engine
             self._writers = ThreadPoolExecutor(WRITERS_POSTGRESQL, "db-write")
         self._readers = ThreadPoolExecutor(READERS, "db-read")
@@ -206,11 +213,14 @@ class Database:
         """As `run`, in the calling thread. Retries what a concurrent writer made impossible.
 
         Raises:
-            UnavailableError: the database is away, full, or a sync has failed before: what the
-                disk then holds is unknown, so nothing is acknowledged until a new start.
+            FullError: the disk has no room for it.
+            TooLongError: a statement took longer than its limit.
+            UnavailableError: the database is away, or a sync has failed before: what the disk then
+                holds is unknown, so nothing is acknowledged until a new start.
         """
         if self.broken:
             raise UnavailableError(N_("The disk of the database failed. Watchdesk must be started anew."))
+        self._admit()
         started = time.monotonic()
         for last in (*[False] * (TRIES - 1), True):
             with Session(self.engine, expire_on_commit=False, info={"database": self}) as session:
@@ -219,16 +229,50 @@ class Database:
                     session.commit()
                 except OperationalError as error:
                     session.rollback()
-                    if "disk I/O error" in str(error.orig):
-                        self.broken = str(error.orig)
-                    if last or not _passing(error):
-                        raise _as_unavailable(error) from error
+                    if last or not self._again(error):
+                        raise dberrors.told(error) from error
                     continue
                 TRANSACTION_SECONDS.labels("write").observe(time.monotonic() - started)
                 for after in session.info.pop("after_commit", []):
                     after()
                 return answer
         raise AssertionError("unreachable")
+
+    def _admit(self) -> None:
+        """Let a write begin; where the disk is full, see first whether our own log can give room back."""
+        if self.space is None:
+            return
+        try:
+            self.space.admit()
+        except FullError:
+            if time.monotonic() - self._shrunk_at < SHRINK_S:
+                raise
+            self._shrunk_at = time.monotonic()
+            self._shrink()
+            self.space.admit()
+
+    def _shrink(self) -> None:
+        """Bring SQLite's log into the database and cut it to nothing, unless a reader needs it now."""
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=200")
+            with contextlib.suppress(sqlite3.OperationalError):
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+            cursor.close()
+        finally:
+            connection.close()
+
+    def _again(self, error: OperationalError) -> bool:
+        """Whether the same transaction may succeed if it is tried again; notes a disk that failed."""
+        means = dberrors.meaning(error)
+        if means is Meaning.BROKEN:
+            self.broken = str(error.orig)
+        if means is Meaning.FULL and self.space is not None:
+            self._shrunk_at = -math.inf  # what was undone may have left a long log
+            return self.space.give_up_reserve()
+        return means is Meaning.RACE
 
     def read_now(self, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `read`, in the calling thread. What was loaded stays readable afterwards."""
@@ -237,7 +281,7 @@ class Database:
             try:
                 answer = call(session, *args, **kwargs)
             except OperationalError as error:
-                raise _as_unavailable(error) from error
+                raise dberrors.told(error) from error
         TRANSACTION_SECONDS.labels("read").observe(time.monotonic() - started)
         return answer
 
@@ -258,30 +302,13 @@ class Database:
         return await loop.run_in_executor(pool, lambda: context.run(call, *args, **kwargs))
 
 
-def _passing(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed if it is tried again."""
-    state = getattr(error.orig, "sqlstate", None)
-    return state in {"40001", "40P01"} or "database is locked" in str(error.orig)
-
-
-def _as_unavailable(error: DBAPIError) -> Exception:
-    """A full disk or an absent database is the operator's news, anything else is a bug."""
-    said = str(error.orig)
-    full = "disk is full" in said or "No space left" in said
-    away = error.connection_invalidated or "connection" in said or "shutting down" in said
-    cut = "statement timeout" in said or "locked" in said or "disk I/O" in said
-    if full or away or cut:
-        return UnavailableError(N_("The database does not take writes now. Try again in a minute."))
-    return error
-
-
 def _sqlite(url: str, *, writer: bool) -> Engine:
     engine = create_engine(
         url,
         pool_size=1 if writer else READERS,
         max_overflow=0,
         json_serializer=as_json,
-        connect_args={"timeout": 30, "isolation_level": None, "check_same_thread": False},
+        connect_args={"timeout": BUSY_S, "isolation_level": None, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -290,6 +317,7 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
         cursor.execute("PRAGMA cache_size=-16000")
         cursor.execute("PRAGMA temp_store=MEMORY")
         if not writer:
@@ -300,4 +328,18 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
     def begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
+    timelimit.watch_sqlite(engine)
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    usual = timelimit.postgresql_ms(timelimit.STATEMENT_S)
+    engine = create_engine(
+        url,
+        pool_size=WRITERS_POSTGRESQL + READERS,
+        pool_pre_ping=True,
+        json_serializer=as_json,
+        connect_args={"options": f"-c statement_timeout={usual}"},
+    )
+    timelimit.watch_postgresql(engine)
     return engine

@@ -108,3 +108,16 @@ class UnavailableError(DeskError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
+
+
+class FullError(UnavailableError):
+    """There is no room on the disk; the answer carries Retry-After."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    code = "full"
+
+
+class TooLongError(UnavailableError):
+    """The database needed longer than the limit for one statement, which was cut."""
+
+    code = "too_long"

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 POLL_POSTGRESQL_S = 1.0  # other servers queue work too; they also notify
 POLL_SQLITE_S = 30.0  # one process: it wakes itself; commands of the same machine are seen by this
+AWAY_S = 2.0  # between two tries while the database takes nothing
 SETTLED = timedelta(seconds=10)
 
 
@@ -91,7 +92,8 @@ class JobRunner:
                 await self._step()
             except (DBAPIError, DeskError) as error:
                 log.warning("jobs wait for the database", error=str(error))
-                await asyncio.sleep(2)
+                await asyncio.sleep(AWAY_S)
+                continue
             await self._pause()
 
     async def _pause(self) -> None:

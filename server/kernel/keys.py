@@ -30,6 +30,7 @@ AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")
 JOBS: "web.AppKey[JobRunner]" = web.AppKey("jobs")
 HUB: "web.AppKey[Hub]" = web.AppKey("hub")
 VERSION: "web.AppKey[str]" = web.AppKey("version", str)
+BACKGROUND: "web.AppKey[bool]" = web.AppKey("background", bool)  # it also works beside the requests
 READY: "web.AppKey[Mapping[str, Callable[[], str | None]]]" = web.AppKey("ready")
 
 REQUEST_ID: "web.RequestKey[str]" = web.RequestKey("request_id", str)

@@ -67,6 +67,7 @@ def migrate(database: Database) -> str | None:
     """
     with database.engine.begin() as connection:
         if not database.is_sqlite:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before, target = stands_at(connection), newest()
         if before is not None and before not in steps():

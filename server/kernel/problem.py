@@ -17,6 +17,11 @@ from server.kernel.routing import Route
 
 log = structlog.get_logger(__name__)
 RETRY_AFTER_S = 5
+COME_BACK = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+}
 PROGRAMS = ("/api/", "/agent/", "/events", "/metrics", "/healthz", "/readyz")
 
 
@@ -69,8 +74,6 @@ def answer(request: web.Request, error: DeskError, call: Call | None) -> web.Str
         response = _fragment(error, status)
     else:
         response = _page(request, error, status, call)
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        response.headers["Retry-After"] = str(error.places.get("retry_after", RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED and program:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

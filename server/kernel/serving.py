@@ -1,5 +1,6 @@
 """How requests are taken: middlewares, binding of routes, health and metrics."""
 
+import errno
 import ipaddress
 import re
 import secrets
@@ -14,9 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
-from server.kernel import api, gate, i18n, keys, problem
+from server.kernel import api, gate, i18n, keys, problem, space, timelimit
 from server.kernel.call import Call
-from server.kernel.errors import DeskError, InvalidError, UnauthenticatedError
+from server.kernel.errors import DeskError, FullError, InvalidError, UnauthenticatedError
 from server.kernel.i18n import N_
 from server.kernel.routing import Route
 from server.kernel.telemetry import REQUEST_SECONDS
@@ -24,6 +25,8 @@ from server.kernel.telemetry import REQUEST_SECONDS
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SLOW_S = 1.0
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+SEARCHES = ("q", "text")  # what a person typed, in the query
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -74,9 +77,12 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         log.warning("not storable", method=request.method, path=request.path, error=str(error)[:300])
         refusal = InvalidError(N_("A number or text in the request is beyond what can be kept."))
         return problem.answer(request, refusal, request.get(keys.CALL))
-    except Exception:  # outermost loop: a bug is logged with its trace and answers 500
-        log.exception("unhandled", method=request.method, path=request.path)
-        return problem.answer(request, problem.bug(request[keys.REQUEST_ID]), request.get(keys.CALL))
+    except Exception as error:  # outermost loop: a bug is logged with its trace and answers 500
+        full = isinstance(error, OSError) and error.errno in NO_ROOM
+        if not full:
+            log.exception("unhandled", method=request.method, path=request.path)
+        said = FullError(space.FULL) if full else problem.bug(request[keys.REQUEST_ID])
+        return problem.answer(request, said, request.get(keys.CALL))
 
 
 def _language(request: web.Request) -> str:
@@ -106,6 +112,8 @@ async def _nowhere(_call: Call) -> web.StreamResponse:
 def _finish(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if response.status in problem.COME_BACK:
+        response.headers.setdefault("Retry-After", str(problem.RETRY_AFTER_S))
     response.headers["X-Request-ID"] = request[keys.REQUEST_ID]
     if request.secure or request.app[keys.SETTINGS].https:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
@@ -171,6 +179,7 @@ def bind(app: web.Application, routes: list[Route]) -> None:
 def _handler(route: Route) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         request[keys.ROUTE] = route
+        timelimit.allow(_patience(request))
         call: Call | None = None
         try:
             call, values = await gate.admit(route, request)
@@ -188,6 +197,14 @@ def _handler(route: Route) -> Handler:
         return response
 
     return handle
+
+
+def _patience(request: web.Request) -> float:
+    """Seconds that a statement of this request may take."""
+    if request.method not in gate.SAFE:
+        return timelimit.STATEMENT_S
+    searches = any(request.query.get(name) for name in SEARCHES)
+    return timelimit.SEARCH_S if searches else timelimit.PAGE_S
 
 
 async def healthz(_request: web.Request) -> web.Response:

@@ -1,7 +1,7 @@
 """The kernel's own routes, jobs and schedules, in the shape of a practice."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from sqlalchemy.orm import Session
@@ -14,6 +14,9 @@ from server.kernel.gate import NOT_FOUND
 from server.kernel.i18n import N_
 from server.kernel.practice import Job, Permission, Practice, Schedule
 from server.kernel.web import Raw
+
+if TYPE_CHECKING:
+    import typer
 
 api = Api("kernel")
 fallback = Raw("kernel")
@@ -43,11 +46,18 @@ def _tidy(session: Session, work: jobs.Work) -> None:
     jobs.forget_runs(session, now=work.now)
 
 
+def _key_commands() -> "typer.Typer":
+    from server.kernel.keycommands import keys_app  # noqa: PLC0415  loaded when it is called
+
+    return keys_app()
+
+
 PRACTICE = Practice(
     name="kernel",
     title=N_("System"),
     routes=(api, stream.pages, fallback),
     permissions=(Permission("audit.read", N_("Read the audit log")),),
+    commands=(("keys", _key_commands),),
     jobs=(Job("kernel.tidy", tidy),),
     schedules=(Schedule("kernel.tidy", job="kernel.tidy", every=timedelta(hours=1)),),
 )

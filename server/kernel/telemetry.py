@@ -34,6 +34,8 @@ TRANSACTION_SECONDS = Histogram(
     ("kind",),
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
 )
+DISK_FREE_BYTES = Gauge("watchdesk_disk_free_bytes", "Free room on the disk of the data folder")
+DISK_FULL = Gauge("watchdesk_disk_full", "1 while nothing is stored for want of room on the disk, else 0")
 
 
 def escape_control(text: str) -> str:

@@ -44,7 +44,7 @@ async def _send(work: Work, row: Delivery, settings: Settings) -> bool:
             secret = await work.db.read(_secret, row.channel)
             if secret is None:
                 raise outgoing.ChannelOffError("the webhook is switched off")
-            key = unseal(secret[1], f"webhook:{secret[0]}")
+            key = unseal(secret[1], secret[0])
             await send_webhook(row, key, settings)
     except outgoing.SendError as error:
         await work.db.run(outgoing.failed, row.delivery_id, str(error), lasting=error.lasting, now=work.now)
@@ -58,7 +58,7 @@ async def _send(work: Work, row: Delivery, settings: Settings) -> bool:
 
 def _secret(session: Session, channel: str) -> tuple[str, bytes] | None:
     hook = session.get(Webhook, int(channel.partition(":")[2]))
-    return (hook.name, hook.sealed) if hook is not None and hook.enabled else None
+    return (hook.seal_context, hook.sealed) if hook is not None and hook.enabled else None
 
 
 async def sweep(work: Work) -> None:

@@ -57,11 +57,12 @@ def add(
     hook = Webhook(
         name=name,
         url=url,
-        sealed=seal(secret.encode(), f"webhook:{name}"),
+        sealed=b"",
         templates=list(templates),
         enabled=True,
         created_at=now,
     )
+    hook.sealed = seal(secret.encode(), hook.seal_context)
     session.add(hook)
     session.flush()
     return hook

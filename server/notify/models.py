@@ -36,6 +36,11 @@ class Webhook(Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
 
+    @property
+    def seal_context(self) -> str:
+        """What the secret is bound to; its name never changes."""
+        return f"webhook:{self.name}"
+
 
 class Delivery(Base):
     """One message to one receiver by one channel. Written with what it tells of, in one transaction."""

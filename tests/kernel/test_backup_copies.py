@@ -1,7 +1,11 @@
 import json
 import shutil
+import threading
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,6 +15,7 @@ from server.kernel import backup, secrets
 from server.kernel.backup import BackupError
 from server.kernel.db import Database
 from server.kernel.settings import Settings
+from tests.postgres import Postgres
 
 
 def _fill(session: Session) -> None:
@@ -19,6 +24,10 @@ def _fill(session: Session) -> None:
 
 def _count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Department)) or 0
+
+
+def _hire(session: Session, number: int) -> None:
+    session.add(Department(code=f"n{number}", name={"en": "New"}))
 
 
 @pytest.fixture
@@ -83,3 +92,83 @@ def test_a_living_desk_is_not_overwritten(desk_of: Settings, tmp_path: Path) -> 
         backup.restore(desk_of, tmp_path / "copy")
     with pytest.raises(BackupError, match="not empty"):
         backup.write(desk_of, tmp_path / "copy", with_keys=False)
+
+
+def test_a_copy_that_cannot_be_put_back_leaves_nothing_to_stumble_over(
+    desk_of: Settings, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    backup.write(desk_of, copy, with_keys=False)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "head": "0" * 64}))
+    fresh = Settings(data=tmp_path / "fresh")
+    with pytest.raises(BackupError, match="not the one"):
+        backup.restore(fresh, copy)
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert backup.restore(fresh, copy).head == manifest["head"]
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings that name an empty PostgreSQL database, with its client programs on the PATH."""
+    monkeypatch.setenv("PATH", str(postgres.programs), prepend=":")
+    name = f"r{uuid.uuid4().hex}"
+    with psycopg.connect(postgres.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield Settings(data=tmp_path / "fresh", database_url=postgres.url(name))
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def test_P17_a_desk_on_postgresql_is_put_back_whole_while_it_was_written_to(  # noqa: N802
+    postgresql_db: Database, empty_database: Settings, tmp_path: Path
+) -> None:
+    postgresql_db.run_now(_fill)
+    url = postgresql_db.url.render_as_string(hide_password=False)
+    settings = Settings(data=tmp_path / "data", database_url=url)
+    settings.data.mkdir()
+    secrets.Keys(settings.data / "master.key")
+    end = threading.Event()
+    hired: list[int] = []
+
+    def keep_hiring() -> None:
+        while not end.is_set():
+            postgresql_db.run_now(_hire, len(hired))
+            hired.append(len(hired))
+
+    writer = threading.Thread(target=keep_hiring)
+    writer.start()
+    try:
+        made = backup.write(settings, tmp_path / "copy", with_keys=True)
+    finally:
+        end.set()
+        writer.join()
+    put = backup.restore(empty_database, tmp_path / "copy")
+    assert (put.rows, put.head) == (made.rows, made.head)
+    database = Database(empty_database.database_url)
+    found = database.read_now(_count)
+    database.run_now(_hire, 10**6)  # the numbers of new rows go on after those put back
+    database.close()
+    assert 50 <= found <= 50 + len(hired)
+    assert found == 50 + made.rows - 1, "one row of the audit log for each transaction before that moment"
+    assert (empty_database.data / "master.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_postgresql_database_that_holds_something_is_not_overwritten(
+    postgresql_db: Database, empty_database: Settings, tmp_path: Path
+) -> None:
+    url = postgresql_db.url.render_as_string(hide_password=False)
+    settings = Settings(data=tmp_path / "data", database_url=url)
+    backup.write(settings, tmp_path / "copy", with_keys=False)
+    with pytest.raises(BackupError, match="holds tables already"):
+        backup.restore(settings, tmp_path / "copy")
+    with pytest.raises(BackupError, match="the settings name sqlite"):
+        backup.restore(Settings(data=tmp_path / "other"), tmp_path / "copy")
+
+
+def test_without_the_client_programs_the_operator_is_told_what_to_install(
+    postgresql_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    url = postgresql_db.url.render_as_string(hide_password=False)
+    with pytest.raises(BackupError, match="pg_dump is not on the PATH"):
+        backup.write(Settings(data=tmp_path, database_url=url), tmp_path / "copy", with_keys=False)

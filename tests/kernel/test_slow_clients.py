@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from server import app
 from server.kernel import gate
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
-from server.kernel.errors import UnavailableError
+from server.kernel.errors import FullError, UnavailableError
 from tests.desk_client import Desk, open_desk
 
 
@@ -57,9 +58,16 @@ async def test_T22_one_person_has_so_many_requests_under_way(desk: Desk) -> None
     assert (await desk.get("/profile")).status == 200
 
 
+def refused(sentence: str, name: str) -> OperationalError:
+    """As the driver raises it."""
+    cause = sqlite3.OperationalError(sentence)
+    cause.sqlite_errorname = name
+    return OperationalError("COMMIT", {}, cause)
+
+
 def test_P3_after_a_failed_sync_nothing_is_acknowledged(sqlite_db: Database) -> None:  # noqa: N802
     def fail(_session: Session) -> None:
-        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+        raise refused("disk I/O error", "SQLITE_IOERR_FSYNC")
 
     with pytest.raises(UnavailableError):
         sqlite_db.run_now(fail)
@@ -70,9 +78,9 @@ def test_P3_after_a_failed_sync_nothing_is_acknowledged(sqlite_db: Database) -> 
 
 def test_P7_a_full_disk_is_said_to_the_asker(sqlite_db: Database) -> None:  # noqa: N802
     def fail(_session: Session) -> None:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        raise refused("database or disk is full", "SQLITE_FULL")
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(FullError):
         sqlite_db.run_now(fail)
     sqlite_db.run_now(lambda session: session.execute(text("SELECT 1")) and None)
 
