@@ -58,6 +58,7 @@ async def new(call: Call) -> web.Response:
     """The form."""
     values: dict[str, Any] = dict.fromkeys(Report.model_fields)
     values |= {"impact": 3, "urgency": 3, "contact_id": call.actor.id}
+    values["summary"] = call.request.query.get("summary", "")[:200]  # what was looked for in the portal
     return await _form(call, values, {})
 
 

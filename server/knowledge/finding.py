@@ -9,7 +9,7 @@ from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching
-from server.knowledge.models import Article, ArticleVersion, Audience, Outcome, State, Verdict
+from server.knowledge.models import Article, ArticleVersion, Audience, Kind, Outcome, State, Verdict
 
 FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
 
@@ -48,6 +48,12 @@ def articles(
         return list(session.scalars(chosen.offset(offset).limit(limit))), total
 
     return searching.bounded(session, read)
+
+
+def known_errors(session: Session, numbers: Sequence[str]) -> frozenset[str]:
+    """Which of these are known errors: what they tell is a workaround."""
+    found = select(Article.number).where(Article.number.in_(numbers), Article.kind == Kind.KNOWN_ERROR)
+    return frozenset(session.scalars(found)) if numbers else frozenset()
 
 
 def versions(session: Session, article: Article) -> Sequence[ArticleVersion]:
