@@ -77,7 +77,7 @@ async def dismiss(call: Call, ticket: str) -> web.Response:
 
 @manager.get("/knowledge/quality", permission="knowledge.read")
 async def shown(call: Call) -> web.Response:
-    """Suggestions over time, and who contributes."""
+    """Suggestions and portal over time, and who contributes."""
 
     def read(session: Session) -> tuple[list[Week], list[tuple[Any, int, int]]]:
         rows = service.contributions(session, since=call.now - CONTRIBUTED)
@@ -106,6 +106,7 @@ def _shares(weeks: Sequence[Week]) -> list[dict[str, Any]]:
         (_("right among five"), lambda one: one.five_right),
         (_("answered"), lambda one: one.answered),
         (_("held"), lambda one: one.held_share),
+        (_("solved in the portal"), lambda one: one.deflected),
     )
     return [
         {
@@ -123,6 +124,8 @@ def _counts(weeks: Sequence[Week]) -> list[dict[str, Any]]:
     lines: tuple[tuple[str, Callable[[Week], int]], ...] = (
         (_("applied"), lambda one: one.applied),
         (_("held"), lambda one: one.held),
+        (_("searches"), lambda one: one.searches),
+        (_("solved in the portal"), lambda one: one.solved),
     )
     return [
         {"name": name, "unit": "", "points": [[_ms(one.at), of(one)] for one in weeks]} for name, of in lines
