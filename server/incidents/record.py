@@ -324,15 +324,19 @@ def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:
         query = views.visible_statement(actor).where(Incident.number.in_(numbers))
         known = {one.number: one for one in session.scalars(query)}
     shown = []
+    problems = actor.may("problem.read") and not actor.vendor
     for link in base.links:
         found = known.get(link.other)
+        problem = link.other.startswith("PRB-")
+        if problem and not problems:
+            continue
         shown.append(
             Linked(
                 link.other,
                 words.linked(link.kind, forward=link.forward),
                 views.title(found) if found is not None else "",
                 found.state.value if found is not None else "",
-                f"/incidents/{link.other}" if found is not None else f"/go/{link.other}",
+                f"/problems/{link.other}" if problem else f"/incidents/{link.other}",
             )
         )
     return shown

@@ -8,10 +8,10 @@ from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
 from server.kernel.web import Pages, web
-from server.knowledge import answering, reranking
+from server.knowledge import answering, finding, reranking
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggest import Query
 
 log = structlog.get_logger(__name__)
 asking = Pages("knowledge")
@@ -62,7 +62,7 @@ async def ask(call: Call) -> web.Response:
 async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
     text = text.strip()[: answering.LONGEST_QUESTION]
     query = Query(text, language=call.actor.language)
-    found = await call.db.read(suggest, query, limit=SHOWN) if text else []
+    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN) if text else []
     return call.render(
         "knowledge/ask.html",
         text=text,

@@ -18,7 +18,7 @@ from ipaddress import ip_network
 
 import aiohttp
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Person
@@ -31,7 +31,7 @@ from server.knowledge import finding
 from server.knowledge.models import Article, State
 from server.knowledge.redaction import Redactor, names_of
 from server.knowledge.reranking import Reranker, best_first
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggest import Query
 from server.notify.channels import Guard, check_url
 from server.notify.outgoing import SendError
 
@@ -111,7 +111,8 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
 
 def _fitting(session: Session, text: str, actor: Actor) -> list[Article]:
     query = Query(text, language=actor.language)
-    numbers = [one.number for one in suggest(session, query, limit=CANDIDATES) if one.kind == "article"]
+    near = finding.suggested(session, query, actor, limit=CANDIDATES)
+    numbers = [one.number for one in near if one.kind == "article"]
     seen = finding.visible_to(actor)
     rows = session.scalars(
         select(Article).where(Article.number.in_(numbers), Article.state == State.PUBLISHED, seen)
@@ -129,12 +130,10 @@ def _names(session: Session, texts: Sequence[str]) -> Collection[str]:
     """The names that stand in the texts: of all people, and of the items that are written there."""
     people = session.execute(select(Person.name, Person.username)).all()
     found = names_of([name for name, _username in people]) | {username for _name, username in people}
-    words = {word for text in texts for word in re.findall(r"[\w.\-/]{2,80}", text)}
-    words |= {word.strip(".-/") for word in words}
-    listed = sorted(words)
-    for start in range(0, len(listed), 500):
-        found |= set(session.scalars(select(Ci.name).where(Ci.name.in_(listed[start : start + 500]))))
-    return found
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    place = func.instr if sqlite else func.strpos
+    said = literal("\n".join(texts).lower())
+    return found | set(session.scalars(select(Ci.name).where(place(said, func.lower(Ci.name)) > 0)))
 
 
 async def draft(question: Question, settings: Settings) -> Draft:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.accounts.service import people_by_ids
 from server.kernel.i18n import N_, _
 from server.kernel.web import Call, Pages, web
-from server.knowledge import gaps, quality, service, tending, words
+from server.knowledge import gaps, portal, quality, service, tending, words
 from server.knowledge.quality import Week
 from server.knowledge.table import name_of
 from server.knowledge.tending import Wanted
@@ -58,7 +58,8 @@ async def review(call: Call) -> web.Response:
 async def missing(call: Call) -> web.Response:
     """The articles that are missing."""
     found = await call.db.read(gaps.missing, now=call.now)
-    return call.render("knowledge/gaps.html", found=found, most=GAPS_SHOWN, things=_things)
+    vain = await call.db.read(portal.in_vain, now=call.now)
+    return call.render("knowledge/gaps.html", found=found, most=GAPS_SHOWN, things=_things, vain=vain)
 
 
 def _things(facets: dict[str, str]) -> Sequence[str]:

@@ -31,6 +31,7 @@ class Audience(StrEnum):
     """For whom a published article is."""
 
     ENGINEERS = "engineers"
+    PARTNERS = "partners"  # also people of outside companies who work here
     EVERYBODY = "everybody"  # also found by end users in the portal
 
 

@@ -39,7 +39,9 @@ _ADDRESSES = (
     ),
     re.compile(r"(?<![\w.])(?:\+?\d{1,3}[ -]?)?(?:\(?\d{2,4}\)?[ -]){1,3}\d{3,4}(?:[ -]\d{4})?(?![\w.])"),
     re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)"),
+    re.compile(r"(?<![\dA-Za-z])[1-9]\d{16}[\dXx](?![\dA-Za-z])"),
 )
+_PERSONAL = _ADDRESSES[-2:]  # a mobile number, the number of an identity card
 _COLONS = re.compile(r"(?<![\w:])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f:](?![\w:])")
 _MARK = re.compile(r"\[(?:ADDRESS|NAME)-\d+\]")
 
@@ -93,6 +95,11 @@ class Redactor:
             mark = f"[{kind}-{len(self._marks) + 1}]"
             self._marks[what], self.kept[mark] = mark, what
         return mark
+
+
+def leaks(said: str) -> bool:
+    """Whether a password, a key or a person's number seems to stand in a text."""
+    return any(pattern.search(said) for pattern in (*_SECRETS, *_PERSONAL))
 
 
 def _whole(name: str) -> str:

@@ -154,7 +154,8 @@ def loosely(chosen: Select[Any], said: str) -> Select[Any]:
 
     For people who write sentences: `my printer prints blank pages since monday`.
     """
-    wanted = [term for chunk in chunks(said) if tokens(chunk) for term in terms(chunk)[0]][:MOST_TERMS]
+    wanted = [term for chunk in chunks(said) if tokens(chunk) for term in terms(chunk)[0]]
+    wanted = [term for term in wanted if len(term.word) > 1 or not term.word.isascii()][:MOST_TERMS]
     if not wanted:
         return chosen.where(false())
     hits = union_all(

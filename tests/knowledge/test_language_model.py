@@ -47,11 +47,14 @@ CANARIES = {
     "person": "Zhou Canarius",
     "person zh": "周金丝",
     "item": "UPS-CANARY-77",
+    "item of two words": "Canary chiller 12",
+    "item among Chinese": "重启金丝雀空调后",
+    "identity card": "11010519491231002X",
 }
 GONE = ("hunter2canary", "canary密钥8", "canarypw", "10.9.8.7", "canary0123456789abcdef", "canarycommunity",
         "canaryMIIEow", "canarysignature", "0123456789abcdefcanary", "10.20.30.40", "192.168.77.1",
         "2001:db8", "00:1b:21", "canary.person", "canary-db", "13812345678", "Canarius", "周金丝",
-        "UPS-CANARY-77")  # fmt: skip
+        "UPS-CANARY-77", "chiller", "金丝雀空调", "11010519491231002")  # fmt: skip
 
 
 @dataclass
@@ -105,7 +108,8 @@ def question(**how: Any) -> Question:
 
 def planted(session: Session) -> None:
     people.create(session, "zcanary", {"en": "Zhou Canarius", "zh": "周金丝"}, now=NOON)
-    editing.create(session, "ups", {"name": "UPS-CANARY-77", "serial": "S1"}, by="x", now=NOON)
+    for name in ("UPS-CANARY-77", "Canary chiller 12", "金丝雀空调"):
+        editing.create(session, "ups", {"name": name, "serial": name}, by="x", now=NOON)
 
 
 async def test_T10_no_planted_canary_leaves(  # noqa: N802
