@@ -157,7 +157,7 @@ async def test_nobody_says_over_the_api_what_came_of_what_is_not_there(desk: Des
     ],
 )
 def test_a_writer_is_told_of_passwords_and_personal_numbers(
-    db: Database, publish: Publish, said: str, leaky: bool
+    db: Database, publish: Publish, said: str, leaky: object
 ) -> None:
     number = publish("Feed lost", f"1. {said}", symptom="s", cause="c")
     checks = [one.text for one in db.read_now(record.view, number, actor=ALICE).checks]

@@ -38,8 +38,8 @@ def test_a_case_has_the_words_of_the_alerts_once_beside_those_of_people(
     def resolve(session: Session) -> None:
         incidents.get(session, number).description = "The lights flickered."
         incidents.accept(session, number, actor=ALICE, now=NOON)
-        told = {"cause_code": "power", "resolution": "Reclosed the breaker."}
-        incidents.resolve(session, number, **told, actor=ALICE, now=NOON)
+        done = "Reclosed the breaker."
+        incidents.resolve(session, number, cause_code="power", resolution=done, actor=ALICE, now=NOON)
 
     db.run_now(resolve)
     case = db.read_now(service.case, number)
