@@ -108,8 +108,10 @@ def trim(session: Session, *, now: datetime) -> None:
 
 
 # All that people of outside companies may, whatever their roles say: the work that they were given (ORG-2).
-# Lists of alerts, items, articles and people are not theirs.
-OPEN_TO_VENDORS = frozenset({"incident.read", "incident.work", "incident.resolve", "incident.note"})
+# Lists of alerts, items and people are not theirs; of articles those that are meant for them.
+OPEN_TO_VENDORS = frozenset(
+    {"incident.read", "incident.work", "incident.resolve", "incident.note", "knowledge.read"}
+)
 
 
 def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str] = (ALL,)) -> Actor:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.incidents.learning import query_of
@@ -11,17 +10,18 @@ from server.incidents.models import Incident, Kind
 from server.incidents.service import get, needs, seen_at
 from server.incidents.timeline import tell
 from server.kernel.call import Actor
-from server.kernel.errors import ConflictError, NotFoundError
+from server.kernel.errors import ConflictError
 from server.kernel.i18n import N_
 from server.knowledge import service as knowledge
-from server.knowledge.models import Article, Case, State, Verdict
+from server.knowledge.finding import suggestion as suggested
+from server.knowledge.models import Verdict
 
 
 def take_up(session: Session, number: str, suggestion: str, *, actor: Actor, now: datetime) -> Incident:
     """Try a suggested fix: on record, and judged by what comes of the incident."""
     needs(actor, "incident.work")
     incident = _open(session, number, actor)
-    title = _title(session, suggestion)
+    title = suggested(session, suggestion, actor)
     facets = query_of(session, incident).facets
     knowledge.record_outcome(
         session, suggestion, number, Verdict.APPLIED, by=actor.id, now=now, facets=facets
@@ -47,7 +47,7 @@ def put_aside(session: Session, number: str, suggestion: str, *, actor: Actor, n
     """A suggestion does not fit here; it is not shown on this incident any more."""
     needs(actor, "incident.work")
     incident = _open(session, number, actor)
-    _title(session, suggestion)
+    suggested(session, suggestion, actor)
     facets = query_of(session, incident).facets
     knowledge.record_outcome(
         session, suggestion, number, Verdict.NOT_RELEVANT, by=actor.id, now=now, facets=facets
@@ -84,13 +84,3 @@ def _open(session: Session, number: str, actor: Actor) -> Incident:
     if not incident.is_open:
         raise ConflictError(N_("{number} is over; reopen it first."), number=number)
     return incident
-
-
-def _title(session: Session, suggestion: str) -> str:
-    article = session.scalar(
-        select(Article.title).where(Article.number == suggestion, Article.state == State.PUBLISHED)
-    )
-    found = article or session.scalar(select(Case.title).where(Case.number == suggestion))
-    if found is None:
-        raise NotFoundError(N_("There is no suggestion {number}."), number=suggestion)
-    return found

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from server.alerts.models import AlertGroup
 from server.cmdb import service as cmdb
-from server.incidents import facts
+from server.incidents import facts, words
 from server.incidents.models import Incident
 from server.kernel.i18n import N_, _, use_language
 from server.knowledge import service as knowledge
 from server.knowledge.models import Article, Case
-from server.knowledge.suggest import Query, note_gap
+from server.knowledge.suggest import Query, note_gap, suggest
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+SYMPTOM_LINES = 60
 TRIED = N_("Applied {number}: {title}\n{solution}")
 
 
@@ -37,6 +38,13 @@ def opened(session: Session, incident: Incident, *, now: datetime) -> None:
         note_gap(session, incident.number, query_of(session, incident), now=now)
 
 
+def reported(session: Session, incident: Incident, *, now: datetime) -> None:
+    """A person typed it and nothing known fits: remember what is missing."""
+    query = query_of(session, incident)
+    if not suggest(session, query, limit=1):
+        note_gap(session, incident.number, query, now=now)
+
+
 def resolved(session: Session, incident: Incident, *, by: int | None, now: datetime) -> None:
     """It is over. By itself: what was tried has held. By a person: the words become a case."""
     tried = knowledge.applied_to(session, incident.number)
@@ -49,17 +57,36 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
     if not solution.strip():
         return
     query = query_of(session, incident)
+    language = "zh" if _HAN.search(f"{incident.summary}{solution}") else "en"
     knowledge.learn_case(
         session,
         incident.number,
         title=incident.summary,
-        symptom="\n".join(part for part in query.text.split("\n")[1:] if part.strip()),
-        cause=str(incident.context.get("cause", "")),
+        symptom=_symptom(session, incident, query, language),
+        cause=_cause(incident, language),
         solution=solution,
         facets=query.facets,
-        language="zh" if _HAN.search(f"{incident.summary}{solution}") else "en",
+        language=language,
         resolved_at=now,
     )
+
+
+def _symptom(session: Session, incident: Incident, query: Query, language: str) -> str:
+    """What one saw: the words of the report, then what the alerts said, each once."""
+    group = incident.alert_group_id
+    alerts = facts.alerts_of(session, group) if group is not None else []
+    said = [alert.summary.get(language) or alert.summary.get("en", "") for alert in alerts]
+    parts = [part.strip() for part in (*query.text.split("\n")[1:], *said)]
+    told = dict.fromkeys(part for part in parts if part and part != incident.summary)
+    return "\n".join(list(told)[:SYMPTOM_LINES])
+
+
+def _cause(incident: Incident, language: str) -> str:
+    """The cause code in words; codes that tell nothing are left out."""
+    if incident.cause_code in {"", "unknown", "recovered"}:
+        return ""
+    with use_language(language):
+        return words.cause(incident.cause_code)
 
 
 def closed(session: Session, incident: Incident, *, now: datetime) -> None:

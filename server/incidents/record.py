@@ -19,6 +19,7 @@ from server.incidents.states import STEPS
 from server.incidents.views import RecordView
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _, format_duration, format_moment, loc
+from server.knowledge.finding import known_errors
 from server.knowledge.models import Outcome, Verdict
 from server.knowledge.suggest import Suggestion
 from server.sla.service import ClockKind
@@ -50,6 +51,7 @@ class Fix:
     verdict: str
     shared: Sequence[tuple[str, str]]  # icon and words of each facet that agrees
     words: Sequence[str]  # of this incident, as they stand in it
+    known_error: bool  # what it tells is a workaround; the cause is still there
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     verdicts = dict(rows.all())
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
+    known = known_errors(session, [one.number for one in base.suggestions if one.kind == "article"])
     found = []
     for one in base.suggestions:
         verdict = verdicts.get(one.number)
@@ -242,6 +245,7 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
                 verdict.value if verdict is not None else "",
                 _shared(one),
                 shared_words(one.words, said),
+                one.number in known,
             )
         )
     found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
@@ -320,15 +324,19 @@ def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:
         query = views.visible_statement(actor).where(Incident.number.in_(numbers))
         known = {one.number: one for one in session.scalars(query)}
     shown = []
+    problems = actor.may("problem.read") and not actor.vendor
     for link in base.links:
         found = known.get(link.other)
+        problem = link.other.startswith("PRB-")
+        if problem and not problems:
+            continue
         shown.append(
             Linked(
                 link.other,
                 words.linked(link.kind, forward=link.forward),
                 views.title(found) if found is not None else "",
                 found.state.value if found is not None else "",
-                f"/incidents/{link.other}" if found is not None else f"/go/{link.other}",
+                f"/problems/{link.other}" if problem else f"/incidents/{link.other}",
             )
         )
     return shown

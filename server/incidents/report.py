@@ -17,6 +17,7 @@ from server.kernel.errors import DeskError
 from server.kernel.formdata import field_errors
 from server.kernel.i18n import N_, _, current_language, loc
 from server.kernel.web import Call, Pages, web
+from server.knowledge.finding import suggested
 
 report = Pages("incidents")
 
@@ -58,6 +59,7 @@ async def new(call: Call) -> web.Response:
     """The form."""
     values: dict[str, Any] = dict.fromkeys(Report.model_fields)
     values |= {"impact": 3, "urgency": 3, "contact_id": call.actor.id}
+    values["summary"] = call.request.query.get("summary", "")[:200]  # what was looked for in the portal
     return await _form(call, values, {})
 
 
@@ -92,7 +94,7 @@ async def alike(call: Call) -> web.Response:
 def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[str, Any]:
     ci = cmdb.find_ci(session, ci_number) if ci_number else None
     fixes = (
-        facts.suggest(session, facts.query(ci, None, text, current_language()), limit=3)
+        suggested(session, facts.query(ci, None, text, current_language()), actor, limit=3)
         if len(text) > 3
         else []
     )

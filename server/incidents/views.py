@@ -23,6 +23,7 @@ from server.incidents.timeline import Entry, entries
 from server.kernel.call import Actor
 from server.kernel.i18n import _, current_language, loc
 from server.kernel.ticket import Link, links
+from server.knowledge.finding import suggested
 from server.knowledge.suggest import Suggestion
 from server.sla import service as sla
 from server.sla.clocks import ClockView
@@ -224,7 +225,7 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         path=_path(incident, alerts),
         changes=incident.context.get("changes", []) if desk else [],
         graphs=incident.context.get("graphs", []) if desk else [],
-        suggestions=fixes(session, incident, ci, alerts, group) if actor.may("knowledge.read") else [],
+        suggestions=fixes(session, incident, ci, facts.gravest(alerts, group), actor) if actor.may("knowledge.read") else [],
         timeline=entries(session, incident, public_only=not desk),
         links=links(session, number) if desk else [],
         children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all(),
@@ -240,12 +241,15 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
 
 
 def fixes(
-    session: Session, incident: Incident, ci: Ci | None, alerts: Sequence[Alert], group: AlertGroup | None
+    session: Session,
+    incident: Incident,
+    ci: Ci | None,
+    first: Alert | None,
+    actor: Actor,
 ) -> Sequence[Suggestion]:
     """What fixed this before, for the reader's language; empty is "nothing known"."""
-    first = facts.gravest(alerts, group)
     text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
-    return facts.suggest(session, facts.query(ci, first, text, current_language()), limit=3)
+    return suggested(session, facts.query(ci, first, text, current_language()), actor, limit=3)
 
 
 def priority_words(incident: Incident) -> str:

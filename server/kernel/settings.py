@@ -23,7 +23,7 @@ from pydantic_settings import (
 from server.kernel.i18n import N_
 
 FILE = "watchdesk.toml"
-SECRETS = frozenset({"smtp_password", "metrics_token", "database_url"})  # never shown
+SECRETS = frozenset({"smtp_password", "metrics_token", "database_url", "llm_key"})  # never shown
 _file: ContextVar[dict[str, Any]] = ContextVar("file", default={})  # noqa: B039  never changed
 
 
@@ -91,6 +91,21 @@ class Settings(BaseSettings):
         default=False,
         description=N_("Let the only writer of an article publish it; for sites with one expert."),
     )
+    llm_url: str = Field(
+        default="",
+        description=N_("Language model that drafts answers, as https://host/v1; nothing leaves without one."),
+    )
+    llm_model: str = Field(default="", description=N_("Name of the model at that address."))
+    llm_key: str = Field(default="", description=N_("Key that the language model asks for."))
+    llm_timeout_s: int = Field(
+        default=20, ge=1, le=120, description=N_("Seconds after which a draft is given up.")
+    )
+    llm_allowed_networks: tuple[str, ...] = Field(
+        default=(), description=N_("Inside networks in which the language model may be; none unless named.")
+    )
+    reranker_folder: str = Field(
+        default="", description=N_("Folder of a model that orders suggestions once more; none if empty.")
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -99,12 +114,19 @@ class Settings(BaseSettings):
             raise ValueError("write a zone of the IANA list, as Asia/Shanghai")
         return value
 
-    @field_validator("trusted_proxies", "webhook_allowed_networks")
+    @field_validator("trusted_proxies", "webhook_allowed_networks", "llm_allowed_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             ip_network(text)
         return value
+
+    @field_validator("llm_url")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/-]*)?", value):
+            raise ValueError("write scheme, host and path, as https://host/v1")
+        return value.rstrip("/")
 
     @field_validator("public_url")
     @classmethod

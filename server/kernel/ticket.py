@@ -76,6 +76,15 @@ def link(session: Session, a: str, b: str, kind: str, *, now: datetime) -> None:
         session.flush()
 
 
+def unlink(session: Session, a: str, b: str, kind: str) -> None:
+    """Take a link away; one that is not there is no error."""
+    known = session.scalar(
+        select(TicketLink).where(TicketLink.a == a, TicketLink.b == b, TicketLink.kind == kind)
+    )
+    if known is not None:
+        session.delete(known)
+
+
 def links(session: Session, number: str) -> Sequence[Link]:
     """All links of a record, oldest first."""
     rows = session.scalars(

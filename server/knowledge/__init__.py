@@ -2,11 +2,13 @@
 
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
+from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
 from server.knowledge.file_pages import filed
 from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
+from server.knowledge.portal_pages import shelf
 from server.knowledge.tending import JOBS, SCHEDULES
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
@@ -15,7 +17,7 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, filed, pages, api),
+    routes=(manager, filed, shelf, asking, pages, answers, api),
     jobs=JOBS,
     schedules=SCHEDULES,
     navigation=(

@@ -11,7 +11,7 @@ from server.kernel.errors import ForbiddenError
 from server.kernel.i18n import N_
 from server.knowledge import finding, proposals, service
 from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggest import Query
 
 api = Api("knowledge")
 Text = Annotated[str, Field(max_length=20_000)]
@@ -329,7 +329,7 @@ async def revert(call: Call, number: str, body: Revert) -> ArticleOut:
 async def suggestions(call: Call, body: Ask) -> list[SuggestionOut]:
     """What fixed this before; empty where nothing fits well enough."""
     query = Query(language=call.actor.language, **body.model_dump(exclude={"limit"}))
-    found = await call.db.read(suggest, query, limit=body.limit)
+    found = await call.db.read(finding.suggested, query, call.actor, limit=body.limit)
     return [SuggestionOut.model_validate(one) for one in found]
 
 
@@ -341,6 +341,7 @@ async def suggestions(call: Call, body: Ask) -> list[SuggestionOut]:
 )
 async def outcome(call: Call, number: str, body: OutcomeIn) -> None:
     """Helped, did not help, not relevant, applied."""
+    await call.db.read(finding.suggestion, number, call.actor)
     await call.db.run(
         service.record_outcome, number, body.ticket, body.verdict, by=call.actor.id, now=call.now
     )

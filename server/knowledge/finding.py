@@ -9,21 +9,42 @@ from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching
-from server.knowledge.models import Article, ArticleVersion, Audience, Outcome, State, Verdict
+from server.knowledge.models import Article, ArticleVersion, Audience, Case, Kind, Outcome, State, Verdict
+from server.knowledge.suggest import Query, Suggestion, suggest
 
 FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
+FOR_VENDORS = and_(
+    Article.state == State.PUBLISHED, Article.audience.in_((Audience.PARTNERS, Audience.EVERYBODY))
+)
+WIDER = 8  # times as many suggestions are asked for where some are not for the reader
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
     """Published ones are for all who may read; the others for their author and the reviewers.
 
-    Who may not read knowledge sees what is meant for everybody, and nothing else.
+    People of outside companies see what is meant for them and what they wrote themselves. Who may not read
+    knowledge sees what is meant for everybody, and nothing else.
     """
-    if actor.may("knowledge.publish"):
-        return Article.id.is_not(None)
     if not actor.may("knowledge.read"):
         return FOR_EVERYBODY
+    if actor.vendor:
+        return or_(FOR_VENDORS, Article.author_id == actor.id)
+    if actor.may("knowledge.publish"):
+        return Article.id.is_not(None)
     return or_(Article.state == State.PUBLISHED, Article.author_id == actor.id)
+
+
+def suggested(session: Session, query: Query, actor: Actor, *, limit: int) -> Sequence[Suggestion]:
+    """What fixed this before, as far as this person may see it.
+
+    Past cases are other groups' incidents: people of outside companies are shown none.
+    """
+    if not actor.vendor:
+        return suggest(session, query, limit=limit)
+    found = suggest(session, query, limit=limit * WIDER)
+    numbers = [one.number for one in found if one.kind == "article"]
+    seen = set(session.scalars(select(Article.number).where(Article.number.in_(numbers), visible_to(actor))))
+    return [one for one in found if one.number in seen][:limit]
 
 
 def visible(session: Session, number: str, actor: Actor) -> Article:
@@ -31,6 +52,21 @@ def visible(session: Session, number: str, actor: Actor) -> Article:
     found = session.scalar(select(Article).where(Article.number == number, visible_to(actor)))
     if found is None:
         raise NotFoundError(N_("There is no article {number}."), number=number)
+    return found
+
+
+def suggestion(session: Session, number: str, actor: Actor) -> str:
+    """The title of what may be suggested to this person: a published article or a past case.
+
+    Raises:
+        NotFoundError: there is none, or it is not for this person.
+    """
+    here = select(Article.title).where(Article.number == number, Article.state == State.PUBLISHED)
+    found = session.scalar(here.where(visible_to(actor)) if actor.vendor else here)
+    if found is None and not actor.vendor:
+        found = session.scalar(select(Case.title).where(Case.number == number))
+    if found is None:
+        raise NotFoundError(N_("There is no suggestion {number}."), number=number)
     return found
 
 
@@ -48,6 +84,12 @@ def articles(
         return list(session.scalars(chosen.offset(offset).limit(limit))), total
 
     return searching.bounded(session, read)
+
+
+def known_errors(session: Session, numbers: Sequence[str]) -> frozenset[str]:
+    """Which of these are known errors: what they tell is a workaround."""
+    found = select(Article.number).where(Article.number.in_(numbers), Article.kind == Kind.KNOWN_ERROR)
+    return frozenset(session.scalars(found)) if numbers else frozenset()
 
 
 def versions(session: Session, article: Article) -> Sequence[ArticleVersion]:
@@ -73,13 +115,15 @@ def outcomes(session: Session, number: str, *, limit: int = 20) -> Sequence[Outc
     )
 
 
-def translations(session: Session, article: Article) -> Sequence[Article]:
-    """The same topic in other languages."""
+def translations(session: Session, article: Article, actor: Actor) -> Sequence[Article]:
+    """The same topic in other languages, as far as this person may see it."""
     root = article.translation_of or article.number
     return list(
         session.scalars(
             select(Article).where(
-                or_(Article.number == root, Article.translation_of == root), Article.id != article.id
+                or_(Article.number == root, Article.translation_of == root),
+                Article.id != article.id,
+                visible_to(actor),
             )
         )
     )

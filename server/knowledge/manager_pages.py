@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.accounts.service import people_by_ids
 from server.kernel.i18n import N_, _
 from server.kernel.web import Call, Pages, web
-from server.knowledge import gaps, quality, service, tending, words
+from server.knowledge import gaps, portal, quality, service, tending, words
 from server.knowledge.quality import Week
 from server.knowledge.table import name_of
 from server.knowledge.tending import Wanted
@@ -58,7 +58,8 @@ async def review(call: Call) -> web.Response:
 async def missing(call: Call) -> web.Response:
     """The articles that are missing."""
     found = await call.db.read(gaps.missing, now=call.now)
-    return call.render("knowledge/gaps.html", found=found, most=GAPS_SHOWN, things=_things)
+    vain = await call.db.read(portal.in_vain, now=call.now)
+    return call.render("knowledge/gaps.html", found=found, most=GAPS_SHOWN, things=_things, vain=vain)
 
 
 def _things(facets: dict[str, str]) -> Sequence[str]:
@@ -77,7 +78,7 @@ async def dismiss(call: Call, ticket: str) -> web.Response:
 
 @manager.get("/knowledge/quality", permission="knowledge.read")
 async def shown(call: Call) -> web.Response:
-    """Suggestions over time, and who contributes."""
+    """Suggestions and portal over time, and who contributes."""
 
     def read(session: Session) -> tuple[list[Week], list[tuple[Any, int, int]]]:
         rows = service.contributions(session, since=call.now - CONTRIBUTED)
@@ -106,6 +107,7 @@ def _shares(weeks: Sequence[Week]) -> list[dict[str, Any]]:
         (_("right among five"), lambda one: one.five_right),
         (_("answered"), lambda one: one.answered),
         (_("held"), lambda one: one.held_share),
+        (_("solved in the portal"), lambda one: one.deflected),
     )
     return [
         {
@@ -123,6 +125,8 @@ def _counts(weeks: Sequence[Week]) -> list[dict[str, Any]]:
     lines: tuple[tuple[str, Callable[[Week], int]], ...] = (
         (_("applied"), lambda one: one.applied),
         (_("held"), lambda one: one.held),
+        (_("searches"), lambda one: one.searches),
+        (_("solved in the portal"), lambda one: one.solved),
     )
     return [
         {"name": name, "unit": "", "points": [[_ms(one.at), of(one)] for one in weeks]} for name, of in lines

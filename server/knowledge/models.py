@@ -31,7 +31,8 @@ class Audience(StrEnum):
     """For whom a published article is."""
 
     ENGINEERS = "engineers"
-    EVERYBODY = "everybody"  # its words are fit for those who work no tickets
+    PARTNERS = "partners"  # also people of outside companies who work here
+    EVERYBODY = "everybody"  # also found by end users in the portal
 
 
 class NoteKind(StrEnum):
@@ -48,6 +49,14 @@ class ProposalState(StrEnum):
     OPEN = "open"
     ACCEPTED = "accepted"
     RETURNED = "returned"
+
+
+class Told(StrEnum):
+    """What an end user said after a search in the portal."""
+
+    NOTHING = "nothing"
+    SOLVED = "solved"
+    REPORTED = "reported"  # went on to report a fault
 
 
 class Verdict(StrEnum):
@@ -187,6 +196,21 @@ class ImportUpload(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     by_id: Mapped[int]
     at: Mapped[datetime]
+
+
+class PortalSearch(Base):
+    """A search of an end user and what came of it: what was solved here need not be reported."""
+
+    __tablename__ = "knowledge_portal_search"
+    __audited__ = False  # counted, changes nothing
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(index=True)
+    words: Mapped[str] = mapped_column(String(200))
+    found: Mapped[int]
+    opened: Mapped[str | None] = mapped_column(String(20))
+    told: Mapped[Told] = mapped_column(default=Told.NOTHING)
 
 
 class ArticleVersion(Base):

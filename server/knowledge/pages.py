@@ -129,17 +129,33 @@ async def preview(call: Call) -> web.Response:
 
 @pages.get("/knowledge/{number}", permission="knowledge.read")
 async def shown(call: Call, number: str) -> web.Response:
-    """The article; `?for=INC-...` notes that it was opened there."""
+    """The article; with `?for=INC-...` the page tells that it was opened there."""
     view = await call.db.read(record.view, number, actor=call.actor)
     ticket = call.request.query.get("for", "")
-    if TICKET.fullmatch(ticket) and view.article.state is State.PUBLISHED:
-        await call.db.run(
-            service.record_outcome, number, ticket, Verdict.OPENED, by=call.actor.id, now=call.now
-        )
     call.topics = ("knowledge",)
     return call.render(
-        "knowledge/article.html", view=view, words=words, open_reports=record.open_reports(view)
+        "knowledge/article.html",
+        view=view,
+        words=words,
+        counted=record.counted,
+        open_reports=record.open_reports(view),
+        opened_for=ticket if TICKET.fullmatch(ticket) and view.article.state is State.PUBLISHED else "",
     )
+
+
+@pages.post("/knowledge/{number}/opened", permission="knowledge.read")
+async def opened(call: Call, number: str) -> web.Response:
+    """It was opened on a ticket; the page tells so by itself."""
+    ticket = str(call.form.get("ticket", ""))
+    if not TICKET.fullmatch(ticket):
+        raise InvalidError(N_("Name the incident, as INC-000001."), field="/ticket")
+
+    def noted(session: Session) -> None:
+        finding.suggestion(session, number, call.actor)
+        service.record_outcome(session, number, ticket, Verdict.OPENED, by=call.actor.id, now=call.now)
+
+    await call.db.run(noted)
+    return web.Response(status=204)
 
 
 @pages.get("/knowledge/{number}/edit", permission="knowledge.write")
@@ -247,7 +263,11 @@ async def earlier(call: Call, number: str, version: int) -> web.Response:
     """An earlier version beside the present one."""
     view = await call.db.read(record.earlier, number, version, actor=call.actor)
     return call.render(
-        "knowledge/version.html", view=view, words=words, may_edit=service.may_edit(call.actor, view.article)
+        "knowledge/version.html",
+        view=view,
+        words=words,
+        counted=record.counted,
+        may_edit=service.may_edit(call.actor, view.article),
     )
 
 

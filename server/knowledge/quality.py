@@ -1,4 +1,4 @@
-"""How good the suggestions are, week by week, as outcomes tell it.
+"""How good the suggestions are, week by week, as outcomes tell it; and what the portal saved.
 
 All figures are shares of what was judged; a week without anything to judge has none: a gap in the chart.
 """
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.knowledge.models import Case, Gap, Outcome, Verdict
+from server.knowledge.models import Case, Gap, Outcome, PortalSearch, Told, Verdict
 
 WEEKS = 26
 JUDGED = frozenset({Verdict.FIXED, Verdict.CAME_BACK, Verdict.NOT_HELPED, Verdict.NOT_RELEVANT})
@@ -29,6 +29,7 @@ class Week:
         five_right: of those, the share on which one of the first five held.
         answered: of the tickets that asked, the share for which something was known.
         applied, held: fixes that were applied and judged, and those after which it stayed clear.
+        searches, solved: of end users in the portal, and those that ended without a report.
     """
 
     at: datetime
@@ -39,11 +40,18 @@ class Week:
     answered: float | None
     applied: int
     held: int
+    searches: int
+    solved: int
 
     @property
     def held_share(self) -> float | None:
         """Of what was applied, the share that held."""
         return share(self.held, self.applied)
+
+    @property
+    def deflected(self) -> float | None:
+        """Of the searches in the portal, the share that needed no report."""
+        return share(self.solved, self.searches)
 
 
 def share(part: int, whole: int) -> float | None:
@@ -71,8 +79,13 @@ def weeks(session: Session, *, now: datetime, count: int = WEEKS) -> list[Week]:
         asked[_week(at, now)].add(ticket)
     for ticket, at in session.execute(select(Case.number, Case.resolved_at).where(Case.resolved_at > since)):
         asked[_week(at, now)].add(ticket)
+    searched: dict[int, list[Told]] = defaultdict(list)
+    for told, at in session.execute(
+        select(PortalSearch.told, PortalSearch.at).where(PortalSearch.at > since)
+    ):
+        searched[_week(at, now)].append(told)
     return [
-        _told(now - timedelta(days=7 * back), by_week[back], asked[back], gaps[back])
+        _told(now - timedelta(days=7 * back), by_week[back], asked[back], gaps[back], searched[back])
         for back in reversed(range(count))
     ]
 
@@ -87,6 +100,7 @@ def _told(
     judged: dict[str, list[Verdict]],
     asked: set[str],
     gaps: set[str],
+    searched: Sequence[Told],
 ) -> Week:
     known = [[one for one in verdicts if one in JUDGED] for verdicts in judged.values()]
     known = [verdicts for verdicts in known if verdicts]
@@ -100,6 +114,8 @@ def _told(
         answered=share(len(asked - gaps), len(asked)),
         applied=len(tried),
         held=sum(one is Verdict.FIXED for one in tried),
+        searches=len(searched),
+        solved=sum(one is Told.SOLVED for one in searched),
     )
 
 
@@ -122,4 +138,6 @@ def together(found: Sequence[Week]) -> Week:
         answered=mean("answered", "asked"),
         applied=sum(one.applied for one in found),
         held=sum(one.held for one in found),
+        searches=sum(one.searches for one in found),
+        solved=sum(one.solved for one in found),
     )

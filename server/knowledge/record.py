@@ -24,8 +24,9 @@ from server.knowledge.models import (
     Outcome,
     State,
 )
+from server.knowledge.redaction import leaks
 from server.knowledge.service import STEPS
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggest import Query
 from server.knowledge.table import name_of
 
 PARTS = (("symptom", N_("Symptom")), ("cause", N_("Cause")), ("solution", N_("Solution")))
@@ -92,7 +93,7 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
     known = {article.author_id, article.reviewer_id, *(one.by_id for one in versions)}
     known |= {one.by_id for one in notes} | {proposal.by_id if proposal else None}
     people = people_by_ids(session, {one for one in known if one is not None})
-    translations = finding.translations(session, article)
+    translations = finding.translations(session, article, actor)
     before: Mapping[str, Any] = versions[0].texts if versions else {}
     return View(
         article=article,
@@ -101,12 +102,12 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
         parts=parts_of(service.texts_of(article)),
         applies_to=list(words.applies(article.applies_to)),
         translations=translations,
-        outcomes=outcomes,
+        outcomes=[] if actor.vendor else outcomes,  # numbers of others' tickets
         fixed=sum(one.verdict == "fixed" for one in outcomes),
         tried=sum(one.verdict in {"fixed", "came_back", "not_helped"} for one in outcomes),
         versions=[(one.version, one.at, name_of(people, one.by_id)) for one in versions],
         changes=differences(before, service.texts_of(article)) if before else [],
-        checks=_checks(session, article, translations) if article.state is not State.RETIRED else [],
+        checks=_checks(session, article, translations, actor) if article.state is not State.RETIRED else [],
         steps=sorted(STEPS[article.state]),
         files=files.of_article(session, article),
         notes=[(one, name_of(people, one.by_id)) for one in notes],
@@ -171,21 +172,34 @@ def open_reports(view: View) -> int:
     return sum(one.kind is NoteKind.REPORT and one.done_at is None for one, _by in view.notes)
 
 
+def counted(changes: Changes) -> str:
+    """How much changed: "+2 −1 lines"."""
+    signs = [sign for _label, told in changes for sign, _text in told]
+    said = _("+{added} −{gone} lines")
+    return said.format(added=signs.count("+"), gone=signs.count("-"))
+
+
 def lines(was: str, now: str) -> list[tuple[str, str]]:
     """Two texts line by line: (" ", "+" or "-", text)."""
     told = difflib.ndiff(was.splitlines(), now.splitlines())
     return [(line[0], line[2:]) for line in told if line[0] in " +-"]
 
 
-def _checks(session: Session, article: Article, translations: Sequence[Article]) -> list[Check]:
+def _checks(session: Session, article: Article, translations: Sequence[Article], actor: Actor) -> list[Check]:
     whole = all(getattr(article, name).strip() for name, _label in PARTS)
     checks = [
         Check("ok", _("Symptom, cause and solution are there"))
         if whole
         else Check("minor", _("Symptom, cause or solution is still empty"))
     ]
-    text = f"{article.title}\n{article.symptom}"
-    for one in suggest(session, Query(text, language=article.language), limit=4):
+    if leaks(f"{article.title}\n{article.symptom}\n{article.cause}\n{article.solution}"):
+        checks.append(
+            Check("major", _("A password, key or personal number seems to stand in it: take it out"))
+        )
+    elif whole:
+        checks.append(Check("ok", _("No password, no personal number")))
+    query = Query(f"{article.title}\n{article.symptom}", language=article.language)
+    for one in finding.suggested(session, query, actor, limit=4):
         if one.number not in {article.number, *(t.number for t in translations)} and one.kind == "article":
             if one.score >= LIKENESS_SHOWN:
                 said = _("Close to {number} ({score}): merge?").format(number=one.number, score=one.score)

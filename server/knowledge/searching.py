@@ -13,7 +13,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -29,6 +42,7 @@ FORM = 1  # raised when the words of known articles must be made anew
 LONGEST_S = 2.0
 MOST_WORDS = 20_000  # of one article
 MOST_CHUNKS = 8  # words of one search
+MOST_TERMS = 16  # of one loose search
 LONGEST_WORD = 48
 MOST_PARTS = 12  # of one identifier
 STEM = "~"  # leads a stem, so that no typed word is taken for one
@@ -101,12 +115,12 @@ def chunks(said: str) -> list[str]:
 
 def has(word: str) -> ColumnElement[bool]:
     """Whether an article has a typed word."""
-    wanted, literal = terms(word)
+    wanted, sign = terms(word)
     tests: list[ColumnElement[bool]] = [
         Article.id.in_(select(ArticleWord.article_id).where(term.condition())) for term in wanted
     ]
-    if literal:
-        tests.append(_literally(literal))
+    if sign:
+        tests.append(_literally(sign))
     return and_(*tests)
 
 
@@ -119,7 +133,7 @@ def ranked(chosen: Select[Any], said: str) -> Select[Any]:
     """Of the chosen articles those that have all words, where they weigh most first."""
     score: ColumnElement[Any] | None = None
     for chunk in chunks(said):
-        wanted, literal = terms(chunk)
+        wanted, sign = terms(chunk)
         for term in wanted:
             hits = (
                 select(ArticleWord.article_id, func.max(ArticleWord.weight).label("weight"))
@@ -129,10 +143,42 @@ def ranked(chosen: Select[Any], said: str) -> Select[Any]:
             )
             chosen = chosen.join(hits, hits.c.article_id == Article.id)
             score = hits.c.weight if score is None else score + hits.c.weight
-        if literal:
-            chosen = chosen.where(_literally(literal))
+        if sign:
+            chosen = chosen.where(_literally(sign))
     order = (Article.changed_at.desc(), Article.id)
     return chosen.order_by(*order) if score is None else chosen.order_by(score.desc(), *order)
+
+
+def loosely(chosen: Select[Any], said: str) -> Select[Any]:
+    """Of the chosen articles those that have two fifths or more of the words that say something.
+
+    For people who write sentences: `my printer prints blank pages since monday`.
+    """
+    wanted = [term for chunk in chunks(said) if tokens(chunk) for term in terms(chunk)[0]]
+    wanted = [term for term in wanted if len(term.word) > 1 or not term.word.isascii()][:MOST_TERMS]
+    if not wanted:
+        return chosen.where(false())
+    hits = union_all(
+        *(
+            select(
+                ArticleWord.article_id,
+                func.max(ArticleWord.weight).label("weight"),
+                literal(place).label("term"),
+            )
+            .where(term.condition())
+            .group_by(ArticleWord.article_id)
+            for place, term in enumerate(wanted)
+        )
+    ).subquery()
+    score = func.sum(hits.c.weight)
+    fits = (
+        select(hits.c.article_id, score.label("score"))
+        .group_by(hits.c.article_id)
+        .having(func.count() * 5 >= len(wanted) * 2)
+        .subquery()
+    )
+    best = (fits.c.score.desc(), Article.changed_at.desc(), Article.id)
+    return chosen.join(fits, fits.c.article_id == Article.id).order_by(*best)
 
 
 def index(session: Session, article: Article) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
-from server.knowledge import proposals, searching, service
+from server.knowledge import portal, proposals, searching, service
 from server.knowledge.models import (
     Article,
     ArticleNote,
@@ -171,9 +171,10 @@ def forget_uploads(session: Session, *, now: datetime) -> None:
 
 
 async def tend(work: Work) -> None:
-    """Expire what is due, forget tried imports, make words that an older version left out."""
+    """Expire what is due, forget tried imports and old searches, make the words that are missing."""
     await work.db.run(expire_due, now=work.now)
     await work.db.run(forget_uploads, now=work.now)
+    await work.db.run(portal.forget, now=work.now)
     while await work.db.run(searching.index_stale):
         pass
 

@@ -30,7 +30,11 @@ VERDICTS = {
 }
 TONES = {Verdict.FIXED: "ok", Verdict.CAME_BACK: "major", Verdict.NOT_HELPED: "minor"}
 KINDS = {Kind.ARTICLE: N_("Article"), Kind.KNOWN_ERROR: N_("Known error")}
-AUDIENCES = {Audience.ENGINEERS: N_("Engineers"), Audience.EVERYBODY: N_("Everybody")}
+AUDIENCES = {
+    Audience.ENGINEERS: N_("Engineers of this site"),
+    Audience.PARTNERS: N_("Engineers and vendors"),
+    Audience.EVERYBODY: N_("Everybody, also in the portal"),
+}
 NOTES = {
     NoteKind.REMARK: N_("Remark of the reviewer"),
     NoteKind.REPORT: N_("Report of an error"),

@@ -27,6 +27,12 @@ class ProblemTexts(ApiModel):
     assignee_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
+class ProblemBegin(ProblemTexts):
+    """A new problem; `incident` is the first that it explains."""
+
+    incident: Annotated[str, Field(pattern=r"^(INC-\d{1,12})?$")] = ""
+
+
 class ProblemChange(ProblemTexts):
     """New texts, and the version they were made from."""
 
@@ -127,14 +133,15 @@ async def listed(call: Call, query: ProblemQuery) -> Page[ProblemOut]:
 @api.post(
     "/problems",
     permission="problem.manage",
-    body=ProblemTexts,
+    body=ProblemBegin,
     answer=ProblemOut,
     status=201,
     summary=N_("Open a problem"),
 )
-async def create(call: Call, body: ProblemTexts) -> ProblemOut:
+async def create(call: Call, body: ProblemBegin) -> ProblemOut:
     """By hand."""
-    made = await call.db.run(service.create, body.model_dump(), actor=call.actor, now=call.now)
+    texts = body.model_dump(exclude={"incident"})
+    made = await call.db.run(service.begin, texts, body.incident, actor=call.actor, now=call.now)
     return ProblemOut.model_validate(made)
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from server.accounts.service import people_by_ids
 from server.kernel.errors import DeskError, InvalidError
@@ -12,7 +11,7 @@ from server.kernel.i18n import N_, loc
 from server.kernel.listing import show
 from server.kernel.web import Call, Pages, web
 from server.problems import patterns, record, service, words
-from server.problems.models import TEXT_LIMIT, TITLE_LIMIT, CandidateState, Problem, State
+from server.problems.models import TEXT_LIMIT, TITLE_LIMIT, CandidateState, State
 from server.problems.table import PROBLEMS
 
 pages = Pages("problems")
@@ -92,24 +91,20 @@ async def dismiss(call: Call, number: int) -> web.Response:
 @pages.get("/problems/new", permission="problem.manage")
 async def new(call: Call) -> web.Response:
     """The form of a new problem; `?incident=INC-...` begins with that incident."""
-    values = {"assignee_id": call.actor.id, "incident": call.request.query.get("incident", "")[:20]}
+    incident = call.request.query.get("incident", "")[:20]
+    values: dict[str, Any] = {"assignee_id": call.actor.id}
+    if incident:
+        values |= await call.db.read(service.draft_of, incident, call.actor)
     return _form(call, values, "", assignee=loc(call.actor.name))
 
 
 @pages.post("/problems/new", permission="problem.manage")
 async def create(call: Call) -> web.Response:
     """Open a problem."""
-    incident = str(call.form.get("incident", "")).strip()
-
-    def opened(session: Session, texts: dict[str, Any]) -> Problem:
-        problem = service.create(session, texts, actor=call.actor, now=call.now)
-        if incident:
-            service.link(session, problem.number, incident, actor=call.actor, now=call.now)
-        return problem
-
     try:
         form = call.form_as(NewProblemForm)
-        made = await call.db.run(opened, form.model_dump(exclude={"version", "incident"}))
+        texts = form.model_dump(exclude={"version", "incident"})
+        made = await call.db.run(service.begin, texts, form.incident, actor=call.actor, now=call.now)
     except DeskError as error:
         return await _again(call, error, "")
     return call.redirect(f"/problems/{made.number}", N_("{number} is opened."), number=made.number)

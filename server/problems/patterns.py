@@ -16,6 +16,7 @@ from server.incidents.models import Incident, State, WorkLog
 from server.kernel.events import emit
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
+from server.kernel.ticket import link
 from server.knowledge import clusters
 from server.knowledge.clusters import Said
 from server.knowledge.gaps import weekly
@@ -29,6 +30,7 @@ LOOKED_BACK = timedelta(days=180)
 SAME = 0.5  # share of the smaller one's incidents by which two patterns are one
 AGAIN = 2  # times its size at which a dismissed candidate is shown again
 JOB = "problems.patterns"
+LINK = "caused_by"  # how an incident names the problem behind it
 
 
 def refresh(session: Session, *, now: datetime) -> int:
@@ -155,6 +157,8 @@ def join(session: Session, problem: Problem, numbers: Sequence[str], *, by: int 
     fresh = [number for number in dict.fromkeys(numbers) if number not in there]
     session.add_all(ProblemIncident(problem_id=problem.id, incident=one, at=now, by_id=by) for one in fresh)
     session.flush()
+    for one in fresh:
+        link(session, one, problem.number, LINK, now=now)
     return len(fresh)
 
 

@@ -7,20 +7,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.orm import Session
 
+from server.incidents import facts, views
 from server.incidents import service as incidents
+from server.incidents.learning import query_of
+from server.kernel import ticket
 from server.kernel.call import Actor
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from server.kernel.events import emit
-from server.kernel.i18n import N_
+from server.kernel.i18n import N_, current_language
 from server.kernel.ticket import next_number
 from server.knowledge import service as knowledge
 from server.knowledge.documents import language_of
 from server.knowledge.models import Kind
 from server.knowledge.models import State as ArticleState
-from server.problems.models import Candidate, CandidateState, Problem, ProblemIncident, State
-from server.problems.patterns import join
+from server.problems.models import TITLE_LIMIT, Candidate, CandidateState, Problem, ProblemIncident, State
+from server.problems.patterns import LINK, join
 
 TEXTS = ("title", "description", "root_cause", "workaround", "solution", "assignee_id")
+LINES_SHOWN = 20
 FACETS = ("alert", "ci_class", "model", "service")
 
 STEPS: Mapping[State, frozenset[State]] = {
@@ -79,6 +83,32 @@ def create(session: Session, texts: Mapping[str, Any], *, actor: Actor, now: dat
     session.flush()
     emit(session, "problems", {"number": problem.number})
     return problem
+
+
+def begin(
+    session: Session, texts: Mapping[str, Any], incident: str, *, actor: Actor, now: datetime
+) -> Problem:
+    """Open a problem by hand; with the number of an incident, as the cause behind that one."""
+    if not incident.strip():
+        return create(session, texts, actor=actor, now=now)
+    found = incidents.get(session, incident.strip().upper(), actor)
+    problem = create(session, {"facets": query_of(session, found).facets, **texts}, actor=actor, now=now)
+    return link(session, problem.number, found.number, actor=actor, now=now)
+
+
+def draft_of(session: Session, incident: str, actor: Actor) -> dict[str, str]:
+    """The texts of a problem as its first incident suggests them."""
+    found = incidents.get(session, incident.strip().upper(), actor)
+    alerts = facts.alerts_of(session, found.alert_group_id) if found.alert_group_id is not None else []
+    language = current_language()
+    said = [one.summary.get(language) or one.summary.get("en", "") for one in alerts]
+    lines = dict.fromkeys(line for line in (found.description, *said) if line.strip())
+    return {
+        "title": views.title(found)[:TITLE_LIMIT],
+        "description": "\n\n".join(list(lines)[:LINES_SHOWN]),
+        "workaround": found.workaround,
+        "incident": found.number,
+    }
 
 
 def change(
@@ -192,6 +222,8 @@ def unlink(session: Session, number: str, incident: str, *, actor: Actor) -> Pro
     if row is None:
         raise NotFoundError(N_("{incident} is not linked to {number}."), incident=incident, number=number)
     session.delete(row)
+    session.flush()
+    ticket.unlink(session, incident, number, LINK)
     emit(session, "problems", {"number": number})
     return problem
 

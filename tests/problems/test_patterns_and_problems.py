@@ -259,3 +259,22 @@ async def test_a_problem_by_hand_begins_with_its_incident(desk: Desk) -> None:
     assert (await desk.post(f"/problems/{number}/incidents/INC-000001/remove")).status == 303
     assert (await desk.json(f"/api/v1/problems/{number}"))["incidents"] == []
     assert (await desk.charlie.get(f"/problems/{number}")).status == 403
+
+
+async def test_an_incident_opens_its_problem_and_shows_it_until_they_are_parted(desk: Desk) -> None:
+    await desk.db.run(year)
+    assert "/problems/new?incident=INC-000002" in await desk.text("/incidents/INC-000002")
+    assert "/problems/new" not in await desk.bob.text("/incidents/INC-000002")
+    form = await desk.text("/problems/new?incident=INC-000002")
+    assert 'value="UPS goes to battery at generator test 1"' in form
+    assert "It begins with INC-000002" in form
+    assert (await desk.get("/problems/new?incident=INC-999999")).status == 404
+    body = {"title": "UPS at generator test", "incident": "INC-000002"}
+    made = await desk.post("/api/v1/problems", json=body)
+    assert made.status == 201
+    number = (await made.json())["number"]
+    assert (await desk.json(f"/api/v1/problems/{number}"))["incidents"] == ["INC-000002"]
+    assert f"/problems/{number}" in await desk.text("/incidents/INC-000002")
+    assert f"/problems/{number}" in await desk.bob.text("/incidents/INC-000002")  # he may read problems
+    assert (await desk.post(f"/problems/{number}/incidents/INC-000002/remove")).status == 303
+    assert number not in await desk.text("/incidents/INC-000002")

@@ -1,0 +1,87 @@
+"""Asking in whole sentences: what is known, and where a language model is set up, a draft from it."""
+
+import structlog
+
+from server.kernel.api import Api, ApiModel
+from server.kernel.call import Call
+from server.kernel.formdata import said_of
+from server.kernel.i18n import N_
+from server.kernel.prose import html
+from server.kernel.web import Pages, web
+from server.knowledge import answering, finding, reranking
+from server.knowledge.answering import Draft, NoAnswerError
+from server.knowledge.api import Text
+from server.knowledge.suggest import Query
+
+log = structlog.get_logger(__name__)
+asking = Pages("knowledge")
+answers = Api("knowledge")
+SHOWN = 8
+
+
+class AskIn(ApiModel):
+    """A question in words."""
+
+    text: Text
+
+
+class DraftOut(ApiModel):
+    """A draft with the numbers of the articles it cites."""
+
+    text: str
+    cited: list[str]
+
+
+async def _drafted(call: Call, text: str) -> Draft:
+    try:
+        reranker = reranking.load(call.settings.reranker_folder)
+    except reranking.RerankerError as error:
+        log.warning("re-ranker not loaded", reason=str(error))
+        reranker = None
+    question = await call.db.read(answering.asked, text, actor=call.actor, reranker=reranker)
+    return await answering.draft(question, call.settings)
+
+
+@asking.get("/knowledge/ask", permission="knowledge.read")
+async def form(call: Call) -> web.Response:
+    """The question, and what is known."""
+    return await _page(call, call.request.query.get("q", ""))
+
+
+@asking.post("/knowledge/ask", permission="knowledge.read")
+async def ask(call: Call) -> web.Response:
+    """A draft from what is known; what is known is shown in any case."""
+    text = str(call.form.get("q", ""))
+    try:
+        drafted = await _drafted(call, text)
+    except NoAnswerError as error:
+        return await _page(call, text, refusal=said_of(error))
+    return await _page(call, text, drafted=drafted)
+
+
+async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
+    text = text.strip()[: answering.LONGEST_QUESTION]
+    query = Query(text, language=call.actor.language)
+    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN) if text else []
+    return call.render(
+        "knowledge/ask.html",
+        text=text,
+        found=found,
+        drafted=html(drafted.text) if drafted else "",
+        cited=drafted.cited if drafted else (),
+        refusal=refusal,
+        on=bool(call.settings.llm_url),
+    )
+
+
+@answers.post(
+    "/knowledge/answers",
+    permission="knowledge.read",
+    body=AskIn,
+    answer=DraftOut,
+    errors={502: "No draft: the language model is not set up, not reached, or said nothing usable."},
+    summary=N_("Draft an answer from the articles"),
+)
+async def answer(call: Call, body: AskIn) -> DraftOut:
+    """By the language model that the settings name; refused unless it cites the articles it was given."""
+    return DraftOut.model_validate(await _drafted(call, body.text))
