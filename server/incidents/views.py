@@ -225,7 +225,9 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         path=_path(incident, alerts),
         changes=incident.context.get("changes", []) if desk else [],
         graphs=incident.context.get("graphs", []) if desk else [],
-        suggestions=fixes(session, incident, ci, facts.gravest(alerts, group), actor) if actor.may("knowledge.read") else [],
+        suggestions=fixes(session, incident, ci, facts.gravest(alerts, group), actor)
+        if actor.may("knowledge.read")
+        else [],
         timeline=entries(session, incident, public_only=not desk),
         links=links(session, number) if desk else [],
         children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all(),
