@@ -249,7 +249,9 @@ def fixes(
     first: Alert | None,
     actor: Actor,
 ) -> Sequence[Suggestion]:
-    """What fixed this before, for the reader's language; empty is "nothing known"."""
+    """What fixed this before, for the reader's language; empty is "nothing known", or not for this reader."""
+    if not actor.may("knowledge.read"):
+        return []
     text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
     return suggested(session, facts.query(ci, first, text, current_language()), actor, limit=3)
 
