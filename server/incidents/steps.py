@@ -1,5 +1,6 @@
 """What people do to one incident on its page: each post calls one service and goes back to where it was."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from server.accounts import service as accounts
 from server.incidents import advice, service, together
 from server.incidents.models import SUMMARY_LIMIT, TEXT_LIMIT, Incident
 from server.incidents.states import STEPS
+from server.kernel.call import Actor
 from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
@@ -124,14 +126,33 @@ class Advice(Form):
     suggestion: Reference
 
 
+class Heard(Form):
+    """Whether to hear of it: 1, or anything else for no."""
+
+    on: Annotated[str, Field(max_length=1)] = ""
+
+
 class Cause(Form):
     """Whether the probable cause was it."""
 
     verdict: Literal["right", "wrong"]
 
 
-def _back(call: Call, form: Form, record: str, toast: str, /, **places: Any) -> web.Response:
-    return call.redirect(form.back or f"/incidents/{record}", toast, **places)
+def _back(
+    call: Call,
+    form: Form,
+    record: str,
+    toast: str,
+    /,
+    undo: tuple[str, Mapping[str, str]] | None = None,
+    **places: Any,
+) -> web.Response:
+    """Go back to where it was; `undo` is the step, with its values, that takes the act back."""
+    target = form.back or f"/incidents/{record}"
+    if undo is None:
+        return call.redirect(target, toast, **places)
+    url, values = f"/incidents/{record}/{undo[0]}", {**undo[1], "back": target}
+    return call.redirect(target, toast, undo_url=url, undo_values=values, **places)
 
 
 @steps.post("/incidents/{number}/note", signed_in=True)
@@ -148,6 +169,7 @@ async def assign(call: Call, number: str) -> web.Response:
     """Pass it on to a group or a person of it."""
     form = call.form_as(PassOn)
     group, _colon, person = form.to.partition(":")
+    before = await call.db.read(_held_by, number, call.actor)
     done = await call.db.run(
         service.assign,
         number,
@@ -159,7 +181,17 @@ async def assign(call: Call, number: str) -> web.Response:
         note=form.note,
     )
     name = await call.db.read(_holder, done)
-    return _back(call, form, number, N_("Passed on to {name}."), name=name)
+    undo = ("assign", {"to": before, "version": str(done.version)}) if before not in {"", form.to} else None
+    return _back(call, form, number, N_("Passed on to {name}."), undo, name=name)
+
+
+def _held_by(session: Session, number: str, actor: Actor) -> str:
+    """Who has it, as the form says it; "" for nobody."""
+    incident = service.get(session, number, actor)
+    if incident.group_id is None:
+        return ""
+    code = accounts.group(session, incident.group_id).code
+    return f"{code}:{incident.assignee_id}" if incident.assignee_id is not None else code
 
 
 def _holder(session: Session, incident: Incident) -> dict[str, str]:
@@ -172,7 +204,7 @@ def _holder(session: Session, incident: Incident) -> dict[str, str]:
 async def hold(call: Call, number: str) -> web.Response:
     """Let it wait for somebody outside; the clocks pause."""
     form = call.form_as(Hold)
-    await call.db.run(
+    done = await call.db.run(
         service.hold,
         number,
         reason=form.reason,
@@ -181,7 +213,8 @@ async def hold(call: Call, number: str) -> web.Response:
         actor=call.actor,
         now=call.now,
     )
-    return _back(call, form, number, N_("{number} waits; its clocks are paused."), number=number)
+    undo = ("resume", {"version": str(done.version)})
+    return _back(call, form, number, N_("{number} waits; its clocks are paused."), undo, number=number)
 
 
 @steps.post("/incidents/{number}/resolve", permission="incident.resolve")
@@ -244,8 +277,11 @@ async def priority(call: Call, number: str) -> web.Response:
     """Weigh it anew."""
     form = call.form_as(Priority)
     values = {"impact": form.impact, "urgency": form.urgency}
+    before = await call.db.read(service.get, number, call.actor)
     done = await _update(call, number, values, form)
-    return _back(call, form, number, N_("{number} has priority P{p} now."), number=number, p=done.priority)
+    was = {"impact": str(before.impact), "urgency": str(before.urgency), "version": str(done.version)}
+    toast = N_("{number} has priority P{p} now.")
+    return _back(call, form, number, toast, ("priority", was), number=number, p=done.priority)
 
 
 @steps.post("/incidents/{number}/edit", permission="incident.update")
@@ -273,10 +309,11 @@ async def _update(call: Call, number: str, values: dict[str, Any], form: Form) -
 @steps.post("/incidents/{number}/watch", signed_in=True)
 async def watch(call: Call, number: str) -> web.Response:
     """Watch it, or stop."""
-    on = call.form.get("on") == "1"
+    form = call.form_as(Heard)
+    on = form.on == "1"
     await call.db.run(together.watch, number, on=on, actor=call.actor)
     toast = N_("You will hear of {number}.") if on else N_("You will not hear of {number} any more.")
-    return call.redirect(f"/incidents/{number}", toast, number=number)
+    return _back(call, form, number, toast, ("watch", {"on": "" if on else "1"}), number=number)
 
 
 @steps.post("/incidents/{number}/work", permission="incident.work")

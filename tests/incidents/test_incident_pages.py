@@ -1,8 +1,10 @@
 """The pages of incidents: queue, record, every step of an incident's life, and no wrong turn."""
 
+import html
 import re
 from typing import Any
 
+from aiohttp import ClientResponse
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -264,3 +266,37 @@ async def test_back_leads_only_to_this_site(desk: Desk) -> None:
     other = await reported(desk)
     response = await desk.post(f"/incidents/{other}/accept", {"back": "/incidents?view=mine"})
     assert response.headers["Location"] == "/incidents?view=mine"
+
+
+async def _undo(desk: Desk, response: ClientResponse) -> None:
+    """Do what the toast's Undo does: post its form."""
+    desk.cookies["wd_toast"] = response.cookies["wd_toast"].value
+    page = await desk.text(response.headers["Location"])
+    form = re.search(
+        r'<div class="wd-toast" data-toast>.*?<form method="post" action="([^"]+)">(.*?)</form>', page
+    )
+    assert form is not None
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[2]))
+    del fields["csrf"]
+    assert (
+        await desk.post(form[1], {name: html.unescape(value) for name, value in fields.items()})
+    ).status == 303
+
+
+async def test_what_was_done_is_taken_back_from_its_toast(desk: Desk) -> None:
+    number = await reported(desk)
+    await step(desk, number, "accept")
+    before = await now_is(desk, number)
+    version = str(before.version)
+    to = {"to": f"room_power:{desk.bob.person_id}", "version": version}
+    await _undo(desk, await desk.post(f"/incidents/{number}/assign", to))
+    assert (await now_is(desk, number)).assignee_id == before.assignee_id
+    await step(desk, number, "accept")
+    await _undo(desk, await desk.post(f"/incidents/{number}/hold", {"reason": "vendor"}))
+    assert (await now_is(desk, number)).pending_reason is None
+    version = str((await now_is(desk, number)).version)
+    weighed = {"impact": "1", "urgency": "1", "version": version}
+    await _undo(desk, await desk.post(f"/incidents/{number}/priority", weighed))
+    assert (await now_is(desk, number)).priority == before.priority
+    await _undo(desk, await desk.post(f"/incidents/{number}/watch", {"on": "1"}))
+    assert "Stop watching" not in await desk.text(f"/incidents/{number}")

@@ -11,7 +11,8 @@ let leading = 0;
 export const on = (key, run) => handlers.set(key, run);
 export const singleKeys = () => localStorage.getItem(OFF) !== "1";
 // The Latin key, also under Pinyin, where event.key is what the input method makes of it.
-export const latin = (event) => (/^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : event.key);
+const BRACKETS = { BracketLeft: "[", BracketRight: "]" };
+export const latin = (event) => (/^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : (BRACKETS[event.code] ?? event.key));
 const shown = (node) => node.offsetParent !== null || node.closest(".wd-nav") !== null;
 
 function press(key) {
@@ -47,6 +48,7 @@ document.addEventListener("keydown", (event) => {
   const control = event.ctrlKey || event.metaKey;
   if (control && !event.altKey && latin(event) === "k") { event.preventDefault(); document.querySelector("[data-palette]")?.click(); return; }
   if (control && event.key === "Enter") { const form = event.target.closest?.("form"); if (form) { event.preventDefault(); form.requestSubmit(form.querySelector("[type=submit]") ?? undefined); } return; }
+  if (control && !event.altKey && !event.shiftKey && latin(event) === "z" && !isField(event.target)) { const undo = document.querySelector("[data-undo]"); if (undo) { event.preventDefault(); undo.click(); } return; }
   if (control || event.altKey || isField(event.target)) return;
   if (document.querySelector("dialog[open]") || !singleKeys()) return;
   if (single(event)) event.preventDefault();
@@ -64,7 +66,7 @@ function sheet() {
   const seen = new Map(here);
   const go = Object.entries(PLACES).filter(([, [url]]) => reachable(url));
   const letters = go.map(([letter]) => letter).join(" "), pages = go.map(([, [, name]]) => say(name)).join(", ");
-  const everywhere = [["Ctrl K", say("key_palette")], ["/", say("key_search")], ["?", say("key_help")], ["g", say("key_go", { letters, pages })], ["Esc", say("key_escape")], ["Ctrl Enter", say("key_send")]];
+  const everywhere = [["Ctrl K", say("key_palette")], ["/", say("key_search")], ["?", say("key_help")], ["g", say("key_go", { letters, pages })], ["Esc", say("key_escape")], ["Ctrl Enter", say("key_send")], ["Ctrl Z", say("key_undo")]];
   const table = [["j k", say("key_move")], ["Enter", say("key_open")], ["Space", say("key_preview")], ["x", say("key_tick")], [".", say("key_new")], ["F", say("key_filter")]];
   const body = make("div", { class: "body" });
   const part = (title, list) => list.length && body.append(make("h3", { class: "wd-h3" }, title), make("dl", {}, ...rows(list)));

@@ -6,6 +6,7 @@ import "./appearance.js";
 import "./keys.js";
 import "./palette.js";
 import "./table.js";
+import "./siblings.js";
 import "./lookup.js";
 import "./drafts.js";
 import "./timeline.js";
