@@ -184,6 +184,22 @@ async def test_keys_move_in_the_queue_and_the_sheet_lists_them(enter: Enter) -> 
         assert visit.complaints == []
 
 
+async def test_brackets_lead_from_record_to_record_in_the_order_of_the_list(enter: Enter) -> None:
+    visit = await enter("he.wei", "en", "wide")
+    await visit.go("/incidents?view=all")
+    rows = await visit.page.locator("[data-rows] tbody tr[data-href]").evaluate_all(
+        "rows => rows.map((row) => row.dataset.href)"
+    )
+    await visit.go(rows[1])
+    assert await visit.page.locator("[data-siblings]").inner_text() == f"2 / {len(rows)}"
+    for key, place in (("]", 2), ("[", 1), ("[", 0)):
+        async with visit.page.expect_navigation(url=f"**{rows[place]}"):
+            await visit.page.keyboard.press(key)
+    await visit.page.keyboard.press("[")  # there is none before the first
+    assert visit.page.url.endswith(rows[0])
+    assert visit.complaints == []
+
+
 async def test_theme_and_language_change_where_one_is(enter: Enter) -> None:
     visit = await enter("fang.yi", "en", "wide", of="appearance")
     await visit.go("/cis?class=ups")
