@@ -61,8 +61,8 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
     knowledge.learn_case(
         session,
         incident.number,
-        title=incident.summary,
-        symptom=_symptom(session, incident, query, language),
+        title=incident.summary_by_lang.get(language) or incident.summary,
+        symptom=_symptom(session, incident, language),
         cause=_cause(incident, language),
         solution=solution,
         facets=query.facets,
@@ -71,13 +71,12 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
     )
 
 
-def _symptom(session: Session, incident: Incident, query: Query, language: str) -> str:
+def _symptom(session: Session, incident: Incident, language: str) -> str:
     """What one saw: the words of the report, then what the alerts said, each once."""
     group = incident.alert_group_id
     alerts = facts.alerts_of(session, group) if group is not None else []
     said = [alert.summary.get(language) or alert.summary.get("en", "") for alert in alerts]
-    parts = [part.strip() for part in (*query.text.split("\n")[1:], *said)]
-    told = dict.fromkeys(part for part in parts if part and part != incident.summary)
+    told = dict.fromkeys(part.strip() for part in (*incident.description.split("\n"), *said) if part.strip())
     return "\n".join(list(told)[:SYMPTOM_LINES])
 
 
