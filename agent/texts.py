@@ -50,6 +50,12 @@ CHINESE: Final = {
     "{path}: the command of check {name} must begin with an absolute path.": (
         "{path}：检查项 {name} 的命令必须以绝对路径开头。"
     ),
+    "{path}: syslog over TLS needs a certificate; name its file in [syslog] certificate.": (
+        "{path}：以 TLS 接收 syslog 需要证书，请在 [syslog] certificate 中填写证书文件。"
+    ),
+    "{path}: the relay '{address}' is no address; write it in numbers.": (
+        "{path}：转发主机“{address}”不是 IP 地址，请填写数字形式的地址。"
+    ),
     "Stopped: {reason}": "已停止：{reason}",
     "The connection must be https; http is taken for this machine only (127.0.0.0/8, ::1, localhost).": (
         "必须使用 https 连接；http 仅限本机（127.0.0.0/8、::1、localhost）。"
