@@ -35,7 +35,7 @@ class _Vector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
+class _Header(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_void_p),
         ("name_size", ctypes.c_uint),
@@ -44,8 +44,11 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_size", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("received", ctypes.c_uint),
     )
+
+
+class _Message(ctypes.Structure):
+    _fields_ = (("header", _Header), ("received", ctypes.c_uint))
 
 
 class _Batch:
@@ -62,10 +65,10 @@ class _Batch:
         self._messages = (_Message * BATCH)()
         for number in range(BATCH):
             self._vectors[number] = _Vector(data + number * SLOT, SLOT)
-            message = self._messages[number]
-            message.name, message.name_size = names + number * NAME, NAME
-            message.vector = ctypes.pointer(self._vectors[number])
-            message.vectors = 1
+            header = self._messages[number].header
+            header.name, header.name_size = names + number * NAME, NAME
+            header.vector = ctypes.pointer(self._vectors[number])
+            header.vectors = 1
         whole = memoryview(self._messages).cast("B").cast("I")
         size = ctypes.sizeof(_Message) // 4
         self._sizes = whole[_Message.received.offset // 4 :: size]

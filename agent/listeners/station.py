@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from random import getrandbits
 from time import monotonic
 
 import msgspec
@@ -31,7 +32,7 @@ from rules.heard import HeardRule
 from rules.wire import AlertNews
 
 log = logging.getLogger("watchdesk.agent")
-TICK_S = 5.0
+TICK_S = 1.0
 AGAIN_S = 30.0  # between two tries to bind a port
 RESOLVE_S = 600.0  # between two looks where names lead
 TOLD_S = 3_600.0  # between two lines in the log about strangers
@@ -165,8 +166,10 @@ class Station:
                     told = now
                     self._strangers()
                 if not self._take():
+                    # Not wait_for: of Python 3.11, it may swallow being cancelled.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), TICK_S)
+                        async with asyncio.timeout(TICK_S):
+                            await self._woken.wait()
                     self._woken.clear()
                 else:
                     await asyncio.sleep(0)
@@ -285,7 +288,7 @@ class Station:
             for _ in range(min(AT_ONCE, len(ear.waiting))):
                 some = True
                 heard = ear.waiting.popleft()
-                self._told(self.standing.take(heard, wall=wall, trace=os.urandom(16).hex()))
+                self._told(self.standing.take(heard, wall=wall, trace=f"{getrandbits(128):032x}"))
         return some
 
     def _told(self, news: list[AlertNews]) -> None:

@@ -79,7 +79,8 @@ class Streams:
     async def _read(self, reader: asyncio.StreamReader, address: Address) -> None:
         frames = Frames()
         while True:
-            chunk = await asyncio.wait_for(reader.read(CHUNK), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                chunk = await reader.read(CHUNK)
             messages = frames.feed(chunk) if chunk else frames.finish()
             if messages:
                 self.ear.take([(address, message, None) for message in messages])

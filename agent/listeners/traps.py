@@ -12,7 +12,7 @@ from agent.listeners import trap
 from agent.listeners.ear import AGAIN_S, Datagram, Ear, Heard
 from agent.listeners.sources import Address, Source
 from agent.listeners.trap import Trap
-from agent.listeners.usm import RefusedError, Security
+from agent.listeners.usm import Message, RefusedError, Security, User
 from agent.transports import ber
 from agent.transports.trouble import BadResponseError, clean, printable
 from rules.heard import HeardRule, judge_trap
@@ -74,12 +74,16 @@ class TrapEar(Ear):
                         self.counts["malformed"] += 1
 
     def _take(self, source: Source, data: bytes, peer: object, now: float) -> None:
-        version, at, end = trap.head(data)
-        secure = version == 3
-        if secure:
-            told, message, user = self.security.open(data, source.users)
-        else:
-            told = trap.read(data, version, at, end)
+        told = trap.usual(data)
+        secure: tuple[Message, User] | None = None
+        if told is None:
+            version, at, end = trap.head(data)
+            if version == 3:
+                told, message, user = self.security.open(data, source.users)
+                secure = message, user
+            else:
+                told = trap.read(data, version, at, end)
+        if secure is None:
             if source.users:
                 raise RefusedError("It is weaker than the device's credential.")
             if self._communities and told.community not in self._communities:
@@ -93,9 +97,8 @@ class TrapEar(Ear):
         if not again:
             self._judge(source, told)
         if told.kind == trap.INFORM:  # only what could be read is acknowledged
-            self._answer(
-                peer, self.security.acknowledge(told, message, user) if secure else trap.answer_message(told)
-            )
+            answer = trap.answer_message(told) if secure is None else self.security.acknowledge(told, *secure)
+            self._answer(peer, answer)
         self.counts["repeated" if again else "taken"] += 1
 
     def _answer(self, peer: object, data: bytes | None) -> None:

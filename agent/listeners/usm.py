@@ -90,6 +90,7 @@ class Message:
     salt: bytes
     scoped_at: int  # place of the scoped PDU, or of the octets that hold it encrypted
     end: int
+    context: bytes = b""  # engine and name of the context, as encoded; known once it is opened
 
 
 class RefusedError(TroubleError):
@@ -214,8 +215,10 @@ class Security:
             self._check(told, user, keys, ours=ours)
         scoped, end = self._opened(told, user, keys)
         start, stop = ber.expect(scoped, 0, end, ber.SEQUENCE, "scoped PDU")
+        context = start
         start = ber.expect(scoped, start, stop, ber.OCTETS, "context engine")[1]
         start = ber.expect(scoped, start, stop, ber.OCTETS, "context")[1]
+        told.context = scoped[context:start]
         found = trap.read_pdu(scoped, start, stop, 3, told.user)
         if (found.kind == trap.INFORM) is not ours:
             raise RefusedError("An inform is for our engine, a trap for its sender's.")
@@ -258,8 +261,7 @@ class Security:
 
     def acknowledge(self, found: Trap, told: Message, user: User) -> bytes:
         """The answer to an inform, as strong as the inform was."""
-        pdu = trap.answer(found)
-        scoped = ber.tlv(ber.SEQUENCE, ber.tlv(ber.OCTETS, self.engine_id) + ber.tlv(ber.OCTETS, b"") + pdu)
+        scoped = ber.tlv(ber.SEQUENCE, told.context + trap.answer(found))
         flags = told.flags & (AUTH | PRIV)
         return self._framed(told.number, flags, user, keys_of(user, self.engine_id), scoped)
 

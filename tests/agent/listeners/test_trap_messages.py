@@ -47,6 +47,26 @@ def test_a_trap_of_v2c_tells_what_was_put_into_it(
             assert values_of(told)[name] == str(said)
 
 
+@given(
+    oid=oids,
+    content=contents,
+    place=st.integers(0, 200),
+    octet=st.integers(0, 255),
+    community=st.binary(max_size=140),
+)
+def test_the_quick_way_takes_nothing_that_the_careful_one_reads_otherwise(
+    oid: str, content: dict[str, int | str | bytes], place: int, octet: int, community: bytes
+) -> None:
+    good = messages.v2c(oid, content, community=community)
+    bad = bytearray(good)
+    bad[place % len(bad)] = octet
+    for data in (good, bytes(bad), good[: place % len(good)]):
+        quick = trap.usual(data)
+        if quick is not None:
+            assert quick == read(data)
+    assert len(community) > 127 or trap.usual(good) == read(good)
+
+
 @given(content=contents, first=st.integers(0, 2**32 - 1), second=st.integers(0, 2**32 - 1))
 def test_the_same_trap_has_the_same_content_whenever_it_is_sent(
     content: dict[str, int | str | bytes], first: int, second: int
