@@ -118,21 +118,29 @@ def judge_trap(rules: Iterable[HeardRule], oid: str, values: Mapping[str, str]) 
     return found
 
 
-def judge_line(rules: Iterable[HeardRule], line: str, *, level: int, program: str) -> list[Finding]:
-    """What rules say of a syslog line behind its priority."""
-    found = []
-    for rule in rules:
-        for match, ended in ((rule.ends_line, True), (rule.line, False)):
-            if match is None or not match.met(level, program):
-                continue
-            groups = match.pattern.named(line)
-            if groups is None:
-                continue
+def judge_line(
+    patterns: Iterable[tuple[HeardRule, bool]], line: str, *, level: int, program: str
+) -> list[Finding]:
+    """What rules say of a syslog line behind its priority.
+
+    Args:
+        patterns: rules with whether their beginning (False) or their end (True) is asked for; of a rule that
+            is there with both, the first that is found counts.
+        line: the text behind the priority.
+        level: 0 emergency to 7 debug.
+        program: as the line names it, "" for none.
+    """
+    found: dict[str, Finding] = {}
+    for rule, ended in patterns:
+        match = rule.ends_line if ended else rule.line
+        if match is None or rule.name in found or not match.met(level, program):
+            continue
+        groups = match.pattern.named(line)
+        if groups is not None:
             key = tuple((name, _group(groups, sources)) for name, sources in rule.key)
             says = tuple((name, text[:MAX_VALUE]) for name, text in groups.items())
-            found.append(Finding(rule, key, ended, rule.severity, says))
-            break
-    return found
+            found[rule.name] = Finding(rule, key, ended, rule.severity, says)
+    return list(found.values())
 
 
 def value_at(values: Mapping[str, str], stem: str) -> str | None:
@@ -384,4 +392,5 @@ def _judged(rule: HeardRule, one: Heard | str) -> list[Finding]:
     if isinstance(one, Heard):
         return judge_trap([rule], one.trap, {oid: str(value) for oid, value in one.with_.items()})
     line = told(one)
-    return judge_line([rule], line.whole, level=line.level, program=line.program)
+    both = ((rule, True), (rule, False))
+    return judge_line(both, line.whole, level=line.level, program=line.program)

@@ -4,10 +4,8 @@ Takes text; octets are the agent's matter. The time that a device writes is kept
 when it was heard.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Any
-
-import re2  # type: ignore[import-untyped]
 
 USUAL = 13  # user.notice: of a line without a priority. RFC 3164, section 4.3.3
 BOM = "\ufeff"
@@ -17,26 +15,20 @@ FACILITIES = (
 ).split()
 
 
-def _compiled(pattern: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(pattern, options)
-
-
-_PRIORITY = _compiled(r"^<(\d{1,3})>")
-_NEW = _compiled(
+_PRIORITY = re.compile(r"^<(\d{1,3})>")
+_NEW = re.compile(
     r"^1 (?P<time>\S{1,64}) (?P<host>\S{1,255}) (?P<program>\S{1,64}) (?P<pid>\S{1,128}) (?P<id>\S{1,64}) "
-    r'(?:-|(?P<data>(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+))(?: (?P<text>(?s:.*)))?$'
+    r'(?:-|(?P<data>(?:\[(?:[^\]"\\]++|\\.|"(?:[^"\\]++|\\.)*+")*+\])++))(?: (?P<text>(?s:.*)))?$'
 )
-_TIME = _compiled(
+_TIME = re.compile(
     # A number of sequence and a name may stand before it, a zone and a colon behind.
     r"^(?:(?P<sequence>\d{1,10}): )?(?:(?P<origin>[0-9A-Za-z_.:-]{1,64}[0-9A-Za-z_]): )?[*.]?(?P<time>"
     r"[A-Z][a-z]{2} [ \d]?\d(?: \d{4})? \d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?: \d{4}\b)?"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
     r")(?: [A-Z]{3,5}\b)?:? +"
 )
-_HOST = _compiled(r"^(?P<host>[0-9A-Za-z_.-]{1,255}|[0-9A-Fa-f:]{2,39}) +(?P<rest>(?s:.*))$")
-_PROGRAM = _compiled(
+_HOST = re.compile(r"^(?P<host>[0-9A-Za-z_.-]{1,255}|[0-9A-Fa-f:]{2,39}) +(?P<rest>(?s:.*))$")
+_PROGRAM = re.compile(
     r"^(?P<program>[A-Za-z0-9_./%@+-][^\s:\[\]]{0,63})(?:\[(?P<pid>[^\[\]]{1,64})\])?: ?(?P<text>(?s:.*))$"
 )
 

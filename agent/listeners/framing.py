@@ -90,7 +90,7 @@ class Frames:
 def _count(data: bytes | bytearray, at: int) -> tuple[int, int] | None:
     """Where a counted message begins and how long it is; None where none is announced here."""
     space = data.find(b" ", at, at + 9)
-    if space <= at or data[at] not in b"123456789" or data[space + 1 : space + 2] not in {b"<", b""}:
+    if space <= at or data[at] not in b"123456789" or bytes(data[space + 1 : space + 2]) not in {b"<", b""}:
         return None
     digits = bytes(data[at:space])
     if not digits.isdigit() or int(digits) > MAX_COUNT:

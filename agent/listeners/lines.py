@@ -27,8 +27,9 @@ class LineEar(Ear):
     def __init__(self, *, in_all: float, wake: Callable[[], None]) -> None:
         super().__init__("syslog", in_all, wake)
         self.levels = [0] * 8
-        self._rules: tuple[HeardRule, ...] = ()
-        self._of: list[int] = []  # the rule of each pattern in the set
+        self._of: list[
+            tuple[HeardRule, bool]
+        ] = []  # of each pattern in the set the rule, and whether it ends it
         self._set: Any = None
         self._by_name: dict[str, Source] = {}
 
@@ -46,16 +47,16 @@ class LineEar(Ear):
         options.log_errors = False
         options.max_mem = MEMORY
         patterns = re2.Set.SearchSet(options)
-        of: list[int] = []
-        for number, rule in enumerate(mine):
-            for match in (rule.line, rule.ends_line):
+        of: list[tuple[HeardRule, bool]] = []
+        for rule in mine:
+            for match, ended in ((rule.ends_line, True), (rule.line, False)):
                 if match is not None:
                     patterns.Add(match.pattern.text)
-                    of.append(number)
+                    of.append((rule, ended))
         if of:
             patterns.Compile()
         with self.lock:
-            self._rules, self._of, self._set = mine, of, patterns if of else None
+            self._of, self._set = of, patterns if of else None
             for source in self.sources.values():
                 source.recent.clear()
 
@@ -74,12 +75,11 @@ class LineEar(Ear):
                 levels[number & 7] += 1
                 if source.relay:
                     self._relayed(number, rest, now)
-                elif not rest.isascii():
-                    whole = decoded(rest)
-                    if hits := match(whole.encode()):
-                        self._judge(source, parse(number, whole), hits, rest, now)
-                elif hits := match(rest):
-                    self._judge(source, parse(number, decoded(rest)), hits, rest, now)
+                elif hits := match(rest if rest.isascii() else decoded(rest).encode()):
+                    if source.repeats(rest, now, AGAIN_S):
+                        self.counts["repeated"] += 1
+                    else:
+                        self._judge(source, parse(number, decoded(rest)), hits)
             self.counts["taken"] += taken
 
     def _relayed(self, number: int, rest: bytes, now: float) -> None:
@@ -93,15 +93,18 @@ class LineEar(Ear):
             self.counts["limited"] += 1
             return
         hits = self._set.Match(line.whole.encode()) if self._set is not None else []
-        if hits:
-            self._judge(source, line, hits, rest, now)
-
-    def _judge(self, source: Source, line: Line, hits: list[int], rest: bytes, now: float) -> None:
+        if not hits:
+            return
         if source.repeats(rest, now, AGAIN_S):
             self.counts["repeated"] += 1
-            return
-        rules = [self._rules[number] for number in sorted({self._of[hit] for hit in hits})]
-        found = judge_line(rules, line.whole, level=line.level, program=line.program)
+        else:
+            self._judge(source, line, hits)
+
+    def _judge(self, source: Source, line: Line, hits: list[int]) -> None:
+        of = self._of
+        found = judge_line(
+            [of[hit] for hit in sorted(hits)], line.whole, level=line.level, program=line.program
+        )
         if not found:
             return
         values = {

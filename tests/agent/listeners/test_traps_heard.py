@@ -16,7 +16,11 @@ from tests.agent.listeners import messages
 from tests.agent.listeners.conftest import ALICE, KEYS, listening
 from tests.agent.listeners.messages import LINK_DOWN, LINK_UP
 
-ROW: dict[str, int | str | bytes] = {"1.3.6.1.2.1.2.2.1.1.12": 12, "1.3.6.1.2.1.2.2.1.7.12": 1, "1.3.6.1.2.1.2.2.1.2.12": "ge-0/0/12"}
+ROW: dict[str, int | str | bytes] = {
+    "1.3.6.1.2.1.2.2.1.1.12": 12,
+    "1.3.6.1.2.1.2.2.1.7.12": 1,
+    "1.3.6.1.2.1.2.2.1.2.12": "ge-0/0/12",
+}
 net_snmp = pytest.mark.skipif(shutil.which("snmptrap") is None, reason="net-snmp's snmptrap is not there")
 
 
