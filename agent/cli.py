@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--concurrency", type=int, default=64)
     probe.set_defaults(command=_probe)
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
-    bench.add_argument("what", choices=["poll", "recognise"])
+    bench.add_argument("what", choices=["poll", "recognise", "traps", "syslog"])
     bench.add_argument("--targets", type=Path, required=False)
     bench.add_argument("--devices-dir", type=Path, help=_("folder of recordings.tar.xz and truth.jsonl"))
     bench.add_argument("--scorer", type=Path, help=_("Python file with the comparisons that count"))
@@ -75,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--every", type=float, default=0.0)
     bench.add_argument("--devices", type=int, default=0)
     bench.add_argument("--minutes", type=float, default=3.0)
+    bench.add_argument("--count", type=int, default=20_000, help=_("messages in each round"))
+    bench.add_argument("--rate", type=float, default=0.0, help=_("messages a second; 0: flat out"))
+    bench.add_argument("--sources", type=int, default=50, help=_("addresses that send"))
+    bench.add_argument("--wide", action="store_true", help=_("make every message another condition"))
+    bench.add_argument("--peer", action="store_true", help=_("measure snmptrapd or rsyslogd beside it"))
     bench.set_defaults(command=_bench)
     return parser
 
@@ -158,6 +163,18 @@ def _bench(chosen: argparse.Namespace) -> int:
             return 2
         return bench(
             chosen.devices_dir, chosen.scorer, folds=chosen.folds, out=chosen.out, models_to=chosen.models
+        )
+    if chosen.what in {"traps", "syslog"}:
+        from agent.listeners.bench import bench as hear  # noqa: PLC0415
+
+        return hear(
+            chosen.what,
+            count=chosen.count,
+            rate=chosen.rate,
+            rounds=chosen.rounds,
+            sources=chosen.sources,
+            wide=chosen.wide,
+            peer=chosen.peer,
         )
     from agent.bench import poll  # noqa: PLC0415
 

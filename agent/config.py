@@ -15,6 +15,22 @@ transports = ["snmp", "icmp", "http", "tcp", "modbus", "ssh", "host"]    # what 
 [checks.raid]                         # a script check that targets may name; no shell, the list as it stands
 command = ["/usr/lib/nagios/plugins/check_raid", "-H", "$HOSTADDRESS$"]
 
+[traps]                               # SNMP traps and informs; off unless a port is named, 162 is theirs
+host = "0.0.0.0"
+port = 162
+per_source = 100                      # a second, ten times as many at once; more are counted and left
+communities = ["public"]              # that v1 and v2c must carry one of; any, if left out
+
+[syslog]                              # off unless a port is named; 514 and for TLS 6514 are theirs
+host = "0.0.0.0"
+udp = 514
+tcp = 514
+tls = 6514
+certificate = "/etc/watchdesk/syslog.pem"
+key = "/etc/watchdesk/syslog.key"
+clients_ca = "/etc/watchdesk/ca.pem"  # that senders must show a certificate of; nobody need, if left out
+relays = ["10.0.0.5"]                 # hosts that pass on what others sent; also of traps
+
 [metrics]                             # Prometheus, off by default
 host = "127.0.0.1"
 port = 0
@@ -69,6 +85,36 @@ class Exposition(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
 
 
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Rate = Annotated[float, Meta(ge=1, le=1_000_000)]  # messages a second
+
+
+class TrapSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where traps are heard, port 0: nowhere; how many; and who passes on those of others."""
+
+    host: str = "127.0.0.1"
+    port: Port = 0
+    per_source: Rate = 100.0
+    in_all: Rate = 20_000.0
+    communities: list[str] = []
+    relays: list[str] = []
+
+
+class SyslogSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where syslog is heard, each port 0: not so; `key` and `certificate` are files, for TLS."""
+
+    host: str = "127.0.0.1"
+    udp: Port = 0
+    tcp: Port = 0
+    tls: Port = 0
+    certificate: str = ""
+    key: str = ""
+    clients_ca: str = ""
+    per_source: Rate = 1_000.0
+    in_all: Rate = 100_000.0
+    relays: list[str] = []
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The settings file."""
 
@@ -78,6 +124,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     spool: Spool = Spool()
     poll: Polling = Polling()
     metrics: Exposition = Exposition()
+    traps: TrapSettings = TrapSettings()
+    syslog: SyslogSettings = SyslogSettings()
     checks: dict[str, Check] = {}
 
     @property
@@ -104,6 +152,13 @@ def load(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(_("{path}: {reason}").format(path=path, reason=error)) from None
     check_server(settings.server)
+    if settings.syslog.tls and not settings.syslog.certificate:
+        sentence = _("{path}: syslog over TLS needs a certificate; name its file in [syslog] certificate.")
+        raise SettingsError(sentence.format(path=path))
+    for text in (*settings.traps.relays, *settings.syslog.relays):
+        if not _is_address(text):
+            sentence = _("{path}: the relay '{address}' is no address; write it in numbers.")
+            raise SettingsError(sentence.format(path=path, address=text))
     for name, one in settings.checks.items():
         if not one.command[0].startswith("/"):
             sentence = _("{path}: the command of check {name} must begin with an absolute path.")
@@ -158,6 +213,14 @@ def _target_faults(one: TargetConfig, allowed: list[Transport]) -> list[str]:
     if strange or one.address.startswith("-") or len(one.address) > 253:
         found.append("the address is none.")
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.reading import Target
-from rules import catalog, profile
+from rules import catalog, heard, profile
 from rules.alert_rule import Rule
 from rules.document import DocumentError
+from rules.heard import HeardRule
 from rules.plan import Metric, Plan
 from rules.profile_form import Profile
 from rules.wire import Config, TargetConfig
 
 HOST = "host"
 GENERIC = "snmp-device"
+HEARD = "heard/"  # so begin the names of files with rules for traps and syslog
 BY_TRANSPORT = {
     "icmp": "ping",
     "tcp": "tcp-port",
@@ -48,6 +50,7 @@ class Library:
     profiles: Mapping[str, Profile]
     rules: tuple[Rule, ...]
     faults: tuple[str, ...] = ()
+    heard: Mapping[str, HeardRule] = field(default_factory=dict)
     plans: dict[tuple[str, str, bool], Plan] = field(default_factory=dict)  # devices alike share theirs
 
     def plan(self, form: Profile, without: str, *, identify: bool) -> Plan:
@@ -139,9 +142,13 @@ def library(config: Config | None) -> Library:
             profiles[name] = profile.resolve(one, {**profiles, **written})
         except DocumentError as error:
             faults.append(str(error))
+    listened = dict(heard.packaged())
     for name, text in (config.alerts if config else {}).items():
         try:
-            rules |= {rule.name: rule for rule in catalog.read(text, f"{name}.yaml")}
+            if name.startswith(HEARD):
+                listened |= {one.name: one for one in heard.read(text, f"{name}.yaml")}
+            else:
+                rules |= {rule.name: rule for rule in catalog.read(text, f"{name}.yaml")}
         except DocumentError as error:
             faults.append(str(error))
-    return Library(profiles, tuple(rules.values()), tuple(faults))
+    return Library(profiles, tuple(rules.values()), tuple(faults), listened)

@@ -18,7 +18,10 @@ from agent.config import Settings
 from agent.delivery import Delivery
 from agent.devices import HOST, Device, Library, library
 from agent.durable import replace
+from agent.knowledge import packaged as packaged_knowledge
 from agent.link import Link, Told
+from agent.listeners.standing import Standing, is_heard
+from agent.listeners.station import Station
 from agent.observe import Observer, own_name
 from agent.outbox import Outbox
 from agent.parcel import Parcel
@@ -30,7 +33,7 @@ from agent.selfwatch import Selfwatch
 from agent.vault import Identity, load_config, save_config
 from agent.version import VERSION
 from agent.watch import Watch
-from rules.wire import Config
+from rules.wire import AlertNews, Config
 
 log = logging.getLogger("watchdesk.agent")
 CONFIG_S = 30.0  # between two looks for a new configuration
@@ -76,6 +79,21 @@ class Agent:
             on_generation=self._wanted,
         )
         self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
+        self.heard = Standing(
+            packaged_knowledge(),
+            name_of=self._name_of,
+            polled=self.watch.judges,
+            hasten=self._hasten,
+        )
+        self.station = Station(
+            self.settings.traps,
+            self.settings.syslog,
+            data,
+            standing=self.heard,
+            tell=self._tell,
+            wall=self.clock.wall,
+        )
+        self.own.others = self.station.metrics
         self._restore(data)
 
     async def run(self) -> None:
@@ -84,7 +102,13 @@ class Agent:
         self.apply(kept or Config(generation="none"), kept=kept is not None)
         try:
             async with asyncio.TaskGroup() as group:
-                for task in (self._poll_loop, self._flush_loop, self._config_loop, self.delivery.run):
+                for task in (
+                    self._poll_loop,
+                    self._flush_loop,
+                    self._config_loop,
+                    self.delivery.run,
+                    self.station.run,
+                ):
                     group.create_task(task())
                 group.create_task(self.own.expose(self.settings.metrics.host, self.settings.metrics.port))
         finally:
@@ -117,6 +141,8 @@ class Agent:
         for key, device in wanted.items():
             self._put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
+        self.station.know(self.library.heard.values())
+        self.station.heed((one.target for one in self.devices.values()), host=config.host)
         self.config = config
         if self.collector.has_news:
             self.news.set()
@@ -270,19 +296,43 @@ class Agent:
         self.observer.forget(key)
         self.collector.forget(key)
         self.collector.tell(self.watch.remove(key, at=at, wall=wall))
+        self.collector.tell(self.heard.remove(key, wall=wall))
+
+    def _tell(self, news: list[AlertNews]) -> None:
+        """News that no poll brought."""
+        self.collector.tell(news)
+        self.news.set()
+
+    def _name_of(self, key: str) -> str | None:
+        device = self.devices.get(key)
+        return device.target.name if device is not None else None
+
+    def _hasten(self, key: str) -> None:
+        """Poll a device at once."""
+        self.schedule.hasten(key, self.clock.steady())
+        self.wake.set()
 
     def _snapshot(self) -> None:
-        replace(self.settings.directory / "standing.msgpack", self.watch.snapshot(self.outbox.last("events")))
+        events = self.outbox.last("events")
+        replace(self.settings.directory / "standing.msgpack", self.watch.snapshot(events))
+        if self.station.ears or self.heard.conditions:
+            replace(self.settings.directory / "heard.msgpack", self.heard.snapshot(events))
 
     def _restore(self, data: Path) -> None:
         """What stood before the restart, and the news that were put down after it was written."""
-        events = 0
+        events = heard = 0
         with contextlib.suppress(OSError):
             events = self.watch.load((data / "standing.msgpack").read_bytes())
-        for record in self.outbox.unacknowledged("events", events):
+        with contextlib.suppress(OSError):
+            heard = self.heard.load((data / "heard.msgpack").read_bytes())
+        for record in self.outbox.unacknowledged("events", min(events, heard)):
             with contextlib.suppress(msgspec.MsgspecError):
                 for news in msgspec.msgpack.decode(record.body, type=Parcel).alerts:
-                    self.watch.replay(news, at=self.clock.steady())
+                    if is_heard(news):
+                        if record.number > heard:
+                            self.heard.replay(news, self.library.heard)
+                    elif record.number > events:
+                        self.watch.replay(news, at=self.clock.steady())
 
     async def _close(self) -> None:
         if self.outbox.failed is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psutil
@@ -25,6 +26,7 @@ class Selfwatch:
     collector: Collector
     polls: int = 0
     latest: list[Metric] = field(default_factory=list)
+    others: Callable[[], list[Metric]] | None = None  # figures of parts that are not always there
     _process: psutil.Process = field(default_factory=psutil.Process)
 
     def metrics(self) -> list[Metric]:
@@ -49,6 +51,8 @@ class Selfwatch:
             depth = self.outbox.depth(stream)
             found.append(("agent_outbox_records", "", {"stream": stream}, float(depth.records)))
             found.append(("agent_outbox_bytes", "B", {"stream": stream}, float(depth.size)))
+        if self.others is not None:
+            found += self.others()
         self.latest = found
         return found
 

@@ -14,6 +14,12 @@ CHINESE: Final = {
     "poll targets from a file and measure it": "按文件轮询目标并测量性能",
     "recognise the devices of a file over SNMP": "按文件通过 SNMP 识别设备",
     "file for the results": "结果文件",
+    "messages in each round": "每轮发送的消息数",
+    "messages a second; 0: flat out": "每秒消息数，0 表示不限速",
+    "addresses that send": "发送方地址数",
+    "make every message another condition": "每条消息都是不同的告警条件",
+    "measure snmptrapd or rsyslogd beside it": "同时测量 snmptrapd 或 rsyslogd 作为对照",
+    "There is no {program} on this machine.": "本机没有安装 {program}。",
     "folder of recordings.tar.xz and truth.jsonl": "存放 recordings.tar.xz 和 truth.jsonl 的目录",
     "Python file with the comparisons that count": "定义评分比较规则的 Python 文件",
     "file for the models learned from all": "用全部数据训练所得模型的输出文件",
@@ -49,6 +55,12 @@ CHINESE: Final = {
     "Another agent uses {path}.": "{path} 正被另一个代理使用。",
     "{path}: the command of check {name} must begin with an absolute path.": (
         "{path}：检查项 {name} 的命令必须以绝对路径开头。"
+    ),
+    "{path}: syslog over TLS needs a certificate; name its file in [syslog] certificate.": (
+        "{path}：以 TLS 接收 syslog 需要证书，请在 [syslog] certificate 中填写证书文件。"
+    ),
+    "{path}: the relay '{address}' is no address; write it in numbers.": (
+        "{path}：转发主机“{address}”不是 IP 地址，请填写数字形式的地址。"
     ),
     "Stopped: {reason}": "已停止：{reason}",
     "The connection must be https; http is taken for this machine only (127.0.0.0/8, ::1, localhost).": (

@@ -122,6 +122,13 @@ class Watch:
             return []
         return [_news(key, device, one, reading, at=at, wall=wall, trace=trace) for one in verdicts]
 
+    def judges(self, key: str, rule: str) -> bool:
+        """Whether polls of a device are judged by a rule: it is one of its class, and has its metric."""
+        device = self.devices.get(key)
+        return device is not None and any(
+            one.name == rule and device.plan.metric(one.metric) is not None for one in device.evaluator.rules
+        )
+
     def dropped(self, *, at: float, wall: float) -> list[AlertNews]:
         """The end of alerts whose rule is not there any more."""
         return [

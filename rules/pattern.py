@@ -28,6 +28,11 @@ class Pattern:
             raise ValueError(f"Not a pattern that can be matched in linear time: {reason}") from None
         self.text = text
 
+    @property
+    def groups(self) -> frozenset[str]:
+        """The names of its groups."""
+        return frozenset(self._compiled.groupindex)
+
     def found(self, text: str) -> bool:
         """Whether the pattern occurs in the text."""
         return self._compiled.search(text[:MAX_TEXT]) is not None

@@ -55,6 +55,13 @@ class Product(NamedTuple):
     vendor: str
 
 
+class Notification(NamedTuple):
+    """A trap or notification of a MIB."""
+
+    module: str
+    name: str
+
+
 class Maker(NamedTuple):
     """Who registered an enterprise number; the name people know the maker by, where they differ."""
 
@@ -159,6 +166,15 @@ class Knowledge:
         if found is None or found[0] != key:
             return None
         return Product(*found[1].split("\t"))
+
+    def notification(self, oid: str) -> Notification | None:
+        """What a trap is called; None where this file has no such table or name."""
+        key = key_of(oid)
+        found = self._longest("notifications", key) if "notifications" in self._first else None
+        if found is None or found[0] != key:
+            return None
+        number, name = found[1].split("\t")
+        return Notification(self.modules[int(number)], name)
 
     def maker(self, number: int) -> Maker | None:
         """Who registered an enterprise number."""

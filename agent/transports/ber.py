@@ -56,11 +56,16 @@ def encode_oid(text: str) -> bytes:
     for arc in (arcs[0] * 40 + arcs[1], *arcs[2:]):
         if not 0 <= arc <= _U32:
             raise ValueError(f"'{text}' is no OID.")
-        chunk = [arc & 0x7F]
-        while arc := arc >> 7:
-            chunk.append(arc & 0x7F | 0x80)
-        out += bytes(reversed(chunk))
+        out += sub_identifier(arc)
     return bytes(out)
+
+
+def sub_identifier(arc: int) -> bytes:
+    """One number of an OID, seven bits an octet."""
+    chunk = [arc & 0x7F]
+    while arc := arc >> 7:
+        chunk.append(arc & 0x7F | 0x80)
+    return bytes(reversed(chunk))
 
 
 def arcs(raw: bytes) -> tuple[int, ...]:
@@ -110,14 +115,14 @@ def request(version: int, community: bytes, kind: int, oids: list[bytes], repeti
 
 def request_id_at(message: bytes) -> int:
     """Where the id of a request that `request` made stands."""
-    at = _head(message, 0, len(message), "message")[1]
-    at = _head(message, at, len(message), "version")[2]
-    at = _head(message, at, len(message), "community")[2]
-    at = _head(message, at, len(message), "PDU")[1]
+    at = head(message, 0, len(message), "message")[1]
+    at = head(message, at, len(message), "version")[2]
+    at = head(message, at, len(message), "community")[2]
+    at = head(message, at, len(message), "PDU")[1]
     return at + 2
 
 
-def _head(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
+def head(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
     """Tag, start and stop of the value at a place; its stop never lies after `end`."""
     if at + 2 > end:
         raise BadResponseError("The answer ends too early.", place=place, evidence=data)
@@ -134,8 +139,9 @@ def _head(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
     return tag, at, at + size
 
 
-def _expect(data: bytes, at: int, end: int, tag: int, place: str) -> tuple[int, int]:
-    found, start, stop = _head(data, at, end, place)
+def expect(data: bytes, at: int, end: int, tag: int, place: str) -> tuple[int, int]:
+    """Start and stop of a value of this tag; raises BadResponseError for another."""
+    found, start, stop = head(data, at, end, place)
     if found != tag:
         raise BadResponseError(
             f"The answer has type 0x{found:02x} where 0x{tag:02x} belongs.", place=place, evidence=data
@@ -143,8 +149,9 @@ def _expect(data: bytes, at: int, end: int, tag: int, place: str) -> tuple[int, 
     return start, stop
 
 
-def _number(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
-    start, stop = _expect(data, at, end, INTEGER, place)
+def number(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
+    """A signed integer of at most eight octets, its start and stop."""
+    start, stop = expect(data, at, end, INTEGER, place)
     if not 1 <= stop - start <= 8:
         raise BadResponseError("A number in the answer has an impossible length.", place=place, evidence=data)
     return int.from_bytes(data[start:stop], "big", signed=True), start, stop
@@ -152,20 +159,21 @@ def _number(data: bytes, at: int, end: int, place: str) -> tuple[int, int, int]:
 
 def read(data: bytes) -> Response:
     """An answer of v1 or v2c; raises BadResponseError for all else. Bytes after the message are ignored."""
-    start, end = _expect(data, 0, len(data), SEQUENCE, "message")
-    version, _, at = _number(data, start, end, "version")
+    start, end = expect(data, 0, len(data), SEQUENCE, "message")
+    version, _, at = number(data, start, end, "version")
     if version not in {0, 1}:
         raise BadResponseError(f"The answer is of version {version}.", place="version", evidence=data)
-    _, at = _expect(data, at, end, OCTETS, "community")
-    at, end = _expect(data, at, end, RESPONSE, "PDU")
-    request_id, id_at, at = _number(data, at, end, "request-id")
-    status, _, at = _number(data, at, end, "error-status")
-    index, _, at = _number(data, at, end, "error-index")
-    at, end = _expect(data, at, end, SEQUENCE, "varbinds")
-    return Response(data, version, request_id, id_at, status, index, _varbinds(data, at, end))
+    _, at = expect(data, at, end, OCTETS, "community")
+    at, end = expect(data, at, end, RESPONSE, "PDU")
+    request_id, id_at, at = number(data, at, end, "request-id")
+    status, _, at = number(data, at, end, "error-status")
+    index, _, at = number(data, at, end, "error-index")
+    at, end = expect(data, at, end, SEQUENCE, "varbinds")
+    return Response(data, version, request_id, id_at, status, index, varbinds(data, at, end))
 
 
-def _varbinds(data: bytes, at: int, end: int) -> list[tuple[bytes, int, int, int]]:
+def varbinds(data: bytes, at: int, end: int) -> list[tuple[bytes, int, int, int]]:
+    """The varbinds between two places, as in `Response`; raises BadResponseError."""
     out: list[tuple[bytes, int, int, int]] = []
     add = out.append
     while at < end:
@@ -193,9 +201,9 @@ def _varbinds(data: bytes, at: int, end: int) -> list[tuple[bytes, int, int, int
 
 
 def _varbind(data: bytes, at: int, end: int, place: str) -> tuple[tuple[bytes, int, int, int], int]:
-    start, stop = _expect(data, at, end, SEQUENCE, place)
-    name, name_end = _expect(data, start, stop, OID, f"{place} name")
-    tag, value, value_end = _head(data, name_end, stop, f"{place} value")
+    start, stop = expect(data, at, end, SEQUENCE, place)
+    name, name_end = expect(data, start, stop, OID, f"{place} name")
+    tag, value, value_end = head(data, name_end, stop, f"{place} value")
     if not 0 < name_end - name <= MAX_OID:
         raise BadResponseError("A name in the answer is empty or too long.", place=place, evidence=data)
     if tag not in KNOWN:

@@ -1,0 +1,112 @@
+"""Who may be heard: the configured devices by address, how much of each is taken, and who else spoke.
+
+Only targets of the agent become alerts. Whoever is none is counted by address, and nothing of it is decoded.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.listeners.usm import User
+
+MAX_STRANGERS = 1_000  # addresses that are counted one by one
+MAX_RECENT = 2_000  # contents of one source that are remembered
+SHOWN = 10
+Address = bytes  # four or sixteen octets
+
+
+@dataclass(slots=True)
+class Source:
+    """A device that may be heard. `burst` tokens of `rate` a second; one is spent on each message.
+
+    Args:
+        key: the device's name on the wire.
+        users: v3 users of its credentials; where there are some, nothing weaker is taken.
+        relay: it passes on what others sent; who that was stands in the message.
+    """
+
+    key: str
+    name: str
+    address: str
+    users: Mapping[bytes, User] = field(default_factory=dict)
+    relay: bool = False
+    rate: float = 100.0
+    burst: float = 1_000.0
+    tokens: float = 1_000.0
+    filled_at: float = 0.0
+    limited: int = 0
+    limited_at: float = -1e9
+    recent: dict[bytes, float] = field(default_factory=dict)
+
+    def spend(self, now: float) -> bool:
+        """Whether one more message is taken; `now` on the steady clock."""
+        if now > self.filled_at:
+            self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
+            self.filled_at = now
+        if self.tokens < 1.0:
+            self.limited += 1
+            self.limited_at = now
+            return False
+        self.tokens -= 1.0
+        return True
+
+    def repeats(self, content: bytes, now: float, within_s: float) -> bool:
+        """Whether the same was heard a moment ago; it is remembered from now on."""
+        last = self.recent.get(content)
+        if last is not None and now - last < within_s:
+            return True
+        if len(self.recent) >= MAX_RECENT:
+            self.recent.clear()
+        self.recent[content] = now
+        return False
+
+
+@dataclass(slots=True)
+class Strangers:
+    """Addresses that spoke and are no targets."""
+
+    counts: dict[Address, int] = field(default_factory=dict)
+    others: int = 0
+    total: int = 0
+
+    def count(self, address: Address) -> None:
+        """One more message of an address; beyond the bound it is counted without it."""
+        self.total += 1
+        known = self.counts.get(address)
+        if known is not None:
+            self.counts[address] = known + 1
+        elif len(self.counts) < MAX_STRANGERS:
+            self.counts[address] = 1
+        else:
+            self.others += 1
+
+    def loudest(self) -> list[tuple[str, int]]:
+        """Those that spoke most, with how often."""
+        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return [(text_of(address), count) for address, count in ordered[:SHOWN]]
+
+
+def packed(text: str) -> Address | None:
+    """An address as its octets, an IPv4 one written as IPv6 as four; None for none."""
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).packed
+
+
+def text_of(address: Address) -> str:
+    """An address for people."""
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
+
+
+def table(sources: Iterable[tuple[str, Source]]) -> dict[Address, Source]:
+    """Sources by address; of several at one address the first."""
+    found: dict[Address, Source] = {}
+    for text, source in sources:
+        address = packed(text)
+        if address is not None:
+            found.setdefault(address, source)
+    return found
