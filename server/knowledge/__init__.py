@@ -1,5 +1,7 @@
 """Articles, suggestions and what came of them."""
 
+import typer
+
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
 from server.knowledge.api import api
@@ -10,6 +12,13 @@ from server.knowledge.palette import search, to_review
 from server.knowledge.tending import JOBS, SCHEDULES
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
+
+
+def _bench() -> typer.Typer:
+    from server.knowledge.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+
+    return COMMAND
+
 
 PRACTICE = Practice(
     name="knowledge",
@@ -31,6 +40,7 @@ PRACTICE = Practice(
         ),
     ),
     palette=search,
+    commands=(("bench", _bench),),
     permissions=(
         Permission(
             "knowledge.read",

@@ -38,7 +38,7 @@ def grown(steps: list[tuple[int, str | None]], *, fold: bool) -> Index:
         else:
             index.add(f"KB-{number}", Document({"title": text}))
         if fold:
-            index._freeze()
+            index._fold()
     return index
 
 
