@@ -41,6 +41,7 @@ FIELD_B = 0.75
 FIELD_K1 = 1.2
 DEVICE = ("alert", "model", "ci", "ci_class", "vendor")
 CLOSE = 4  # tokens
+FIRST_HAN = "\u3400"
 RARE_POWER = 3
 
 Rows = NDArray[np.float32]
@@ -225,7 +226,7 @@ def _signs(index: Index, found: Candidates, read: _Read) -> dict[str, Rows]:
     """The same of Han signs one by one: a synonym often shares one of its two."""
     nothing = np.zeros(read.count, dtype=np.float32)
     asked = found.asked
-    of_terms = index.han(asked.terms)
+    of_terms = np.asarray([ord(token[0]) if token[0] >= FIRST_HAN else -1 for token in asked.tokens])
     mine = of_terms >= 0
     theirs = index.han(read.term)
     written = theirs >= 0

@@ -224,25 +224,42 @@ def calibrated(weights: Weights, judged: Sequence[Judged], *, without: bool = Tr
         without: each question counts a second time with what helped taken away, so that the ranker knows
             what it looks like when nothing fits.
     """
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  only where something is learned
-
-    inputs, right = [], []
+    inputs, agrees, right = [], [], []
     for one in judged:
         for rows, helped in _looks(one, without=without):
-            if not len(rows):
-                continue
-            worths = worth(weights, rows)
-            first = int(np.argmax(worths))
-            inputs.append(_sure_inputs(rows, worths)[first])
-            right.append(bool(helped[first]))
+            if len(rows):
+                worths = worth(weights, rows)
+                first = int(np.argmax(worths))
+                inputs.append(_sure_inputs(rows, worths)[first])
+                agrees.append(DEVICE_LOGIT * float(rows[first, NAMES.index("device")]))
+                right.append(bool(helped[first]))
     if len(right) < 2 * FEWEST or len(set(right)) < 2:
         return weights
     table = np.asarray(inputs)
     middle, spread = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-3)
-    fitted = LogisticRegression(C=1.0, max_iter=500).fit((table - middle) / spread, right)
-    slopes = fitted.coef_[0] / spread
-    constant = float(fitted.intercept_[0] - slopes @ middle)
+    fitted = _logistic((table - middle) / spread, np.asarray(right), np.asarray(agrees))
+    slopes = fitted[:-1] / spread
+    constant = float(fitted[-1] - slopes @ middle)
     return Weights(weights.order, (*(round(float(one), 4) for one in slopes), round(constant, 4)))
+
+
+def _logistic(
+    table: NDArray[np.float64], right: NDArray[np.bool_], given: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Slopes and constant of a logistic regression that starts from given logits; the slopes held to 0."""
+    from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
+
+    sign = np.where(right, 1.0, -1.0)
+    whole = np.hstack([table, np.ones((len(table), 1))])
+
+    def loss(slopes: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = sign * (whole @ slopes + given)
+        pull = whole.T @ (-sign / (1 + np.exp(np.clip(margins, -50, 50))))
+        held = np.append(slopes[:-1], 0.0)
+        return float(np.logaddexp(0, -margins).sum() + 0.5 * held @ held), pull + held
+
+    fitted: NDArray[np.float64] = minimize(loss, np.zeros(whole.shape[1]), jac=True, method="L-BFGS-B").x
+    return fitted
 
 
 def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]]:

@@ -10,6 +10,7 @@ segment, and eight segments of a size become one. What a candidate is read from 
 that memory holds only what every question needs. Adding, changing and withdrawing need no rebuild.
 """
 
+import hashlib
 import math
 import os
 import tempfile
@@ -18,11 +19,14 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.postings import Segment, merged, of_tail
 from ml.tokens import tokens
 
 K1 = 1.5
@@ -33,10 +37,14 @@ ZONE_COUNT = 3
 FIRST_LINE_WEIGHT = 1.0
 FACET_WEIGHTS = {"alert": 0.30, "model": 0.12, "ci": 0.12, "ci_class": 0.08, "service": 0.06, "vendor": 0.04}
 GOOD_COVERAGE = 0.25  # the share of a query's information at which a document scores 1 - 1/e
-TAIL = 512  # documents
+FORM = 1  # of a saved index, tokens and all
+COPIED = 1 << 20  # bytes at once
+LONGEST_HEAD = 1 << 30
+TAIL = 256  # documents
 FAN = 8  # segments of one size before they become one
+LARGEST = 300_000  # documents of a segment; merging takes memory
 HALVES = 2  # a posting's weight is kept in halves, at most 127.5
-POSTINGS_READ = 600_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
+POSTINGS_READ = 250_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
 MOST_TERMS = 120  # of a query, the heaviest
 LONGEST_READ = 400  # tokens of a document that are kept in order
 
@@ -126,27 +134,21 @@ class Hit:
     facets: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """Postings of some documents: those of `terms[i]` are `starts[i]:starts[i + 1]`."""
+class StaleIndexError(Exception):
+    """A file that holds no index of this version; make it anew."""
 
-    terms: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    slots: NDArray[np.int32]
-    weights: NDArray[np.uint8]
-    documents: int
 
-    def of(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
-        """The postings of these terms, one term behind the other, and how many each has."""
-        at = np.minimum(np.searchsorted(self.terms, terms), max(len(self.terms) - 1, 0))
-        here = self.terms[at] == terms
-        begins, ends = self.starts[at], np.where(here, self.starts[at + 1], self.starts[at])
-        parts = [slice(begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        return (
-            np.concatenate([self.slots[part] for part in parts] or [self.slots[:0]]),
-            np.concatenate([self.weights[part] for part in parts] or [self.weights[:0]]),
-            ends - begins,
-        )
+class _Head(msgspec.Struct, array_like=True):
+    """What stands before the arrays of a saved index."""
+
+    form: int
+    terms: list[str]
+    keys: list[str]
+    pairs: list[tuple[str, str]]
+    kinds: list[str]
+    segments: list[int]
+    arrays: list[tuple[str, int]]
+    read: int  # bytes of what candidates are read from
 
 
 class Index:
@@ -165,12 +167,13 @@ class Index:
         self._kind_of = np.zeros(256, dtype=np.int8)
         self._lengths = np.zeros(256, dtype=np.float32)  # negative: withdrawn
         self._offsets = np.zeros(257, dtype=np.int64)
+        self._stamps = np.zeros(256, dtype=np.int64)
         self._alive = 0
         self._total_length = 0.0
         self._zone_totals = np.zeros(ZONE_COUNT, dtype=np.int64)
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._tail: list[tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = []  # slot, terms, weights
-        self._tail_segment: _Segment | None = None
+        self._tail_segment: Segment | None = None
         with tempfile.TemporaryFile() as file:
             self._file = os.dup(file.fileno())  # lives as long as the index
         self.close = weakref.finalize(self, os.close, self._file)
@@ -185,10 +188,118 @@ class Index:
         """The key of a document by its number."""
         return self._keys[slot]
 
+    def stamps(self) -> Mapping[str, int]:
+        """The stamp of each document."""
+        return {key: int(self._stamps[slot]) for key, slot in self._slots.items()}
+
+    # -- keeping --------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write all of it to a file for `load`; one that is there is replaced at once or not at all."""
+        self._fold()
+        size = len(self._keys)
+        arrays: list[NDArray[Any]] = [
+            self._frequency[: len(self._terms)],
+            self._han[: len(self._terms)],
+            self._kind_of[:size],
+            self._lengths[:size],
+            self._stamps[:size],
+            self._offsets[: size + 1],
+            self._zone_totals,
+            *(np.asarray(pair, dtype=np.int32) for pair in self._with_pair),
+        ]
+        for segment in self._segments:
+            arrays += [segment.terms, segment.starts, segment.slots, segment.weights]
+        head = msgspec.msgpack.encode(
+            _Head(
+                FORM,
+                list(self._terms),
+                self._keys,
+                self._pair_names,
+                list(self._kinds),
+                [one.documents for one in self._segments],
+                [(str(one.dtype), len(one)) for one in arrays],
+                int(self._offsets[size]),
+            )
+        )
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        with beside.open("wb") as file:
+            file.write(len(head).to_bytes(8, "little") + hashlib.blake2b(head).digest() + head)
+            for one in arrays:
+                file.write(np.ascontiguousarray(one).data)
+            for start in range(0, int(self._offsets[size]), COPIED):
+                end = min(start + COPIED, int(self._offsets[size]))
+                file.write(os.pread(self._file, end - start, start))
+        beside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Index":
+        """What `save` wrote.
+
+        Raises:
+            StaleIndexError: it is not there, was cut short or was written by another version.
+        """
+        try:
+            with path.open("rb") as file:
+                return cls._loaded(file)
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            raise StaleIndexError(str(error)) from error
+
+    @classmethod
+    def _loaded(cls, file: BinaryIO) -> "Index":
+        length, digest = int.from_bytes(file.read(8), "little"), file.read(64)
+        told = file.read(min(length, LONGEST_HEAD))
+        if hashlib.blake2b(told).digest() != digest:
+            raise StaleIndexError("its head is damaged")
+        head = msgspec.msgpack.decode(told, type=_Head)
+        if head.form != FORM:
+            raise StaleIndexError(f"its form is {head.form}, not {FORM}")
+        arrays = [np.fromfile(file, np.dtype(kind), count) for kind, count in head.arrays]
+        if [len(one) for one in arrays] != [count for _kind, count in head.arrays]:
+            raise StaleIndexError("it was cut short")
+        index = cls()
+        index._terms = {term: number for number, term in enumerate(head.terms)}
+        index._keys, index._pair_names = head.keys, head.pairs
+        index._pairs = {pair: number for number, pair in enumerate(head.pairs)}
+        index._kinds = {kind: number for number, kind in enumerate(head.kinds)}
+        index._frequency, index._han, index._kind_of, index._lengths, index._stamps = arrays[:5]
+        index._offsets, index._zone_totals = arrays[5:7]
+        index._with_pair = [array("i", one.tobytes()) for one in arrays[7 : 7 + len(head.pairs)]]
+        rest = arrays[7 + len(head.pairs) :]
+        index._segments = [
+            Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents)
+            for at, documents in zip(range(0, len(rest), 4), head.segments, strict=True)
+        ]
+        lives = index._lengths >= 0
+        index._slots = {key: slot for slot, key in enumerate(head.keys) if lives[slot]}
+        index._alive, index._total_length = int(lives.sum()), float(index._lengths[lives].sum())
+        left = head.read
+        while left > 0 and (data := file.read(min(left, COPIED))):
+            left -= len(data)
+            while data:
+                data = data[os.write(index._file, data) :]
+        if left:
+            raise StaleIndexError("it was cut short")
+        index._roomy()
+        return index
+
+    def _roomy(self) -> None:
+        """Arrays that can grow."""
+        for name in ("_frequency", "_han", "_kind_of", "_lengths", "_stamps", "_offsets"):
+            kept = getattr(self, name)
+            fill = -1 if name == "_han" else 0
+            setattr(self, name, np.concatenate([kept, np.full(len(kept) // 4 + 256, fill, kept.dtype)]))
+
     # -- taking in ------------------------------------------------------------------------------
 
-    def add(self, key: str, document: Document) -> None:
-        """Take a document in, in place of an older one with the same key."""
+    def add(self, key: str, document: Document, *, stamp: int = 0) -> None:
+        """Take a document in, in place of an older one with the same key.
+
+        Args:
+            key: names it.
+            document: its texts and facets.
+            stamp: of which moment it is; whoever keeps an index on disk sees by it what is stale.
+        """
         self.withdraw(key)
         slot = len(self._keys)
         self._grow(slot)
@@ -216,6 +327,7 @@ class Index:
         rest = np.asarray([len(counts), len(sequence), len(pairs), *sequence, *pairs], dtype=np.int32)
         self._write(slot, np.concatenate([rest[:3], terms, weights, rest[3:]]))
         self._lengths[slot] = length
+        self._stamps[slot] = stamp
         self._total_length += length
         self._alive += 1
         self._frequency[terms] += 1
@@ -250,10 +362,11 @@ class Index:
         return numbers
 
     def _grow(self, slot: int) -> None:
-        if slot >= len(self._lengths):
+        if slot >= min(len(self._lengths), len(self._offsets) - 1):
             size = len(self._lengths) * 3 // 2
             self._lengths = np.resize(self._lengths, size)
             self._kind_of = np.resize(self._kind_of, size)
+            self._stamps = np.resize(self._stamps, size)
             self._offsets = np.resize(self._offsets, size + 1)
 
     def _numbers(self, words: Sequence[str]) -> list[int]:
@@ -296,13 +409,29 @@ class Index:
         """Make the tail a segment, and eight segments of a size one."""
         if not self._tail:
             return
-        self._segments.append(_segment(self._tail))
+        self._segments.append(of_tail(self._tail))
         self._tail, self._tail_segment = [], None
         while len(self._segments) >= FAN:
             last = self._segments[-FAN:]
             if last[0].documents >= FAN * last[-1].documents:
                 break
-            self._segments[-FAN:] = [_merged(last)]
+            if sum(one.documents for one in last) > LARGEST:
+                break
+            self._segments[-FAN:] = [merged([self._living(one) for one in last])]
+
+    def _living(self, segment: Segment) -> Segment:
+        """A segment without the postings of withdrawn documents."""
+        lives = self._lengths[segment.slots] >= 0
+        if lives.all():
+            return segment
+        before = np.concatenate([[0], np.cumsum(lives)])
+        return Segment(
+            segment.terms,
+            before[segment.starts],
+            segment.slots[lives],
+            segment.weights[lives],
+            segment.documents,
+        )
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -422,21 +551,22 @@ class Index:
         before = np.cumsum(self._frequency[terms][order]) - self._frequency[terms][order]
         order = order[before < POSTINGS_READ]
         terms, gains = terms[order], gains[order]
-        scores = np.zeros(size, dtype=np.float64)
         slope = np.float32(K1 * B / self.mean_length())
-        for segment in self._all_segments():
-            slots, weights, counts = segment.of(terms)
-            tf = weights * np.float32(1 / HALVES)
-            norm = np.float32(K1 * (1 - B)) + slope * self._lengths[slots]
-            scores += np.bincount(slots, np.repeat(gains, counts) * tf / (tf + norm), minlength=size)
+        parts = [segment.of(terms) for segment in self._all_segments()]
+        slots = np.concatenate([one[0] for one in parts] or [np.zeros(0, dtype=np.int32)])
+        tf = np.concatenate([one[1] for one in parts] or [np.zeros(0, dtype=np.uint8)])
+        share = np.concatenate([np.repeat(gains, one[2]) for one in parts] or [np.zeros(0, dtype=np.float32)])
+        norm = np.float32(HALVES * K1 * (1 - B)) + HALVES * slope * self._lengths[slots]
+        share *= tf / (tf + norm)
+        scores = np.bincount(slots, share, minlength=size)
         scores[self._lengths[:size] < 0] = 0.0
         return scores.astype(np.float32)
 
-    def _all_segments(self) -> Sequence[_Segment]:
+    def _all_segments(self) -> Sequence[Segment]:
         if not self._tail:
             return self._segments
         if self._tail_segment is None:
-            self._tail_segment = _segment(self._tail)
+            self._tail_segment = of_tail(self._tail)
         return [*self._segments, self._tail_segment]
 
     def _best(self, look: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
@@ -478,26 +608,3 @@ def _by_zone(read: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
     """The tokens of a sequence, negative where a zone begins, and the zone of each place."""
     places = np.maximum.accumulate(np.where(read < 0, np.arange(len(read)), 0))
     return read, -read[places].astype(np.int64) - 1
-
-
-def _segment(tail: Sequence[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]) -> _Segment:
-    terms = np.concatenate([one[1] for one in tail])
-    slots = np.repeat(np.asarray([one[0] for one in tail], dtype=np.int32), [len(one[1]) for one in tail])
-    return _sorted(terms, slots, np.concatenate([one[2] for one in tail]), len(tail))
-
-
-def _merged(segments: Sequence[_Segment]) -> _Segment:
-    terms = np.concatenate([np.repeat(one.terms, np.diff(one.starts)) for one in segments])
-    slots = np.concatenate([one.slots for one in segments])
-    weights = np.concatenate([one.weights for one in segments])
-    return _sorted(terms, slots, weights, sum(one.documents for one in segments))
-
-
-def _sorted(
-    terms: NDArray[np.int32], slots: NDArray[np.int32], weights: NDArray[np.uint8], documents: int
-) -> _Segment:
-    order = np.argsort(terms, kind="stable")
-    ordered = terms[order]
-    changes = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, bool)
-    bounds: NDArray[Any] = np.append(np.nonzero(changes)[0], len(ordered)).astype(np.int64)
-    return _Segment(ordered[bounds[:-1]], bounds, slots[order], weights[order], documents)

@@ -1,17 +1,47 @@
 """Articles, suggestions and what came of them."""
 
-import typer
+import asyncio
 
+import structlog
+import typer
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.kernel import keys
+from server.kernel.db import Database
+from server.kernel.errors import DeskError
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
+from server.knowledge import shelves, tending, training
 from server.knowledge.api import api
 from server.knowledge.file_pages import filed
 from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
-from server.knowledge.tending import JOBS, SCHEDULES
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
+
+log = structlog.get_logger(__name__)
+FILLING: "web.AppKey[asyncio.Task[None]]" = web.AppKey("suggestions_filling")
+
+
+async def _start(app: web.Application) -> None:
+    """Fill the shelf before somebody asks."""
+    database = app[keys.DATABASE]
+    shelves.keep_in(database, app[keys.SETTINGS].data / "index")
+    app[FILLING] = asyncio.create_task(_fill(database))
+
+
+async def _fill(database: Database) -> None:
+    try:
+        await database.read(shelves.up_to_date)
+    except (DeskError, SQLAlchemyError) as error:  # the first who asks fills it
+        log.warning("suggestions_not_filled", reason=str(error)[:200])
+
+
+async def _stop(app: web.Application) -> None:
+    await asyncio.wait([app[FILLING]])
+    await asyncio.to_thread(shelves.save, app[keys.DATABASE])
 
 
 def _bench() -> typer.Typer:
@@ -25,8 +55,10 @@ PRACTICE = Practice(
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
     routes=(manager, filed, pages, api),
-    jobs=JOBS,
-    schedules=SCHEDULES,
+    jobs=(*tending.JOBS, *training.JOBS),
+    schedules=(*tending.SCHEDULES, *training.SCHEDULES),
+    startup=(_start,),
+    cleanup=(_stop,),
     navigation=(
         NavItem(
             key="knowledge",

@@ -43,34 +43,38 @@ class Look:
 class Ranking:
     """Documents that can be asked for; one thread at a time."""
 
-    def __init__(self, weights: rerank.Weights | None = None) -> None:
-        self.index = Index()
+    def __init__(self, weights: rerank.Weights | None = None, index: Index | None = None) -> None:
+        self.index = index if index is not None else Index()
         self.weights = weights or rerank.begun()
 
-    def add(self, key: str, document: Document) -> None:
+    def add(self, key: str, document: Document, *, stamp: int = 0) -> None:
         """Take in a document, in place of an older one with the same key."""
-        self.index.add(key, document)
+        self.index.add(key, document, stamp=stamp)
 
     def withdraw(self, key: str) -> None:
         """Forget a document."""
         self.index.withdraw(key)
 
-    def ask(self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 24) -> list[Ranked]:
+    def ask(
+        self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 24, named: str = ""
+    ) -> list[Ranked]:
         """The best answers to a ticket, best first.
 
         Args:
             text: the ticket; its first line is its summary.
             facets: what is known beside the text.
-            limit: at most so many.
+            limit: at most so many, and as many again of those that share the facet `named`.
+            named: a facet that keeps an answer among them that would fall behind.
         """
         found = self.index.candidates(text, facets=facets, limit=LOOK_AT)
         rows = features(self.index, found)
         worths = rerank.worth(self.weights, rows)
         sure = rerank.sureness(self.weights, rows, worths)
-        order = np.argsort(-worths, kind="stable")[:limit].tolist()
+        order = np.argsort(-worths, kind="stable").tolist()
+        kept = [place for place in order[limit:] if named in found.facets[place]]
         return [
             Ranked(self.index.hit(found, place, float(sure[place])), float(worths[place]), float(sure[place]))
-            for place in order
+            for place in order[:limit] + kept[:limit]
         ]
 
     def look(self, text: str, *, facets: Mapping[str, str] | None = None) -> Look:

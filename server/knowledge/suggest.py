@@ -1,8 +1,6 @@
 """What fixed this before: ranked articles and past cases for a ticket, each with its reasons.
 
-The index lives in memory, one per process, and follows the table of changes: every write of an article or
-a case adds a row in the same transaction, and a process takes in what is newer than what it has before it
-answers. The order is the ranker's worth and what outcomes say: a fix that held counts up, one after which the
+The order is the ranker's worth and what outcomes say: a fix that held counts up, one after which the
 alert came back counts down. The score is the probability that the fix is right; where none is more likely
 right than wrong nothing is shown: a weak guess costs more than silence.
 
@@ -14,19 +12,18 @@ outweighs few words in common and mixed outcomes, though not steady failure.
 
 import math
 import re
-import threading
-import weakref
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ml.similar import Document, Hit
+from ml.similar import Hit
+from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
-from server.knowledge.ranking import Ranked, Ranking
+from server.knowledge.ranking import Ranked
 
 LEAST_SCORE = 0.5  # an answer is given where it is more likely right than wrong
 NEXT_SCORE = 0.04  # what stands behind it
@@ -96,18 +93,6 @@ class Suggestion:
     at: datetime | None
 
 
-@dataclass
-class _Known:
-    ranking: Ranking = field(default_factory=Ranking)
-    seen: int = -1  # the newest change taken in; -1: nothing loaded yet
-    lately: set[tuple[int, str]] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_known: weakref.WeakKeyDictionary[Engine, _Known] = weakref.WeakKeyDictionary()
-LATE = 512  # transactions may commit in another order than their changes are numbered in
-
-
 def changed(session: Session, key: str) -> None:
     """Tell every process's index that an article or case was added, changed or withdrawn."""
     session.add(IndexChange(key=key))
@@ -115,13 +100,11 @@ def changed(session: Session, key: str) -> None:
 
 def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestion]:
     """The best known fixes for a ticket, best first; empty where nothing fits well enough."""
-    known = _up_to_date(session)
+    shelf = shelves.up_to_date(session)
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
-    with known.lock:
-        answers = known.ranking.ask(text, facets=query.facets, limit=1_000)
+    with shelf.lock:
+        answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")
     answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
-    named = [one for one in answers[LOOK_AT:] if _written_for(one.hit)]
-    answers = answers[:LOOK_AT] + named[:LOOK_AT]
     records = _records(session, [one.hit.key for one in answers])
     outcomes = _outcomes(session, [one.hit.key for one in answers])
     found = []
@@ -140,66 +123,6 @@ def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> N
     if session.scalar(select(Gap.id).where(Gap.ticket == ticket)) is None:
         title = query.text.partition("\n")[0][:400]
         session.add(Gap(ticket=ticket, title=title, facets=query.facets, at=now))
-
-
-def _up_to_date(session: Session) -> _Known:
-    engine = session.get_bind().engine
-    known = _known.setdefault(engine, _Known())
-    with known.lock:
-        if known.seen < 0:
-            known.seen = session.scalar(select(func.max(IndexChange.id))) or 0
-            for key, document in documents(session):
-                known.ranking.add(key, document)
-        news = session.execute(
-            select(IndexChange.id, IndexChange.key)
-            .where(IndexChange.id > known.seen - LATE)
-            .order_by(IndexChange.id)
-        ).all()
-        fresh = [(number, key) for number, key in news if (number, key) not in known.lately]
-        if known.lately or known.seen == 0:
-            for key in dict.fromkeys(key for _number, key in fresh):
-                _take_in(session, known.ranking, key)
-        known.lately = {(number, key) for number, key in news}
-        known.seen = max([known.seen, *(number for number, _key in news)])
-    return known
-
-
-def documents(session: Session) -> Iterator[tuple[str, Document]]:
-    """All that may be suggested, with its key."""
-    for article in session.scalars(
-        select(Article).where(Article.state == State.PUBLISHED).execution_options(yield_per=500)
-    ):
-        yield article.number, _of_article(article)
-    for case in session.scalars(select(Case).execution_options(yield_per=500)):
-        yield case.number, _of_case(case)
-
-
-def _take_in(session: Session, ranking: Ranking, key: str) -> None:
-    article = session.scalar(select(Article).where(Article.number == key))
-    case = session.get(Case, key) if article is None else None
-    if article is not None and article.state is State.PUBLISHED:
-        ranking.add(key, _of_article(article))
-    elif case is not None:
-        ranking.add(key, _of_case(case))
-    else:
-        ranking.withdraw(key)
-
-
-def _of_article(article: Article) -> Document:
-    facets = {name: [str(value) for value in values] for name, values in article.applies_to.items()}
-    fields = {
-        "title": article.title,
-        "symptom": article.symptom,
-        "cause": article.cause,
-        "solution": article.solution,
-        "text": " ".join(str(value) for values in article.applies_to.values() for value in values),
-    }
-    return Document(fields, facets, kind="article")
-
-
-def _of_case(case: Case) -> Document:
-    fields = {"title": case.title, "symptom": case.symptom, "cause": case.cause, "solution": case.solution}
-    return Document(fields, {name: str(value) for name, value in case.facets.items()}, kind="case")
 
 
 def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]:
