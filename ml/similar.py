@@ -1,32 +1,52 @@
 """What is like this text: a lexical index that learns one document at a time.
 
-BM25 over weighted fields (k1 1.5, b 0.9: tickets repeat themselves, so length weighs more than usual),
-query terms as 1 + ln(tf), the first line of the query counted once more. Postings live in two parts: a frozen
-one in flat numpy arrays, and a small tail of lists that new documents go to; the tail is folded in when it
-has grown. Adding, changing and withdrawing need no rebuild. Every hit says which words brought it there.
+The first look is BM25 over weighted fields (k1 1.5, b 0.9: tickets repeat themselves, so length weighs more
+than usual), query terms as 1 + ln(tf), the first line of the query counted once more, plus a bonus for facets
+that agree. It names the candidates. `ml.features` then reads each candidate again as the sequence of its
+tokens, which tells what a bag of words cannot, and `ml.rerank` weighs what was read.
 
-`Hit.score` is in [0, 1]: how much of the query's information the document answers, lifted by the facets that
-agree (alert rule, CI class, model, service). It orders hits and can be compared between queries.
+Postings lie in segments of flat arrays, five bytes a posting; new documents go to a small tail that becomes a
+segment, and eight segments of a size become one. What a candidate is read from rests in a temporary file, so
+that memory holds only what every question needs. Adding, changing and withdrawing need no rebuild.
 """
 
+import hashlib
 import math
+import os
+import tempfile
+import weakref
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.postings import Segment, merged, of_tail
 from ml.tokens import tokens
 
 K1 = 1.5
 B = 0.9
 FIELD_WEIGHTS = {"title": 3.0, "symptom": 1.5, "cause": 1.0, "solution": 1.0, "text": 1.0}
+ZONES = {"title": 0, "symptom": 1, "text": 1, "cause": 2, "solution": 2}
+ZONE_COUNT = 3
 FIRST_LINE_WEIGHT = 1.0
 FACET_WEIGHTS = {"alert": 0.30, "model": 0.12, "ci": 0.12, "ci_class": 0.08, "service": 0.06, "vendor": 0.04}
-TAIL_AT_LEAST = 512
 GOOD_COVERAGE = 0.25  # the share of a query's information at which a document scores 1 - 1/e
+FORM = 1  # of a saved index, tokens and all
+COPIED = 1 << 20  # bytes at once
+LONGEST_HEAD = 1 << 30
+TAIL = 256  # documents
+FAN = 8  # segments of one size before they become one
+LARGEST = 300_000  # documents of a segment; merging takes memory
+HALVES = 2  # a posting's weight is kept in halves, at most 127.5
+POSTINGS_READ = 250_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
+MOST_TERMS = 120  # of a query, the heaviest
+LONGEST_READ = 400  # tokens of a document that are kept in order
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,58 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A query as the index reads it; terms are the index's numbers, -1 for one it does not know.
+
+    Args:
+        sequence: the place in `terms` of each token, in order, -1 for one that was left out and for a
+            line's end.
+        first_length: how many tokens of the sequence are of the first line.
+        terms: the distinct terms, heaviest first.
+        tokens: the same as text.
+        weights: 1 + ln(tf), and again for the first line.
+        first: the part of the weight that the first line gives.
+        idf: how much each says.
+    """
+
+    sequence: NDArray[np.int32]
+    first_length: int
+    terms: NDArray[np.int32]
+    tokens: tuple[str, ...]
+    weights: NDArray[np.float32]
+    first: NDArray[np.float32]
+    idf: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The documents that a first look found, best first; arrays of one row each unless said.
+
+    Args:
+        asked: the query.
+        slots: their numbers in the index.
+        look: what the first look gave, 0 to 1.
+        bags: each one's distinct terms, one document behind the other, and `bag_weights` their weights;
+            document n has `bag_starts[n]:bag_starts[n + 1]`.
+        read: each one's tokens in order, likewise with `read_starts`; -zone - 1 begins a zone.
+        facets: which facets of the question each shares.
+    """
+
+    asked: Asked
+    slots: NDArray[np.int64]
+    look: NDArray[np.float32]
+    bags: NDArray[np.int32]
+    bag_weights: NDArray[np.float32]
+    bag_starts: NDArray[np.int64]
+    read: NDArray[np.int32]
+    read_starts: NDArray[np.int64]
+    facets: Sequence[Mapping[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+
+@dataclass(frozen=True)
 class Hit:
     """One answer, with the reasons for it.
 
@@ -62,27 +134,49 @@ class Hit:
     facets: Mapping[str, str]
 
 
+class StaleIndexError(Exception):
+    """A file that holds no index of this version; make it anew."""
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """What stands before the arrays of a saved index."""
+
+    form: int
+    terms: list[str]
+    keys: list[str]
+    pairs: list[tuple[str, str]]
+    kinds: list[str]
+    segments: list[int]
+    arrays: list[tuple[str, int]]
+    read: int  # bytes of what candidates are read from
+
+
 class Index:
-    """A growing set of documents that can be asked for what is alike. Not for concurrent writers."""
+    """A growing set of documents that can be asked for what is alike. Not for concurrent use."""
 
     def __init__(self) -> None:
         self._terms: dict[str, int] = {}
-        self._frequency: list[int] = []
         self._keys: list[str] = []
         self._slots: dict[str, int] = {}
-        self._facets: list[Mapping[str, tuple[str, ...]]] = []
+        self._pairs: dict[tuple[str, str], int] = {}  # a facet and its value
+        self._pair_names: list[tuple[str, str]] = []
+        self._with_pair: list[array[int]] = []
         self._kinds: dict[str, int] = {}
+        self._frequency = np.zeros(1024, dtype=np.int32)
+        self._han = np.full(1024, -1, dtype=np.int32)  # the first sign of a pair of Han signs
         self._kind_of = np.zeros(256, dtype=np.int8)
-        self._with_facet: dict[tuple[str, str], list[int]] = {}
-        self._counts: list[dict[int, float] | None] = []
-        self._lengths = np.zeros(256, dtype=np.float32)
+        self._lengths = np.zeros(256, dtype=np.float32)  # negative: withdrawn
+        self._offsets = np.zeros(257, dtype=np.int64)
+        self._stamps = np.zeros(256, dtype=np.int64)
         self._alive = 0
         self._total_length = 0.0
-        self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
-        self._docs: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-        self._weights: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._frozen = 0
-        self._tail: dict[int, tuple[list[int], list[float]]] = {}
+        self._zone_totals = np.zeros(ZONE_COUNT, dtype=np.int64)
+        self._segments: list[Segment] = []
+        self._tail: list[tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = []  # slot, terms, weights
+        self._tail_segment: Segment | None = None
+        with tempfile.TemporaryFile() as file:
+            self._file = os.dup(file.fileno())  # lives as long as the index
+        self.close = weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
         return self._alive
@@ -90,165 +184,427 @@ class Index:
     def __contains__(self, key: str) -> bool:
         return key in self._slots
 
-    def add(self, key: str, document: Document) -> None:
-        """Take a document in, in place of an older one with the same key."""
+    def key(self, slot: int) -> str:
+        """The key of a document by its number."""
+        return self._keys[slot]
+
+    def stamps(self) -> Mapping[str, int]:
+        """The stamp of each document."""
+        return {key: int(self._stamps[slot]) for key, slot in self._slots.items()}
+
+    # -- keeping --------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write all of it to a file for `load`; one that is there is replaced at once or not at all."""
+        self._fold()
+        size = len(self._keys)
+        arrays: list[NDArray[Any]] = [
+            self._frequency[: len(self._terms)],
+            self._han[: len(self._terms)],
+            self._kind_of[:size],
+            self._lengths[:size],
+            self._stamps[:size],
+            self._offsets[: size + 1],
+            self._zone_totals,
+            *(np.asarray(pair, dtype=np.int32) for pair in self._with_pair),
+        ]
+        for segment in self._segments:
+            arrays += [segment.terms, segment.starts, segment.slots, segment.weights]
+        head = msgspec.msgpack.encode(
+            _Head(
+                FORM,
+                list(self._terms),
+                self._keys,
+                self._pair_names,
+                list(self._kinds),
+                [one.documents for one in self._segments],
+                [(str(one.dtype), len(one)) for one in arrays],
+                int(self._offsets[size]),
+            )
+        )
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        with beside.open("wb") as file:
+            file.write(len(head).to_bytes(8, "little") + hashlib.blake2b(head).digest() + head)
+            for one in arrays:
+                file.write(np.ascontiguousarray(one).data)
+            for start in range(0, int(self._offsets[size]), COPIED):
+                end = min(start + COPIED, int(self._offsets[size]))
+                file.write(os.pread(self._file, end - start, start))
+        beside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Index":
+        """What `save` wrote.
+
+        Raises:
+            StaleIndexError: it is not there, was cut short or was written by another version.
+        """
+        try:
+            with path.open("rb") as file:
+                return cls._loaded(file)
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            raise StaleIndexError(str(error)) from error
+
+    @classmethod
+    def _loaded(cls, file: BinaryIO) -> "Index":
+        length, digest = int.from_bytes(file.read(8), "little"), file.read(64)
+        told = file.read(min(length, LONGEST_HEAD))
+        if hashlib.blake2b(told).digest() != digest:
+            raise StaleIndexError("its head is damaged")
+        head = msgspec.msgpack.decode(told, type=_Head)
+        if head.form != FORM:
+            raise StaleIndexError(f"its form is {head.form}, not {FORM}")
+        arrays = [np.fromfile(file, np.dtype(kind), count) for kind, count in head.arrays]
+        if [len(one) for one in arrays] != [count for _kind, count in head.arrays]:
+            raise StaleIndexError("it was cut short")
+        index = cls()
+        index._terms = {term: number for number, term in enumerate(head.terms)}
+        index._keys, index._pair_names = head.keys, head.pairs
+        index._pairs = {pair: number for number, pair in enumerate(head.pairs)}
+        index._kinds = {kind: number for number, kind in enumerate(head.kinds)}
+        index._frequency, index._han, index._kind_of, index._lengths, index._stamps = arrays[:5]
+        index._offsets, index._zone_totals = arrays[5:7]
+        index._with_pair = [array("i", one.tobytes()) for one in arrays[7 : 7 + len(head.pairs)]]
+        rest = arrays[7 + len(head.pairs) :]
+        index._segments = [
+            Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents)
+            for at, documents in zip(range(0, len(rest), 4), head.segments, strict=True)
+        ]
+        lives = index._lengths >= 0
+        index._slots = {key: slot for slot, key in enumerate(head.keys) if lives[slot]}
+        index._alive, index._total_length = int(lives.sum()), float(index._lengths[lives].sum())
+        left = head.read
+        while left > 0 and (data := file.read(min(left, COPIED))):
+            left -= len(data)
+            while data:
+                data = data[os.write(index._file, data) :]
+        if left:
+            raise StaleIndexError("it was cut short")
+        index._roomy()
+        return index
+
+    def _roomy(self) -> None:
+        """Arrays that can grow."""
+        for name in ("_frequency", "_han", "_kind_of", "_lengths", "_stamps", "_offsets"):
+            kept = getattr(self, name)
+            fill = -1 if name == "_han" else 0
+            setattr(self, name, np.concatenate([kept, np.full(len(kept) // 4 + 256, fill, kept.dtype)]))
+
+    # -- taking in ------------------------------------------------------------------------------
+
+    def add(self, key: str, document: Document, *, stamp: int = 0) -> None:
+        """Take a document in, in place of an older one with the same key.
+
+        Args:
+            key: names it.
+            document: its texts and facets.
+            stamp: of which moment it is; whoever keeps an index on disk sees by it what is stale.
+        """
         self.withdraw(key)
-        counts: Counter[str] = Counter()
-        for name, text in document.fields.items():
-            weight = FIELD_WEIGHTS.get(name, 1.0)
-            for token in tokens(text):
-                counts[token] += weight  # type: ignore[assignment]  # a Counter of floats
         slot = len(self._keys)
-        by_term = {self._term(token): float(count) for token, count in counts.items()}
+        self._grow(slot)
+        counts: Counter[int] = Counter()
+        sequence: list[int] = []
+        for name, text in document.fields.items():
+            numbers = self._numbers(tokens(text))
+            if numbers:
+                weight = round(HALVES * FIELD_WEIGHTS.get(name, 1.0))
+                for number, times in Counter(numbers).items():
+                    counts[number] += weight * times
+                zone = ZONES.get(name, 1)
+                room = max(0, LONGEST_READ - len(sequence))
+                sequence.append(-zone - 1)
+                sequence += numbers[:room]
+                self._zone_totals[zone] += len(numbers[:room])
+        pairs = self._take_pairs(slot, document)
         self._keys.append(key)
         self._slots[key] = slot
-        facets = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in document.facets.items()}
-        self._facets.append(facets)
-        for name, values in facets.items():
-            for value in values:
-                self._with_facet.setdefault((name, value), []).append(slot)
-        self._counts.append(by_term)
-        if slot >= len(self._lengths):
-            self._lengths = np.resize(self._lengths, 2 * len(self._lengths))
-            self._kind_of = np.resize(self._kind_of, 2 * len(self._kind_of))
         self._kind_of[slot] = self._kinds.setdefault(document.kind, len(self._kinds))
-        length = sum(by_term.values())
+        terms = np.fromiter(counts, dtype=np.int32, count=len(counts))
+        weights = np.fromiter(counts.values(), dtype=np.int32, count=len(counts))
+        length = float(weights.sum()) / HALVES
+        weights = np.minimum(weights, 255)
+        rest = np.asarray([len(counts), len(sequence), len(pairs), *sequence, *pairs], dtype=np.int32)
+        self._write(slot, np.concatenate([rest[:3], terms, weights, rest[3:]]))
         self._lengths[slot] = length
+        self._stamps[slot] = stamp
         self._total_length += length
         self._alive += 1
-        for term, weight in by_term.items():
-            self._frequency[term] += 1
-            documents, weights = self._tail.setdefault(term, ([], []))
-            documents.append(slot)
-            weights.append(weight)
-        if slot + 1 - self._frozen > max(TAIL_AT_LEAST, self._frozen // 4):
-            self._freeze()
+        self._frequency[terms] += 1
+        self._tail.append((slot, terms, weights.astype(np.uint8)))
+        self._tail_segment = None
+        if len(self._tail) >= TAIL:
+            self._fold()
 
     def withdraw(self, key: str) -> None:
         """Forget a document; nothing happens where there is none."""
         slot = self._slots.pop(key, None)
         if slot is None:
             return
-        for term in self._counts[slot] or ():
-            self._frequency[term] -= 1
-        self._counts[slot] = None
+        bag, _weights, read, _pairs = self._kept(slot)
+        self._frequency[bag] -= 1
+        words, zones = _by_zone(read)
+        self._zone_totals -= np.bincount(zones[words >= 0], minlength=ZONE_COUNT)
         self._total_length -= float(self._lengths[slot])
         self._lengths[slot] = -1.0
         self._alive -= 1
 
-    def search(self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 10) -> list[Hit]:
-        """The documents most like `text`, best first.
+    def _take_pairs(self, slot: int, document: Document) -> list[int]:
+        numbers = []
+        for name, values in document.facets.items():
+            for value in (values,) if isinstance(values, str) else values:
+                number = self._pairs.setdefault((name, value), len(self._pairs))
+                if number == len(self._with_pair):
+                    self._with_pair.append(array("i"))
+                    self._pair_names.append((name, value))
+                self._with_pair[number].append(slot)
+                numbers.append(number)
+        return numbers
+
+    def _grow(self, slot: int) -> None:
+        if slot >= min(len(self._lengths), len(self._offsets) - 1):
+            size = len(self._lengths) * 3 // 2
+            self._lengths = np.resize(self._lengths, size)
+            self._kind_of = np.resize(self._kind_of, size)
+            self._stamps = np.resize(self._stamps, size)
+            self._offsets = np.resize(self._offsets, size + 1)
+
+    def _numbers(self, words: Sequence[str]) -> list[int]:
+        """The number of each token; what is new gets the next."""
+        known = self._terms
+        try:
+            return [known[word] for word in words]
+        except KeyError:
+            return [known[word] if word in known else self._new(word) for word in words]
+
+    def _new(self, token: str) -> int:
+        number = self._terms[token] = len(self._terms)
+        if number >= len(self._frequency):
+            more = len(self._frequency) // 2
+            self._frequency = np.concatenate([self._frequency, np.zeros(more, dtype=np.int32)])
+            self._han = np.concatenate([self._han, np.full(more, -1, dtype=np.int32)])
+        if token[0] >= "\u3400":
+            self._han[number] = ord(token[0])
+        return number
+
+    def _write(self, slot: int, kept: NDArray[np.int32]) -> None:
+        data = kept.tobytes()
+        self._offsets[slot + 1] = self._offsets[slot] + len(data)
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def _kept(self, slot: int) -> list[NDArray[np.int32]]:
+        """A document's distinct terms, their weights in halves, its tokens in order, its facets."""
+        start, end = int(self._offsets[slot]), int(self._offsets[slot + 1])
+        whole = np.frombuffer(os.pread(self._file, end - start, start), dtype=np.int32)
+        distinct, length, _pairs = whole[:3].tolist()
+        return [
+            whole[3 : 3 + distinct],
+            whole[3 + distinct : 3 + 2 * distinct],
+            whole[3 + 2 * distinct : 3 + 2 * distinct + length],
+            whole[3 + 2 * distinct + length :],
+        ]
+
+    def _fold(self) -> None:
+        """Make the tail a segment, and eight segments of a size one."""
+        if not self._tail:
+            return
+        self._segments.append(of_tail(self._tail))
+        self._tail, self._tail_segment = [], None
+        while len(self._segments) >= FAN:
+            last = self._segments[-FAN:]
+            if last[0].documents >= FAN * last[-1].documents:
+                break
+            if sum(one.documents for one in last) > LARGEST:
+                break
+            self._segments[-FAN:] = [merged([self._living(one) for one in last])]
+
+    def _living(self, segment: Segment) -> Segment:
+        """A segment without the postings of withdrawn documents."""
+        lives = self._lengths[segment.slots] >= 0
+        if lives.all():
+            return segment
+        before = np.concatenate([[0], np.cumsum(lives)])
+        return Segment(
+            segment.terms,
+            before[segment.starts],
+            segment.slots[lives],
+            segment.weights[lives],
+            segment.documents,
+        )
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def candidates(
+        self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 10
+    ) -> Candidates:
+        """The documents most like `text` at a first look.
 
         Args:
             text: the ticket; its first line is its summary.
             facets: what is known beside the text; each value that a document shares lifts it.
             limit: at most so many of each kind of document.
         """
-        weights = _query(text)
-        known = [(self._terms[t], t, w) for t, w in weights.items() if t in self._terms]
-        if not self._alive:
-            return []
+        asked = self.read_query(text)
+        facets = facets or {}
         size = len(self._keys)
-        scores = np.zeros(size, dtype=np.float32)
-        ideal = sum(w * self._idf(self._terms.get(t)) for t, w in weights.items()) * (K1 + 1)
-        for term, _, weight in known:
-            for documents, gains in self._gains(term, weight):
-                scores[documents] += gains
-        scores[self._lengths[:size] < 0] = 0.0
-        scores /= max(ideal, 1e-9)
-        final = (1.0 - np.exp(-scores / GOOD_COVERAGE)).astype(np.float32)
+        scores = self._bm25(asked)
+        ideal = float(asked.weights @ asked.idf) * (K1 + 1)
+        look = np.zeros(size, dtype=np.float32)
+        (seen,) = np.nonzero(scores)
+        look[seen] = 1.0 - np.exp(scores[seen] / np.float32(-GOOD_COVERAGE * max(ideal, 1e-9)))
         if facets:
             room = sum(FACET_WEIGHTS.get(name, 0.0) for name in facets)
-            final = final * np.float32(1.0 - min(0.5, room)) + self._lift(facets)
-        final[self._lengths[:size] < 0] = 0.0
-        return self._hits(final, known, facets or {}, limit)
+            look *= np.float32(1.0 - min(0.5, room))
+            for pair in facets.items():
+                if pair in self._pairs:
+                    sharing = np.asarray(self._with_pair[self._pairs[pair]], dtype=np.int32)
+                    look[sharing] += np.float32(FACET_WEIGHTS.get(pair[0], 0.0))
+        look[self._lengths[:size] < 0] = 0.0
+        return self._candidates(asked, self._best(look, limit), look, facets)
 
-    def _hits(
-        self,
-        final: NDArray[np.float32],
-        known: list[tuple[int, str, float]],
-        facets: Mapping[str, str],
-        limit: int,
-    ) -> list[Hit]:
+    def search(self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 10) -> list[Hit]:
+        """The same with reasons, in the order of the first look."""
+        found = self.candidates(text, facets=facets, limit=limit)
+        return [self.hit(found, place, float(found.look[place])) for place in range(len(found))]
+
+    def hit(self, found: Candidates, place: int, score: float) -> Hit:
+        """One candidate as an answer, with the words that brought it."""
+        asked = found.asked
+        part = slice(int(found.bag_starts[place]), int(found.bag_starts[place + 1]))
+        weight_of = dict(zip(found.bags[part].tolist(), found.bag_weights[part].tolist(), strict=True))
+        norm = K1 * (1 - B + B * float(self._lengths[found.slots[place]]) / self.mean_length())
+        gains = {}
+        for term, token, weight, idf in zip(
+            asked.terms.tolist(), asked.tokens, asked.weights.tolist(), asked.idf.tolist(), strict=True
+        ):
+            if term in weight_of:
+                gains[token] = weight * idf * weight_of[term] / (weight_of[term] + norm)
+        whole = sum(gains.values()) or 1.0
+        words = tuple((token, gain / whole) for token, gain in sorted(gains.items(), key=lambda kv: -kv[1]))
+        return Hit(self._keys[found.slots[place]], min(1.0, score), words, found.facets[place])
+
+    def read_query(self, text: str) -> Asked:
+        """A ticket's text as the index reads it."""
+        lines = [tokens(line) for line in text.split("\n")]
+        everything = Counter(token for line in lines for token in line)
+        weights = {token: 1.0 + math.log(n) for token, n in everything.items()}
+        first = {t: FIRST_LINE_WEIGHT * (1.0 + math.log(n)) for t, n in Counter(lines[0]).items()}
+        names = list(weights)
+        known = np.asarray([self._terms.get(token, -1) for token in names], dtype=np.int32)
+        idf = self.idf(known)
+        firsts = np.asarray([first.get(t, 0.0) for t in names], dtype=np.float32)
+        whole = np.asarray(list(weights.values()), dtype=np.float32) + firsts
+        order = np.argsort(-whole * idf, kind="stable")[:MOST_TERMS]
+        place_of = {names[place]: rank for rank, place in enumerate(order.tolist())}
+        sequence: list[int] = []
+        for line in lines:
+            sequence += [place_of.get(token, -1) for token in line]
+            sequence.append(-1)
+        return Asked(
+            np.asarray(sequence, dtype=np.int32),
+            len(lines[0]),
+            known[order],
+            tuple(names[place] for place in order),
+            whole[order],
+            firsts[order],
+            idf[order],
+        )
+
+    def idf(self, terms: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each term says; the most for what no document has."""
+        if not self._alive:
+            return np.zeros(len(terms), dtype=np.float32)
+        n = np.where(terms >= 0, self._frequency[np.maximum(terms, 0)], 0).astype(np.float32)
+        return np.log1p((self._alive - n + 0.5) / (n + 0.5)).astype(np.float32)
+
+    def han(self, terms: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The first Han sign of each term, -1 for other words."""
+        found: NDArray[np.int32] = np.where(terms >= 0, self._han[np.maximum(terms, 0)], -1)
+        return found
+
+    def mean_zone_lengths(self) -> NDArray[np.float32]:
+        """How many tokens a document has in title, symptom and resolution."""
+        return (self._zone_totals / max(self._alive, 1)).astype(np.float32)
+
+    def mean_length(self) -> float:
+        """How long a document is, its fields weighted."""
+        return max(self._total_length / max(self._alive, 1), 1.0)
+
+    def lengths(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """How long these documents are, their fields weighted."""
+        return self._lengths[slots]
+
+    def places(self, asked: Asked, terms: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The place of each term among those of the question, -1 where it is none of them."""
+        table = np.full(len(self._terms) + 1, -1, dtype=np.int32)
+        known = asked.terms >= 0
+        table[asked.terms[known]] = np.nonzero(known)[0]
+        return table[np.where(terms >= 0, terms, len(self._terms))]
+
+    def _bm25(self, asked: Asked) -> NDArray[np.float32]:
+        """The score of every document; the commonest terms are left out once enough was read."""
+        size = len(self._keys)
+        terms = asked.terms[asked.terms >= 0]
+        gains = (asked.idf * asked.weights)[asked.terms >= 0] * np.float32(K1 + 1)
+        order = np.argsort(self._frequency[terms], kind="stable")
+        before = np.cumsum(self._frequency[terms][order]) - self._frequency[terms][order]
+        order = order[before < POSTINGS_READ]
+        terms, gains = terms[order], gains[order]
+        slope = np.float32(K1 * B / self.mean_length())
+        parts = [segment.of(terms) for segment in self._all_segments()]
+        slots = np.concatenate([one[0] for one in parts] or [np.zeros(0, dtype=np.int32)])
+        tf = np.concatenate([one[1] for one in parts] or [np.zeros(0, dtype=np.uint8)])
+        share = np.concatenate([np.repeat(gains, one[2]) for one in parts] or [np.zeros(0, dtype=np.float32)])
+        norm = np.float32(HALVES * K1 * (1 - B)) + HALVES * slope * self._lengths[slots]
+        share *= tf / (tf + norm)
+        scores = np.bincount(slots, share, minlength=size)
+        scores[self._lengths[:size] < 0] = 0.0
+        return scores.astype(np.float32)
+
+    def _all_segments(self) -> Sequence[Segment]:
+        if not self._tail:
+            return self._segments
+        if self._tail_segment is None:
+            self._tail_segment = of_tail(self._tail)
+        return [*self._segments, self._tail_segment]
+
+    def _best(self, look: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
         best: list[int] = []
+        (seen,) = np.nonzero(look)
         for kind in self._kinds.values():
-            (found,) = np.nonzero((self._kind_of[: len(final)] == kind) & (final > 0))
+            found = seen[self._kind_of[seen] == kind] if len(self._kinds) > 1 else seen
             if len(found) > limit:
-                found = found[np.argpartition(-final[found], limit - 1)[:limit]]
+                found = found[np.argpartition(-look[found], limit - 1)[:limit]]
             best += found.tolist()
-        hits = []
-        for slot in sorted(best, key=lambda s: (-float(final[s]), self._keys[s])):
-            counts = self._counts[slot] or {}
-            gains = {
-                t: w * self._idf(n) * _saturate(counts[n], self._norm(slot))
-                for n, t, w in known
-                if n in counts
-            }
-            whole = sum(gains.values()) or 1.0
-            words = tuple((t, g / whole) for t, g in sorted(gains.items(), key=lambda kv: -kv[1]))
-            shared = {n: v for n, v in facets.items() if v in self._facets[slot].get(n, ())}
-            hits.append(Hit(self._keys[slot], min(1.0, float(final[slot])), words, shared))
-        return hits
+        best.sort(key=lambda slot: (-float(look[slot]), self._keys[slot]))
+        return np.asarray(best, dtype=np.int64)
 
-    def _gains(self, term: int, weight: float) -> Iterable[tuple[NDArray[Any], NDArray[Any]]]:
-        idf = self._idf(term)
-        if term + 1 < len(self._starts):
-            part = slice(int(self._starts[term]), int(self._starts[term + 1]))
-            documents = self._docs[part]
-            yield documents, self._bm25(documents, self._weights[part]) * np.float32(idf * weight)
-        if term in self._tail:
-            tail = np.asarray(self._tail[term][0], dtype=np.int32)
-            yield (
-                tail,
-                self._bm25(tail, np.asarray(self._tail[term][1], np.float32)) * np.float32(idf * weight),
-            )
+    def _candidates(
+        self, asked: Asked, slots: NDArray[np.int64], look: NDArray[np.float32], facets: Mapping[str, str]
+    ) -> Candidates:
+        kept = [self._kept(slot) for slot in slots.tolist()]
+        empty = np.zeros(0, dtype=np.int32)
+        return Candidates(
+            asked,
+            slots,
+            np.minimum(look[slots], 1.0).astype(np.float32),
+            np.concatenate([one[0] for one in kept] or [empty]),
+            np.concatenate([one[1] for one in kept] or [empty]).astype(np.float32) / np.float32(HALVES),
+            np.cumsum([0, *(len(one[0]) for one in kept)]),
+            np.concatenate([one[2] for one in kept] or [empty]),
+            np.cumsum([0, *(len(one[2]) for one in kept)]),
+            [self._shared(one[3], facets) for one in kept],
+        )
 
-    def _bm25(self, documents: NDArray[np.int32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = np.float32(max(self._total_length / max(self._alive, 1), 1.0))
-        norm = np.float32(K1 * (1 - B)) + np.float32(K1 * B) * self._lengths[documents] / mean
-        return (counts * np.float32(K1 + 1) / (counts + norm)).astype(np.float32)
-
-    def _norm(self, slot: int) -> float:
-        mean = max(self._total_length / max(self._alive, 1), 1.0)
-        return K1 * (1 - B + B * float(self._lengths[slot]) / mean)
-
-    def _idf(self, term: int | None) -> float:
-        n = self._frequency[term] if term is not None else 0
-        return math.log(1 + (self._alive - n + 0.5) / (n + 0.5)) if self._alive else 0.0
-
-    def _lift(self, facets: Mapping[str, str]) -> NDArray[np.float32]:
-        lift = np.zeros(len(self._keys), dtype=np.float32)
-        for name, value in facets.items():
-            lift[self._with_facet.get((name, value), [])] += np.float32(FACET_WEIGHTS.get(name, 0.0))
-        return lift
-
-    def _term(self, token: str) -> int:
-        number = self._terms.setdefault(token, len(self._terms))
-        if number == len(self._frequency):
-            self._frequency.append(0)
-        return number
-
-    def _freeze(self) -> None:
-        """Fold the tail and all withdrawals into the flat arrays."""
-        rows = [(s, c) for s, c in enumerate(self._counts) if c]
-        terms = np.fromiter((t for _, c in rows for t in c), dtype=np.int32)
-        documents = np.fromiter((s for s, c in rows for _ in c), dtype=np.int32)
-        weights = np.fromiter((w for _, c in rows for w in c.values()), dtype=np.float32)
-        order = np.argsort(terms, kind="stable")
-        self._docs, self._weights = documents[order], weights[order]
-        self._starts = np.searchsorted(terms[order], np.arange(len(self._terms) + 1)).astype(np.int64)
-        self._tail = {}
-        self._frozen = len(self._keys)
+    def _shared(self, pairs: NDArray[np.int32], facets: Mapping[str, str]) -> dict[str, str]:
+        if not facets:
+            return {}
+        named = [self._pair_names[number] for number in pairs.tolist()]
+        return {name: value for name, value in named if facets.get(name) == value}
 
 
-def _query(text: str) -> dict[str, float]:
-    """Token -> weight of a query: 1 + ln(tf) over the whole, and again over the first line."""
-    first, _, _ = text.partition("\n")
-    weights = {t: 1.0 + math.log(n) for t, n in Counter(tokens(text)).items()}
-    for token, n in Counter(tokens(first)).items():
-        weights[token] = weights.get(token, 0.0) + FIRST_LINE_WEIGHT * (1.0 + math.log(n))
-    return weights
-
-
-def _saturate(count: float, norm: float) -> float:
-    return count * (K1 + 1) / (count + norm)
+def _by_zone(read: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The tokens of a sequence, negative where a zone begins, and the zone of each place."""
+    places = np.maximum.accumulate(np.where(read < 0, np.arange(len(read)), 0))
+    return read, -read[places].astype(np.int64) - 1

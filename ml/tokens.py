@@ -9,6 +9,7 @@ lift ranking most, dropping numbers with a unit costs nothing.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 
 import snowballstemmer
@@ -16,15 +17,20 @@ import snowballstemmer
 LONGEST_TEXT = 20_000
 LONGEST_TOKEN = 64
 
+_HEX = "[0-9a-fA-F]"
+# Every alternative begins with a digit of some base, so that the search skips all other text at once.
 _NOISE = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:z|[+-]\d{2}:?\d{2})?)?"
-    r"|\b\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\b"
-    r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
-    r"|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?::\d+|/\d+)?(?![\d.])"
-    r"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"
-    r"|\b0x[0-9a-f]{5,}\b|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{12,}\b"
-    r"|\b\d+(?:\.\d+)?\s?(?:[kmgt]i?b|bytes?|ms|secs?|mins?|[wva]|°c)\b",
-    re.IGNORECASE,
+    rf"{_HEX}(?:"
+    r"(?<=\d)\d{3}-\d{2}-\d{2}(?:[tT ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[zZ]|[+-]\d{2}:?\d{2})?)?"
+    r"|(?<![\d.].)(?<=\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?::\d+|/\d+)?(?![\d.])"
+    r"|(?<!\w.)(?:"
+    r"(?<=\d)\d?:\d{2}(?::\d{2}(?:[.,]\d+)?)?\b"
+    rf"|{_HEX}{{7}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"
+    rf"|{_HEX}:(?:{_HEX}{{2}}:){{4}}{_HEX}{{2}}\b"
+    rf"|(?<=0)[xX]{_HEX}{{5,}}\b"
+    rf"|(?:(?<=\d)(?={_HEX}*[a-fA-F])|(?<=[a-fA-F])(?={_HEX}*\d)){_HEX}{{11,}}\b"
+    r"|(?<=\d)\d*(?:\.\d+)?\s?(?i:[kmgt]i?b|bytes?|ms|secs?|mins?|[wva]|°c)\b"
+    r"))"
 )
 _PIECE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[A-Za-z0-9]+(?:[._/\\:-][A-Za-z0-9]+)*")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -37,9 +43,13 @@ _STOP = frozenset(
 _stemmer = snowballstemmer.stemmer("english")
 
 
-@lru_cache(maxsize=100_000)
-def _stem(word: str) -> str:
-    return str(_stemmer.stemWord(word))
+@dataclass(frozen=True)
+class Piece:
+    """A run of text and the tokens it gives, with its place in the text as it was given (NFKC)."""
+
+    start: int
+    end: int
+    tokens: tuple[str, ...]
 
 
 def tokens(text: str) -> list[str]:
@@ -48,15 +58,37 @@ def tokens(text: str) -> list[str]:
     Args:
         text: any text; only the first 20,000 characters are read.
     """
-    text = unicodedata.normalize("NFKC", text[:LONGEST_TEXT])
     found: list[str] = []
-    for match in _PIECE.finditer(_NOISE.sub(" ", text)):
-        piece = match.group()
-        if piece[0] >= "\u3400":
-            found.extend(_bigrams(piece))
-        else:
-            found.extend(_words(piece))
+    for match in _PIECE.finditer(_NOISE.sub(" ", folded(text))):
+        found += _of_piece(match.group())
     return found
+
+
+def pieces(text: str) -> list[Piece]:
+    """The same with places in `folded(text)`, so that what matched can be shown."""
+    blank = _NOISE.sub(lambda match: " " * len(match.group()), folded(text))
+    return [Piece(m.start(), m.end(), _of_piece(m.group())) for m in _PIECE.finditer(blank)]
+
+
+def folded(text: str) -> str:
+    """The text as it is read: at most 20,000 characters, full-width forms as half-width."""
+    text = text[:LONGEST_TEXT]
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def is_identifier(token: str) -> bool:
+    """Whether a token names something rather than says something: it has digits or joints."""
+    return any(not (c.isalpha()) for c in token)
+
+
+@lru_cache(maxsize=200_000)
+def _of_piece(piece: str) -> tuple[str, ...]:
+    return tuple(_bigrams(piece) if piece[0] >= "\u3400" else _words(piece))
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    return str(_stemmer.stemWord(word))
 
 
 def _bigrams(run: str) -> list[str]:

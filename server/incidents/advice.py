@@ -11,7 +11,8 @@ from server.incidents.service import get, needs, seen_at
 from server.incidents.timeline import tell
 from server.kernel.call import Actor
 from server.kernel.errors import ConflictError
-from server.kernel.i18n import N_
+from server.kernel.i18n import N_, current_language
+from server.knowledge import learning
 from server.knowledge import service as knowledge
 from server.knowledge.finding import suggestion as suggested
 from server.knowledge.models import Verdict
@@ -22,7 +23,9 @@ def take_up(session: Session, number: str, suggestion: str, *, actor: Actor, now
     needs(actor, "incident.work")
     incident = _open(session, number, actor)
     title = suggested(session, suggestion, actor)
-    facets = query_of(session, incident).facets
+    query = query_of(session, incident, current_language())
+    facets = query.facets
+    learning.ask(session, number, query, now=now)
     knowledge.record_outcome(
         session, suggestion, number, Verdict.APPLIED, by=actor.id, now=now, facets=facets
     )
@@ -48,7 +51,9 @@ def put_aside(session: Session, number: str, suggestion: str, *, actor: Actor, n
     needs(actor, "incident.work")
     incident = _open(session, number, actor)
     suggested(session, suggestion, actor)
-    facets = query_of(session, incident).facets
+    query = query_of(session, incident, current_language())
+    facets = query.facets
+    learning.ask(session, number, query, now=now)
     knowledge.record_outcome(
         session, suggestion, number, Verdict.NOT_RELEVANT, by=actor.id, now=now, facets=facets
     )

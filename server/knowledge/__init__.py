@@ -1,7 +1,18 @@
 """Articles, suggestions and what came of them."""
 
+import asyncio
+
+import structlog
+import typer
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.kernel import keys
+from server.kernel.db import Database
+from server.kernel.errors import DeskError
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
+from server.knowledge import shelves, tending, training
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
 from server.knowledge.file_pages import filed
@@ -9,17 +20,47 @@ from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
 from server.knowledge.portal_pages import shelf
-from server.knowledge.tending import JOBS, SCHEDULES
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
+
+log = structlog.get_logger(__name__)
+FILLING: "web.AppKey[asyncio.Task[None]]" = web.AppKey("suggestions_filling")
+
+
+async def _start(app: web.Application) -> None:
+    """Fill the shelf before somebody asks."""
+    database = app[keys.DATABASE]
+    shelves.keep_in(database, app[keys.SETTINGS].data / "index")
+    app[FILLING] = asyncio.create_task(_fill(database))
+
+
+async def _fill(database: Database) -> None:
+    try:
+        await database.read(shelves.up_to_date)
+    except (DeskError, SQLAlchemyError) as error:  # the first who asks fills it
+        log.warning("suggestions_not_filled", reason=str(error)[:200])
+
+
+async def _stop(app: web.Application) -> None:
+    await asyncio.wait([app[FILLING]])
+    await asyncio.to_thread(shelves.save, app[keys.DATABASE])
+
+
+def _bench() -> typer.Typer:
+    from server.knowledge.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+
+    return COMMAND
+
 
 PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
     routes=(manager, filed, shelf, asking, pages, answers, api),
-    jobs=JOBS,
-    schedules=SCHEDULES,
+    jobs=(*tending.JOBS, *training.JOBS),
+    schedules=(*tending.SCHEDULES, *training.SCHEDULES),
+    startup=(_start,),
+    cleanup=(_stop,),
     navigation=(
         NavItem(
             key="knowledge",
@@ -33,6 +74,7 @@ PRACTICE = Practice(
         ),
     ),
     palette=search,
+    commands=(("bench", _bench),),
     permissions=(
         Permission(
             "knowledge.read",

@@ -1,9 +1,8 @@
 """What fixed this before: ranked articles and past cases for a ticket, each with its reasons.
 
-The index lives in memory, one per process, and follows the table of changes: every write of an article or
-a case adds a row in the same transaction, and a process takes in what is newer than what it has before it
-answers. The order is the index's score times what outcomes say: a fix that held counts up, one after which
-the alert came back counts down. Below `LEAST_SCORE` nothing is shown: a weak guess costs more than silence.
+The order is the ranker's worth and what outcomes say: a fix that held counts up, one after which the
+alert came back counts down. The score is the probability that the fix is right; where none is more likely
+right than wrong nothing is shown: a weak guess costs more than silence.
 
 Articles and cases are looked for apart, or the hundredth case of a recurring alert would crowd out the one
 article about it. What says the same, a topic in two languages or cases of one cause, takes one place. An
@@ -11,27 +10,32 @@ article that was published for the ticket's alert and class keeps one of the pla
 outweighs few words in common and mixed outcomes, though not steady failure.
 """
 
+import math
 import re
-import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ml.similar import Document, Hit, Index
+from ml.similar import Hit
+from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
+from server.knowledge.ranking import Ranked
 
-LEAST_SCORE = 0.45
+LEAST_SCORE = 0.5  # an answer is given where it is more likely right than wrong
+NEXT_SCORE = 0.04  # what stands behind it
 LOOK_AT = 24
 STEPS_SHOWN = 3
-OTHER_LANGUAGE = 0.85  # what the reader may not read goes behind what says the same in his language
-CASE = 0.92  # an article was written to be followed, a case to be closed
+OTHER_LANGUAGE = 1.0  # worth; what the reader may not read goes behind what says the same in his language
+CASE = 0.5  # an article was written to be followed, a case to be closed
+HELD_SO_FAR = (2.0, 0.5)  # successes and failures that everything begins with
+OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
 
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
+STEADY_FAILURE = 8.0  # worth
 
 _STEP = re.compile(r"^\s*(?:\d+[.)、]|[-*])\s*(.+)$", re.MULTILINE)
 
@@ -89,16 +93,6 @@ class Suggestion:
     at: datetime | None
 
 
-@dataclass
-class _Known:
-    index: Index = field(default_factory=Index)
-    seen: int = -1  # the newest change taken in; -1: nothing loaded yet
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_indexes: weakref.WeakKeyDictionary[Engine, _Known] = weakref.WeakKeyDictionary()
-
-
 def changed(session: Session, key: str) -> None:
     """Tell every process's index that an article or case was added, changed or withdrawn."""
     session.add(IndexChange(key=key))
@@ -106,25 +100,22 @@ def changed(session: Session, key: str) -> None:
 
 def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestion]:
     """The best known fixes for a ticket, best first; empty where nothing fits well enough."""
-    known = _up_to_date(session)
+    shelf = shelves.up_to_date(session)
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
-    with known.lock:
-        hits = known.index.search(text, facets=query.facets, limit=LOOK_AT)
-    hits = [hit for hit in hits if hit.words or _written_for(hit)]
-    records = _records(session, [hit.key for hit in hits])
-    outcomes = _outcomes(session, [hit.key for hit in hits])
+    with shelf.lock:
+        answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")
+    answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
+    records = _records(session, [one.hit.key for one in answers])
+    outcomes = _outcomes(session, [one.hit.key for one in answers])
     found = []
-    for hit in hits:
-        record, outcome = records.get(hit.key), outcomes.get(hit.key, (0, 0))
-        if record is None:
-            continue
-        one = _suggestion(hit, record, outcome, query)
-        meant = isinstance(record, Article) and _meant(record, query) and not _fails(outcome)
-        if meant or one.score >= LEAST_SCORE:
-            other = record.language != query.language
-            found.append(_Ranked(max(one.score, LEAST_SCORE), meant, other, _sayings(record), one))
-    found.sort(key=lambda ranked: (-ranked.score, not ranked.meant, ranked.other_language, ranked.one.number))
-    return [ranked.one for ranked in _with_place(_distinct(found), limit)]
+    for answer in answers:
+        record, outcome = records.get(answer.hit.key), outcomes.get(answer.hit.key, Held())
+        if record is not None:
+            meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
+            found.append(_weighed(answer, record, outcome, query, meant=meant))
+    found.sort(key=lambda one: (-one.worth, not one.meant, one.other_language, one.record.number))
+    shown = _with_place(_told(_distinct(found)), limit)
+    return [_suggestion(one) for one in shown]
 
 
 def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
@@ -132,56 +123,6 @@ def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> N
     if session.scalar(select(Gap.id).where(Gap.ticket == ticket)) is None:
         title = query.text.partition("\n")[0][:400]
         session.add(Gap(ticket=ticket, title=title, facets=query.facets, at=now))
-
-
-def _up_to_date(session: Session) -> _Known:
-    engine = session.get_bind().engine
-    known = _indexes.setdefault(engine, _Known())
-    with known.lock:
-        if known.seen < 0:
-            known.seen = session.scalar(select(func.max(IndexChange.id))) or 0
-            for article in session.scalars(select(Article).where(Article.state == State.PUBLISHED)):
-                known.index.add(article.number, _of_article(article))
-            for case in session.scalars(select(Case)):
-                known.index.add(case.number, _of_case(case))
-            return known
-        news = session.execute(
-            select(IndexChange.id, IndexChange.key)
-            .where(IndexChange.id > known.seen)
-            .order_by(IndexChange.id)
-        ).all()
-        for number, key in news:
-            _take_in(session, known.index, key)
-            known.seen = number
-    return known
-
-
-def _take_in(session: Session, index: Index, key: str) -> None:
-    article = session.scalar(select(Article).where(Article.number == key))
-    case = session.get(Case, key) if article is None else None
-    if article is not None and article.state is State.PUBLISHED:
-        index.add(key, _of_article(article))
-    elif case is not None:
-        index.add(key, _of_case(case))
-    else:
-        index.withdraw(key)
-
-
-def _of_article(article: Article) -> Document:
-    facets = {name: [str(value) for value in values] for name, values in article.applies_to.items()}
-    fields = {
-        "title": article.title,
-        "symptom": article.symptom,
-        "cause": article.cause,
-        "solution": article.solution,
-        "text": " ".join(str(value) for values in article.applies_to.values() for value in values),
-    }
-    return Document(fields, facets, kind="article")
-
-
-def _of_case(case: Case) -> Document:
-    fields = {"title": case.title, "symptom": case.symptom, "cause": case.cause, "solution": case.solution}
-    return Document(fields, {name: str(value) for name, value in case.facets.items()}, kind="case")
 
 
 def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]:
@@ -192,9 +133,33 @@ def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]
     return {record.number: record for record in (*articles, *cases)}
 
 
-def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """(held, tried) by suggestion; a case's own resolution is not counted."""
-    counts: dict[str, tuple[int, int]] = {}
+@dataclass(frozen=True)
+class Held:
+    """How often a suggestion was applied and held, or did not, or was put aside as not fitting."""
+
+    held: int = 0
+    failed: int = 0
+    aside: int = 0
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails steadily."""
+        return self.failed >= STEADY and self.failed >= 3 * self.held
+
+    @property
+    def worth(self) -> float:
+        """What that adds to its worth; nothing before anything is known."""
+        return OUTCOMES_WEIGH * math.log(self.odds) - STEADY_FAILURE * self.fails
+
+    @property
+    def odds(self) -> float:
+        """By how much that multiplies the odds that it is right."""
+        held, failed = HELD_SO_FAR
+        return (self.held + held) / (self.failed + self.aside / 4 + failed) * failed / held
+
+
+def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
+    """By suggestion; a case's own resolution is not counted."""
     rows = session.execute(
         select(Outcome.suggestion, Outcome.verdict, func.count())
         .where(Outcome.suggestion.in_(keys))
@@ -203,53 +168,75 @@ def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, int
     by_key: dict[str, dict[Verdict, int]] = defaultdict(dict)
     for key, verdict, count in rows:
         by_key[key][verdict] = count
-    for key, verdicts in by_key.items():
-        held = verdicts.get(Verdict.FIXED, 0)
-        failed = verdicts.get(Verdict.CAME_BACK, 0) + verdicts.get(Verdict.NOT_HELPED, 0)
-        counts[key] = (held, held + failed)
-    return counts
+    return {
+        key: Held(
+            verdicts.get(Verdict.FIXED, 0),
+            verdicts.get(Verdict.CAME_BACK, 0) + verdicts.get(Verdict.NOT_HELPED, 0),
+            verdicts.get(Verdict.NOT_RELEVANT, 0),
+        )
+        for key, verdicts in by_key.items()
+    }
 
 
-def _suggestion(hit: Hit, record: Article | Case, outcome: tuple[int, int], query: Query) -> Suggestion:
-    held, tried = outcome
-    trust = (held + 2) / (tried + 2.5)  # 0.8 before anything is known
-    score = hit.score * (0.6 + 0.5 * trust)
-    if record.language != query.language:
-        score *= OTHER_LANGUAGE
-    if isinstance(record, Case):
-        score *= CASE
+@dataclass(frozen=True)
+class _Weighed:
+    """An answer on its way into the list.
+
+    Args:
+        worth: what orders the list.
+        score: the probability that it is right.
+        meant: an article published for the ticket's very alert and class, and not failing.
+        other_language: not the reader's.
+        says: what it has in common with others that say the same.
+    """
+
+    answer: Ranked
+    record: Article | Case
+    outcome: Held
+    worth: float
+    score: float
+    meant: bool
+    other_language: bool
+    says: frozenset[str]
+
+
+def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query, *, meant: bool) -> _Weighed:
+    other = record.language != query.language
+    added = outcome.worth - OTHER_LANGUAGE * other - CASE * isinstance(record, Case)
+    odds = answer.sure / max(1 - answer.sure, 1e-9) * outcome.odds
+    score = odds / (1 + odds)
+    return _Weighed(answer, record, outcome, answer.worth + added, score, meant, other, _sayings(record))
+
+
+def _told(found: Sequence[_Weighed]) -> list[_Weighed]:
+    """What is sure enough to be told, and what was written for the ticket's alert; nothing is a guess."""
+    best = max((one.score for one in found), default=0.0)
+    least = NEXT_SCORE if best >= LEAST_SCORE else 1.0
+    told, highest = [], 0.99
+    for one in found:
+        if one.meant or one.score >= least:
+            highest = min(highest, max(one.score, LEAST_SCORE if one.meant else 0.0))
+            told.append(replace(one, score=highest))
+    return told
+
+
+def _suggestion(one: _Weighed) -> Suggestion:
+    record, hit, outcome = one.record, one.answer.hit, one.outcome
     return Suggestion(
         number=record.number,
         kind="article" if isinstance(record, Article) else "case",
         title=record.title,
         language=record.language,
-        score=round(min(score, 0.99), 2),
+        score=round(one.score, 2),
         words=tuple(word for word, share in hit.words[:6] if share >= 0.05),
         facets=hit.facets,
         steps=tuple(step.strip() for step in _STEP.findall(record.solution)[:STEPS_SHOWN])
         or tuple(line for line in record.solution.splitlines() if line.strip())[:1],
         cause=record.cause,
-        fixed=held,
-        tried=tried,
+        fixed=outcome.held,
+        tried=outcome.held + outcome.failed,
         at=record.resolved_at if isinstance(record, Case) else record.published_at,
     )
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """A suggestion on its way into the list.
-
-    Args:
-        meant: an article published for the ticket's very alert and class.
-        other_language: not the reader's.
-        says: what it has in common with others that say the same.
-    """
-
-    score: float
-    meant: bool
-    other_language: bool
-    says: frozenset[str]
-    one: Suggestion
 
 
 def _written_for(hit: Hit) -> bool:
@@ -266,11 +253,6 @@ def _meant(article: Article, query: Query) -> bool:
     )
 
 
-def _fails(outcome: tuple[int, int]) -> bool:
-    held, tried = outcome
-    return tried - held >= STEADY and tried - held >= 3 * held
-
-
 def _sayings(record: Article | Case) -> frozenset[str]:
     """A topic's articles say the same in several languages; recurring cases have one cause."""
     if isinstance(record, Article):
@@ -278,10 +260,10 @@ def _sayings(record: Article | Case) -> frozenset[str]:
     return frozenset({record.title, record.cause} - {""})
 
 
-def _distinct(found: Sequence[_Ranked]) -> list[_Ranked]:
+def _distinct(found: Sequence[_Weighed]) -> list[_Weighed]:
     """Without what says the same again; a topic is shown in the reader's language where it is there."""
     place_of: dict[str, int] = {}
-    distinct: list[_Ranked] = []
+    distinct: list[_Weighed] = []
     for ranked in found:
         same = {place_of[said] for said in ranked.says if said in place_of}
         place = min(same, default=len(distinct))
@@ -294,16 +276,17 @@ def _distinct(found: Sequence[_Ranked]) -> list[_Ranked]:
     return distinct
 
 
-def _reads_better(ranked: _Ranked, kept: _Ranked) -> bool:
+def _reads_better(ranked: _Weighed, kept: _Weighed) -> bool:
     return (
         kept.other_language
         and not ranked.other_language
-        and kept.one.kind == ranked.one.kind == "article"
+        and isinstance(kept.record, Article)
+        and isinstance(ranked.record, Article)
         and ranked.meant >= kept.meant
     )
 
 
-def _with_place(found: Sequence[_Ranked], limit: int) -> list[_Ranked]:
+def _with_place(found: Sequence[_Weighed], limit: int) -> list[_Weighed]:
     """The first `limit`; the best of the meant has the last place if it has no better one."""
     shown = list(found[:limit])
     meant = next((ranked for ranked in found if ranked.meant), None)

@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.similar import K1, B, Document, Index
+from ml import similar
+from ml.similar import K1, B, Document, Index, StaleIndexError
 from ml.tokens import tokens
 
 WORDS = st.sampled_from(
@@ -38,7 +40,7 @@ def grown(steps: list[tuple[int, str | None]], *, fold: bool) -> Index:
         else:
             index.add(f"KB-{number}", Document({"title": text}))
         if fold:
-            index._freeze()
+            index._fold()
     return index
 
 
@@ -54,6 +56,45 @@ def test_changing_and_withdrawing_leave_what_a_fresh_index_would_hold(
         assert len(index) == len(fresh)
         found = {hit.key: pytest.approx(hit.score, abs=1e-5) for hit in index.search(query, limit=20)}
         assert found == {hit.key: hit.score for hit in fresh.search(query, limit=20)}
+
+
+@given(steps=STEPS, query=TEXTS, later=TEXTS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_saved_answers_and_grows_as_what_was_not(
+    tmp_path: Path, steps: list[tuple[int, str | None]], query: str, later: str
+) -> None:
+    index = grown(steps, fold=False)
+    index.save(tmp_path / "kept")
+    loaded = Index.load(tmp_path / "kept")
+    for one in (index, loaded):
+        one.withdraw("KB-1")
+        one.add("KB-later", Document({"title": later}, {"ci": "UPS-1"}), stamp=7)
+    facets = {"ci": "UPS-1"}
+    assert loaded.search(query, facets=facets, limit=20) == index.search(query, facets=facets, limit=20)
+    assert loaded.stamps() == index.stamps()
+
+
+def test_a_file_that_was_cut_damaged_or_never_there_is_refused(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with pytest.raises(StaleIndexError):
+        Index.load(kept)
+    grown([(n, "mains lost UPS battery") for n in range(9)], fold=False).save(kept)
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:40], whole[:100] + b"?" + whole[101:], b"\xff" * len(whole)):
+        kept.write_bytes(damaged)
+        with pytest.raises(StaleIndexError):
+            Index.load(kept)
+
+
+@given(steps=STEPS, query=TEXTS)
+@settings(max_examples=30, deadline=None)
+def test_segments_that_become_one_answer_the_same(steps: list[tuple[int, str | None]], query: str) -> None:
+    plain = grown(steps, fold=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similar, "FAN", 2)
+        folded = grown(steps, fold=True)
+    found = {hit.key: pytest.approx(hit.score, abs=1e-5) for hit in plain.search(query, limit=20)}
+    assert found == {hit.key: hit.score for hit in folded.search(query, limit=20)}
 
 
 @given(texts=st.lists(TEXTS, min_size=2, max_size=8), query=TEXTS)

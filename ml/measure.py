@@ -1,0 +1,59 @@
+"""How good guesses are: folds, paired tests, calibration. Pure, and the same each time."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+DRAWS = 4_000
+
+
+def folds(names: Sequence[str], count: int, *, seed: int) -> Mapping[str, int]:
+    """A fold from 0 for each name, by its name alone: who else is there changes nothing."""
+
+    def fold(name: str) -> int:
+        return int.from_bytes(hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()) % count
+
+    return {name: fold(name) for name in names}
+
+
+def better_by_chance(new: ArrayLike, old: ArrayLike, *, seed: int, draws: int = DRAWS) -> float:
+    """The share of random sign changes of the paired differences that gain as much: a one-sided p-value.
+
+    Args:
+        new: a figure of each case, higher is better.
+        old: the same cases by what `new` is compared with.
+        seed: of the draws.
+        draws: how many.
+    """
+    difference = np.asarray(new, dtype=np.float64) - np.asarray(old, dtype=np.float64)
+    difference = difference[difference != 0]
+    if not len(difference):
+        return 1.0
+    signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(draws, len(difference)))
+    reached = (signs @ difference >= difference.sum() - 1e-12).sum()
+    return float((reached + 1) / (draws + 1))
+
+
+def calibration_error(said: ArrayLike, true: ArrayLike, *, bins: int = 10) -> float:
+    """Mean distance of what was said from what was true, over equal bins of probability, 0 to 1."""
+    probability, happened = np.asarray(said, np.float64), np.asarray(true, np.float64)
+    if not len(probability):
+        return 0.0
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    total = 0.0
+    for one in range(bins):
+        here: NDArray[np.bool_] = place == one
+        if here.any():
+            total += abs(float(probability[here].mean() - happened[here].mean())) * float(here.mean())
+    return total
+
+
+def average_precision(right: ArrayLike, known: int) -> float:
+    """Of an ordered list, which places are right; `known` is how many right ones there are."""
+    found = np.asarray(right, dtype=bool)
+    if not known:
+        return 0.0
+    places = np.flatnonzero(found) + 1
+    return float((np.arange(1, len(places) + 1) / places).sum() / known)

@@ -1,0 +1,69 @@
+"""Postings of an index: which documents have a term, and how much of it; flat arrays, five bytes each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tail = Sequence[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]  # slot, its terms, their weights
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Postings of some documents: those of `terms[i]` are `starts[i]:starts[i + 1]`."""
+
+    terms: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    slots: NDArray[np.int32]
+    weights: NDArray[np.uint8]
+    documents: int
+
+    def of(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
+        """The postings of these terms, one term behind the other, and how many each has."""
+        at = np.minimum(np.searchsorted(self.terms, terms), max(len(self.terms) - 1, 0))
+        here = self.terms[at] == terms
+        begins, ends = self.starts[at], np.where(here, self.starts[at + 1], self.starts[at])
+        parts = [slice(begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        return (
+            np.concatenate([self.slots[part] for part in parts] or [self.slots[:0]]),
+            np.concatenate([self.weights[part] for part in parts] or [self.weights[:0]]),
+            ends - begins,
+        )
+
+
+def of_tail(tail: Tail) -> Segment:
+    """The postings of some documents that were just taken in."""
+    terms = np.concatenate([one[1] for one in tail])
+    slots = np.repeat(np.asarray([one[0] for one in tail], dtype=np.int32), [len(one[1]) for one in tail])
+    return _by_term(terms, slots, np.concatenate([one[2] for one in tail]), len(tail))
+
+
+def merged(segments: Sequence[Segment]) -> Segment:
+    """One segment of several; within a term their documents follow one another."""
+    terms = np.unique(np.concatenate([one.terms for one in segments]))
+    places = [np.searchsorted(terms, one.terms) for one in segments]
+    totals = np.zeros(len(terms), dtype=np.int64)
+    for one, place in zip(segments, places, strict=True):
+        totals[place] += np.diff(one.starts)
+    starts = np.concatenate([[0], np.cumsum(totals)])
+    slots = np.empty(starts[-1], dtype=np.int32)
+    weights = np.empty(starts[-1], dtype=np.uint8)
+    free = starts[:-1].copy()
+    for one, place in zip(segments, places, strict=True):
+        counts = np.diff(one.starts)
+        into = np.repeat(free[place] - one.starts[:-1], counts) + np.arange(len(one.slots))
+        slots[into], weights[into] = one.slots, one.weights
+        free[place] += counts
+    return Segment(terms, starts, slots, weights, sum(one.documents for one in segments))
+
+
+def _by_term(
+    terms: NDArray[np.int32], slots: NDArray[np.int32], weights: NDArray[np.uint8], documents: int
+) -> Segment:
+    order = np.argsort(terms, kind="stable")
+    ordered = terms[order]
+    changes = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, bool)
+    bounds: NDArray[Any] = np.append(np.nonzero(changes)[0], len(ordered)).astype(np.int64)
+    return Segment(ordered[bounds[:-1]], bounds, slots[order], weights[order], documents)

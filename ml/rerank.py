@@ -1,0 +1,280 @@
+"""A ranker over explained features: what weighs how much is learned from what helped.
+
+A candidate's worth is a weighted sum of its features, of each as a share of the best candidate's, and of the
+square of that share. The weights begin at `PRIOR` (none negative: more in common is never worse) and are
+learned from judged questions by maximum likelihood under a softmax over the candidates, held to where they
+began by a ridge: with little feedback little moves.
+
+How sure an answer is (the probability that it is right) is a logistic regression of its own, over what stands
+for itself (how much of the ticket it covers) and how far it leads. It is what decides about silence.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.features import NAMES, Rows
+
+FORM = 1  # of the columns below; weights of another form are not read
+COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in NAMES)
+SURE_OF = (
+    "whole",
+    "covered",
+    "rare",
+    "title_said",
+    "title_cosine",
+    "cosine",
+    "near",
+    "pairs",
+    "signs",
+    "first_line",
+    "identifiers",
+)
+SURE_NAMES = (*SURE_OF, "lead", "lead on the 5th", "lead on the 10th", "log share")
+FARTHEST = 6.0  # a lead beyond it says no more
+RIDGE = 0.01
+FEWEST = 8  # judged questions before anything is learned
+DEVICE_LOGIT = 9.0  # how much agreement on the device and its alert adds to the logit of being right
+
+PRIOR = {
+    "whole": 2.48,
+    "first_line": 2.58,
+    "title_said": 1.43,
+    "first_line_pairs": 0.59,
+    "title_pairs": 1.71,
+    "signs": 0.96,
+    "facets": 2.0,
+    "order": 0.59,
+    "cosine of best": 2.49,
+    "facets of best": 1.0,
+    "order of best": 0.59,
+    "whole of best, squared": 1.13,
+    "title of best, squared": 0.15,
+    "near of best, squared": 1.22,
+    "signs of best, squared": 0.5,
+    "order of best, squared": 0.53,
+}
+SURE_PRIOR = (
+    1.46,
+    0.68,
+    -0.45,
+    1.55,
+    -1.67,
+    0.62,
+    0.0,
+    -0.7,
+    0.92,
+    1.93,
+    0.67,
+    0.26,
+    0.27,
+    -0.22,
+    1.05,
+    -2.71,
+)
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """What a ranker has learned; plain numbers, so that they can be read and kept anywhere.
+
+    Args:
+        order: a weight for each of COLUMNS.
+        sure: a weight for each of SURE_NAMES, and the constant behind them.
+        form: the FORM it was made for.
+    """
+
+    order: tuple[float, ...]
+    sure: tuple[float, ...]
+    form: int = FORM
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A question's candidates and what is known of them.
+
+    Args:
+        rows: features, the first look's best first.
+        right: which of them helped.
+        wrong: which of them were tried or looked at and did not help; of the others nothing is known.
+        weight: how much this question counts.
+    """
+
+    rows: Rows
+    right: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+    weight: float = 1.0
+
+    @property
+    def teaches(self) -> bool:
+        """Whether there is something to tell apart."""
+        return len(self.rows) > 1 and bool((self.right.any() and not self.right.all()) or self.wrong.any())
+
+
+def columns(rows: Rows) -> Rows:
+    """The features as the ranker weighs them."""
+    best = rows / np.maximum(rows.max(axis=0, initial=0.0), np.float32(1e-6))
+    return np.hstack([rows, best, best * best])
+
+
+def worth(weights: Weights, rows: Rows) -> NDArray[np.float64]:
+    """What orders the candidates; the larger the better, comparable only within one question."""
+    worths: NDArray[np.float64] = columns(rows).astype(np.float64) @ np.asarray(weights.order)
+    return worths
+
+
+def sureness(weights: Weights, rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability that each candidate is right, 0 to 1."""
+    if not len(rows):
+        return np.zeros(0)
+    *slopes, constant = weights.sure
+    logits = _sure_inputs(rows, worths) @ np.asarray(slopes) + constant
+    logits += DEVICE_LOGIT * rows[:, NAMES.index("device")]
+    sure: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    return sure
+
+
+def _sure_inputs(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]:
+    ordered = np.sort(worths)[::-1]
+    best_other = np.full(len(worths), ordered[1] if len(ordered) > 1 else ordered[0] - FARTHEST)
+    if len(ordered) > 1:
+        best_other[worths < ordered[0]] = ordered[0]
+    leads = [worths - best_other]
+    for place in (5, 10):
+        behind = ordered[place] if len(ordered) > place else ordered[0] - FARTHEST
+        leads.append(worths - behind)
+    clipped = np.clip(np.stack(leads, axis=1), -FARTHEST, FARTHEST)
+    share = worths - ordered[0] - math.log(float(np.exp(worths - ordered[0]).sum()))
+    own = rows[:, [NAMES.index(name) for name in SURE_OF]]
+    return np.hstack([own, clipped, np.maximum(share, -12.0)[:, None]])
+
+
+# -- learning ---------------------------------------------------------------------------------
+
+
+def learn(judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE) -> Weights:
+    """Weights that put first what helped, near to those of `start`; these where too little is known."""
+    from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
+
+    taught = [one for one in judged if one.teaches]
+    if len(taught) < FEWEST:
+        return start
+    prior = np.asarray(start.order)
+    told = _Told.of(taught)
+    found = minimize(told.loss, prior, args=(prior, ridge), jac=True, method="L-BFGS-B").x
+    return Weights(tuple(round(float(value), 4) for value in found), start.sure)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """All judged questions, one behind the other."""
+
+    inputs: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    question: NDArray[np.int64]
+    target: NDArray[np.float64]  # of what helped, each question's share; 0 elsewhere
+    wrong: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, judged: Sequence[Judged]) -> "_Told":
+        lengths = np.asarray([len(one.rows) for one in judged])
+        return cls(
+            np.concatenate([columns(one.rows) for one in judged]).astype(np.float64),
+            np.cumsum([0, *lengths])[:-1],
+            np.repeat(np.arange(len(judged)), lengths),
+            np.concatenate([one.right / max(1, one.right.sum()) for one in judged]),
+            np.concatenate([one.wrong for one in judged]).astype(np.float64),
+            np.asarray([one.weight for one in judged]),
+        )
+
+    def loss(
+        self, weights: NDArray[np.float64], prior: NDArray[np.float64], ridge: float
+    ) -> tuple[float, NDArray[np.float64]]:
+        """-log of the share of what helped, -log(1 - share) of what did not; with its slope."""
+        worths = self.inputs @ weights
+        highest = np.maximum.reduceat(worths, self.starts)
+        grown = np.exp(worths - highest[self.question])
+        whole = np.add.reduceat(grown, self.starts)
+        share = grown / whole[self.question]
+        log_share = worths - (highest + np.log(whole))[self.question]
+        each = self.weight[self.question]
+        has_right = np.add.reduceat(self.target, self.starts)
+        bad = np.minimum(np.add.reduceat(share * self.wrong, self.starts), 1 - 1e-9)
+        slope = each * (has_right[self.question] * share - self.target)
+        badly = (bad / (1 - bad))[self.question]
+        slope += each * share * (self.wrong * (1 + badly) - badly) * (self.wrong.any() * 1.0)
+        loss = -float((each * self.target * log_share).sum()) - float((self.weight * np.log1p(-bad)).sum())
+        moved = weights - prior
+        return (
+            loss + ridge * float(moved @ moved),
+            self.inputs.T @ slope + 2 * ridge * moved,
+        )
+
+
+def calibrated(weights: Weights, judged: Sequence[Judged], *, without: bool = True) -> Weights:
+    """The same order, with a sureness learned from whether the first answer was right.
+
+    Args:
+        weights: of the ranker whose answers are judged.
+        judged: questions with what helped.
+        without: each question counts a second time with what helped taken away, so that the ranker knows
+            what it looks like when nothing fits.
+    """
+    inputs, agrees, right = [], [], []
+    for one in judged:
+        for rows, helped in _looks(one, without=without):
+            if len(rows):
+                worths = worth(weights, rows)
+                first = int(np.argmax(worths))
+                inputs.append(_sure_inputs(rows, worths)[first])
+                agrees.append(DEVICE_LOGIT * float(rows[first, NAMES.index("device")]))
+                right.append(bool(helped[first]))
+    if len(right) < 2 * FEWEST or len(set(right)) < 2:
+        return weights
+    table = np.asarray(inputs)
+    middle, spread = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-3)
+    fitted = _logistic((table - middle) / spread, np.asarray(right), np.asarray(agrees))
+    slopes = fitted[:-1] / spread
+    constant = float(fitted[-1] - slopes @ middle)
+    return Weights(weights.order, (*(round(float(one), 4) for one in slopes), round(constant, 4)))
+
+
+def _logistic(
+    table: NDArray[np.float64], right: NDArray[np.bool_], given: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Slopes and constant of a logistic regression that starts from given logits; the slopes held to 0."""
+    from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
+
+    sign = np.where(right, 1.0, -1.0)
+    whole = np.hstack([table, np.ones((len(table), 1))])
+
+    def loss(slopes: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = sign * (whole @ slopes + given)
+        pull = whole.T @ (-sign / (1 + np.exp(np.clip(margins, -50, 50))))
+        held = np.append(slopes[:-1], 0.0)
+        return float(np.logaddexp(0, -margins).sum() + 0.5 * held @ held), pull + held
+
+    fitted: NDArray[np.float64] = minimize(loss, np.zeros(whole.shape[1]), jac=True, method="L-BFGS-B").x
+    return fitted
+
+
+def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]]:
+    looks = [(one.rows, one.right)]
+    if without and one.right.any():
+        looks.append((one.rows[~one.right], one.right[~one.right]))
+    return looks
+
+
+def begun() -> Weights:
+    """The ranker before any feedback."""
+    return BEGUN
+
+
+BEGUN = Weights(
+    tuple(PRIOR.get(name, 0.0) for name in COLUMNS),
+    SURE_PRIOR,
+)

@@ -1,0 +1,56 @@
+"""What was learned from outcomes: the questions that were judged, and the rankers made of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.kernel.db import Base
+
+
+class Standing(StrEnum):
+    """What became of a ranker."""
+
+    LIVE = "live"
+    REFUSED = "refused"  # it was not better on tickets it had not seen
+    REPLACED = "replaced"  # it was live
+
+
+class Ranker(Base):
+    """Weights that were learned, with the figures that decided; where none is live, those of the program."""
+
+    __tablename__ = "knowledge_ranker"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    standing: Mapped[Standing]
+    made_at: Mapped[datetime]
+    live_at: Mapped[datetime | None]
+    weights: Mapped[dict[str, Any]]
+    figures: Mapped[dict[str, Any]]
+    by_id: Mapped[int | None]  # who put it back
+
+    __table_args__ = (
+        Index(
+            "uq_knowledge_ranker_live",
+            "standing",
+            unique=True,
+            sqlite_where=text("standing = 'live'"),
+            postgresql_where=text("standing = 'live'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class Question(Base):
+    """What a ticket asked when somebody judged a suggestion on it."""
+
+    __tablename__ = "knowledge_question"
+    __audited__ = False  # follows from the ticket, which is audited itself
+
+    ticket: Mapped[str] = mapped_column(String(20), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    facets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    language: Mapped[str] = mapped_column(String(8), default="en")
+    at: Mapped[datetime] = mapped_column(index=True)

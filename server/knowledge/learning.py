@@ -1,0 +1,242 @@
+"""What outcomes teach the ranker, and what keeps it from learning what is wrong.
+
+Judged are applied fixes that held or did not, and what people said did not help or did not fit; a glance
+counts for nothing. A new ranker is made of seven tenths of the judged tickets and goes live only if it orders
+the others better by a paired test, and no worse those of any one time or person that has enough of them: what
+a batch of wrong verdicts teaches harms the others' tickets. The one before can be put back. Training is done
+in a process of its own (`training`), with nothing but numbers going in and out.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ml import measure, rerank
+from server.kernel.errors import ConflictError, NotFoundError
+from server.kernel.events import emit
+from server.kernel.i18n import N_
+from server.knowledge import shelves
+from server.knowledge.learned import Question, Ranker, Standing
+from server.knowledge.models import Case, Outcome, Verdict
+from server.knowledge.suggest import Query
+
+MOST_TICKETS = 3_000  # the latest that are learned from
+LONGEST_QUESTION = 4_000
+LEARNED_SHARE = 7  # of ten; the others decide
+FEWEST_HELD_OUT = 12
+CHANCE = 0.05  # of a gain by accident
+ENOUGH = 6  # held-out tickets of one time or person that have a say of their own
+TOLERATED = 0.01  # mean loss on these
+SEED = 20_261
+RIGHT = frozenset({Verdict.FIXED})
+WRONG = frozenset({Verdict.CAME_BACK, Verdict.NOT_HELPED, Verdict.NOT_RELEVANT})
+
+
+class Lesson(msgspec.Struct, array_like=True):
+    """A judged ticket, as numbers: what training is sent.
+
+    Args:
+        ticket: its number; it decides on which side of the test it stands.
+        by: who judged it, 0 for the desk itself.
+        rows: its candidates' features, one after the other.
+        right, wrong: which candidates helped, and which did not.
+    """
+
+    ticket: str
+    by: int
+    rows: list[list[float]]
+    right: list[bool]
+    wrong: list[bool]
+
+    def judged(self) -> rerank.Judged:
+        """As the ranker learns from it."""
+        return rerank.Judged(
+            np.asarray(self.rows, np.float32), np.asarray(self.right), np.asarray(self.wrong)
+        )
+
+
+class Trained(msgspec.Struct):
+    """A new ranker and how it did beside the old one on tickets that neither was made of."""
+
+    weights: rerank.Weights
+    better: bool
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A ranker in the list of those that were made; number 0 is the one of the program."""
+
+    number: int
+    standing: Standing
+    made_at: datetime | None
+    live_at: datetime | None
+    figures: Mapping[str, float]
+
+
+def ask(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
+    """Remember what a ticket asked, so that what is said of its suggestions can teach."""
+    question = session.get(Question, ticket) or Question(ticket=ticket, at=now)
+    question.text, question.facets = query.text[:LONGEST_QUESTION], query.facets
+    question.language = query.language
+    session.add(question)
+
+
+def lessons(session: Session) -> list[Lesson]:
+    """The judged tickets, the earliest first, each with the candidates of its own day."""
+    questions = session.scalars(select(Question).order_by(Question.at.desc()).limit(MOST_TICKETS)).all()
+    verdicts: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in session.scalars(select(Outcome).where(Outcome.verdict.in_(RIGHT | WRONG))):
+        verdicts[outcome.ticket].append(outcome)
+    resolved_at = dict(session.execute(select(Case.number, Case.resolved_at)).all())
+    shelf = shelves.up_to_date(session)
+    found = []
+    for question in reversed(questions):
+        told = verdicts.get(question.ticket)
+        if told:
+            with shelf.lock:
+                text = f"{question.text}\n{question.facets.get('alert', '')}".rstrip()
+                look = shelf.ranking.look(text, facets={n: str(v) for n, v in question.facets.items()})
+            existed = [resolved_at.get(key, question.at) <= question.at for key in look.keys]
+            existed = [old and key != question.ticket for old, key in zip(existed, look.keys, strict=True)]
+            right = look.where(frozenset(one.suggestion for one in told if one.verdict in RIGHT))
+            wrong = look.where(frozenset(one.suggestion for one in told if one.verdict in WRONG))
+            keep = np.asarray(existed, dtype=bool)
+            if keep.any():
+                found.append(
+                    Lesson(
+                        question.ticket,
+                        told[0].by_id or 0,
+                        look.rows[keep].tolist(),
+                        right[keep].tolist(),
+                        wrong[keep].tolist(),
+                    )
+                )
+    return found
+
+
+def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:
+    """A ranker that learned from most of the lessons, tried on the others; None where they are too few."""
+    fold = measure.folds([one.ticket for one in told], 10, seed=SEED)
+    learned = [one.judged() for one in told if fold[one.ticket] < LEARNED_SHARE]
+    held_out = [(place, one) for place, one in enumerate(told) if fold[one.ticket] >= LEARNED_SHARE]
+    held_out = [(place, one) for place, one in held_out if one.judged().teaches]
+    if len(held_out) < FEWEST_HELD_OUT or sum(one.teaches for one in learned) < rerank.FEWEST:
+        return None
+    new = rerank.calibrated(rerank.learn(learned, rerank.begun()), learned)
+    before = np.asarray([quality(old, one.judged()) for _place, one in held_out])
+    after = np.asarray([quality(new, one.judged()) for _place, one in held_out])
+    chance = measure.better_by_chance(after, before, seed=SEED)
+    parts = _parts(held_out, len(told))
+    worst = min((float((after[part] - before[part]).mean()) for part in parts), default=0.0)
+    return Trained(
+        new,
+        chance <= CHANCE and worst >= -TOLERATED,
+        {
+            "tickets": float(len(told)),
+            "held_out": float(len(held_out)),
+            "before": round(float(before.mean()), 4),
+            "after": round(float(after.mean()), 4),
+            "chance": round(chance, 4),
+            "worst_part": round(worst, 4),
+            "first_before": _first(old, held_out),
+            "first_after": _first(new, held_out),
+        },
+    )
+
+
+def quality(weights: rerank.Weights, one: rerank.Judged) -> float:
+    """How well a judged ticket is ordered, 0 to 1: the first that helped high, what did not help behind."""
+    order = np.argsort(-rerank.worth(weights, one.rows), kind="stable")
+    places = np.empty(len(order))
+    places[order] = np.arange(1, len(order) + 1)
+    if one.right.any():
+        return float(1 / places[one.right].min())
+    return float(1 - 1 / places[one.wrong].min())
+
+
+def _first(weights: rerank.Weights, held_out: Sequence[tuple[int, Lesson]]) -> float:
+    """The share of tickets whose first suggestion was one that helped, of those on which one helped."""
+    judged = [one.judged() for _place, one in held_out]
+    hits = [bool(one.right[np.argmax(rerank.worth(weights, one.rows))]) for one in judged if one.right.any()]
+    return round(sum(hits) / len(hits), 4) if hits else 0.0
+
+
+def _parts(held_out: Sequence[tuple[int, Lesson]], count: int) -> Iterable[list[int]]:
+    """The held-out tickets of the earlier and the later half, and of each person, where they are enough."""
+    parts: dict[object, list[int]] = defaultdict(list)
+    for number, (place, one) in enumerate(held_out):
+        parts["later" if 2 * place >= count else "earlier"].append(number)
+        parts[one.by].append(number)
+    return [part for part in parts.values() if len(part) >= ENOUGH]
+
+
+# -- which ranker is live -----------------------------------------------------------------------
+
+
+def take(session: Session, trained: Trained, *, now: datetime) -> Ranker:
+    """Keep a new ranker with its figures; it goes live only if it was better."""
+    made = Ranker(
+        standing=Standing.LIVE if trained.better else Standing.REFUSED,
+        made_at=now,
+        live_at=now if trained.better else None,
+        weights=msgspec.to_builtins(trained.weights),
+        figures=dict(trained.figures),
+    )
+    if trained.better:
+        _step_down(session)
+    session.add(made)
+    session.flush()
+    emit(session, "knowledge", {"ranker": made.id})
+    return made
+
+
+def put_back(session: Session, number: int, *, by: int | None, now: datetime) -> None:
+    """Rank with a ranker that was live before; 0 is the one of the program.
+
+    Raises:
+        NotFoundError: there is no such ranker.
+        ConflictError: it was refused.
+    """
+    wanted = session.get(Ranker, number) if number else None
+    if number and wanted is None:
+        raise NotFoundError(N_("There is no ranker {number}."), number=str(number))
+    if wanted is not None and wanted.standing is Standing.REFUSED:
+        raise ConflictError(
+            N_("Ranker {number} was no better on tickets it had not seen, so it cannot go live."),
+            number=str(number),
+        )
+    if wanted is not None and wanted.standing is Standing.LIVE:
+        return
+    _step_down(session)
+    if wanted is not None:
+        wanted.standing, wanted.live_at, wanted.by_id = Standing.LIVE, now, by
+        session.flush()
+    emit(session, "knowledge", {"ranker": number})
+
+
+def history(session: Session, *, limit: int = 50) -> list[Made]:
+    """The rankers that were made, the latest first, and the one of the program behind them."""
+    rows = session.scalars(select(Ranker).order_by(Ranker.id.desc()).limit(limit)).all()
+    made = [Made(one.id, one.standing, one.made_at, one.live_at, one.figures) for one in rows]
+    any_live = session.scalar(select(Ranker.id).where(Ranker.standing == Standing.LIVE)) is not None
+    begun = Made(0, Standing.REPLACED if any_live else Standing.LIVE, None, None, {})
+    return [*made, begun]
+
+
+def live(session: Session) -> tuple[int, rerank.Weights]:
+    """The live ranker's number and weights."""
+    number = session.scalar(select(Ranker.id).where(Ranker.standing == Standing.LIVE)) or 0
+    return number, shelves.weights_of(session, number)
+
+
+def _step_down(session: Session) -> None:
+    for one in session.scalars(select(Ranker).where(Ranker.standing == Standing.LIVE)):
+        one.standing = Standing.REPLACED
+    session.flush()
