@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.reading import Value
 from agent.transports.trouble import mostly_text, printable, text_of
 from rules.plan import Metric
+from rules.profile_form import Factor
 
 Raw = str | int | float | bytes | bool | None
 Labels = tuple[tuple[str, str], ...]
@@ -42,6 +44,27 @@ def number(raw: Raw) -> float | None:
         return None
     value = float(raw)
     return value if math.isfinite(value) else None
+
+
+MAX_POWER = 24  # of ten, that a neighbour may say
+
+
+def factor_of(factor: Factor, raw: Raw) -> float:
+    """What a neighbour says a value is to be multiplied by; 1 where it says nothing that can be."""
+    said = number(raw)
+    if said is None:
+        return 1.0
+    if factor.as_ == "multiplier":
+        return said
+    if factor.as_ == "divisor":
+        return 1 / said if said else 1.0
+    power = {"decimals": -said, "power": said}.get(factor.as_, 3 * (said - 9))
+    return 10.0**power if abs(power) <= MAX_POWER else 1.0
+
+
+def scaled(metric: Metric, share: float) -> Metric:
+    """A metric whose raw values are multiplied by a share before its own scale."""
+    return replace(metric, scale=metric.scale * share)
 
 
 def converter(metric: Metric) -> Convert:
@@ -92,6 +115,8 @@ def _measured(metric: Metric) -> Convert:
             return Value(name, None, labels, kept, "not_a_number")
         if not plain:
             found = found * scale + offset
+            if not math.isfinite(found):
+                return Value(name, None, labels, kept, "out_of_range")
         if low <= found <= high:
             return Value(name, found, labels, kept)
         return Value(name, None, labels, kept, "out_of_range")
