@@ -177,7 +177,7 @@ def measured(name: str, form: MetricForm) -> Measure:
         return "nothing"
     words = name.split("_")
     if words[-1] == "ratio":
-        return next((kind for word, kind in _OF_RATIO if word in words), "percent")
+        return next((kind for word, kind in _OF_RATIO if word in words), "nothing")
     if words[-1] == "seconds":
         return "runtime" if {"runtime", "remaining", "autonomy"} & set(words) else "nothing"
     return _OF_END.get(words[-1], "nothing")

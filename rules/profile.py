@@ -3,8 +3,8 @@
 The YAML (unknown keys are refused, by file and line):
 
     profile: ups-mib                  the file's name
-    extends: snmp-device              metrics, tables and identity are taken over; own ones win by name. Of a
-                                      list the first wins over those behind it
+    extends: snmp-device              metrics and tables are taken over, own ones win by name; its ways of
+                                      identity are tried after the own. Of a list the first wins
     ci_class: ups                     vendor: where the profile alone says it
     transport: snmp                   snmp | modbus | http | host | icmp | tcp | ssh
     match:                            any one is enough; the longest sysObjectID wins, see `rank`
@@ -19,6 +19,7 @@ The YAML (unknown keys are refused, by file and line):
              | {by_sysObjectID: {prefix: text}} | {register: {...}} | {json: /a/b} | {reading: name}
              | {column: OID}: its first row that has a text | {product: true}: the maker's name of sysObjectID
              | {join: [way, way], value: "{} {}"} | {below: OID, value: text} where anything answers there
+             sure: 0.95 how likely the answer is right; a likelier guess stands over it
              words: {3: text} say what a value means; `value` beside a source is told where that answers
       device_class: ...               a class of discovery, where one maker's tree has several
     poll:
@@ -193,6 +194,10 @@ def _pattern(written: str) -> Pattern:
     return Pattern(written)
 
 
+def _ways(ways: Way | list[Way] | None) -> list[Way]:
+    return [ways] if isinstance(ways, Way) else ways or []
+
+
 def _over(base: Profile, own: Profile) -> Profile:
     tables = {table.name: table for table in (*base.poll.tables, *own.poll.tables)}
     default = Poll()
@@ -203,7 +208,10 @@ def _over(base: Profile, own: Profile) -> Profile:
         vendor=own.vendor or base.vendor,
         transport=own.transport or base.transport,
         match=own.match,
-        identity=base.identity | own.identity,
+        identity={
+            name: _ways(own.identity.get(name)) + _ways(base.identity.get(name))
+            for name in base.identity | own.identity
+        },
         poll=Poll(
             every=own.poll.every if own.poll.every != default.every else base.poll.every,
             timeout=own.poll.timeout if own.poll.timeout != default.timeout else base.poll.timeout,

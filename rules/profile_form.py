@@ -68,6 +68,7 @@ class Way(Struct, frozen=True, forbid_unknown_fields=True):
     json: str | None = None
     reading: str | None = None
     value: str | None = None
+    sure: Annotated[float, Meta(gt=0, le=1)] = 0.95  # how likely the answer is right
 
 
 class HttpProbe(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,15 +13,16 @@ from agent.discover.found import Guess, Sensor
 from agent.discover.lexicon import CLASSES
 from agent.discover.sensors import UNITS
 from agent.discover.traits import AGENTS
-from agent.identity import answer, each
+from agent.identity import Look, answer, each
 from agent.measure import Raw, converter, factor_of, scaled, text
 from rules.plan import Metric, Plan, Table, plan
 from rules.profile import Profile, rank
 from rules.profile_form import Column, Way
 
 PLAIN = 500  # from here on a profile matched by sysObjectID or sysDescr, not by what many devices answer
-SURE, SURE_CLASS = 0.95, 0.93
-FIELDS = ("vendor", "model", "version", "serial")
+GENERAL = "maker"  # where no profile fits: what a name in sysDescr tells
+SURE = 0.95
+FIELDS = ("device_class", "vendor", "model", "version", "serial")
 SAME_CLASS = {"environment_monitor": "environment_sensor"}  # finer in the CMDB than in discovery
 TO_UNIT = {  # from the unit of a metric to that of the sensor's kind
     "ratio": 100.0,
@@ -62,7 +63,7 @@ def choose(values: Mapping[str, Raw], profiles: Mapping[str, Profile], *, banner
         )
         if points > most:
             best, most = name, points
-    return best if most >= PLAIN else ""
+    return best if most >= PLAIN else GENERAL if GENERAL in profiles else ""
 
 
 def _answered(one: Profile, values: Mapping[str, Raw]) -> frozenset[str]:
@@ -96,8 +97,26 @@ def read(values: Mapping[str, Raw], profile: Profile) -> Told:
 
 
 def _guesses(values: Mapping[str, Raw], rows: Rows, profile: Profile, asked: Plan) -> dict[str, Guess]:
-    descr, object_id = text_of(values.get(SYS_DESCR)), text_of(values.get(SYS_OBJECT_ID)).strip(".")
+    object_id = text_of(values.get(SYS_OBJECT_ID)).strip(".")
+    reason = f"profile {profile.profile}"
+    plain = SAME_CLASS.get(profile.ci_class or "", profile.ci_class or "")
+    every_kind = enterprise_of(object_id) in AGENTS and profile.match.sysDescr is None
+    found: dict[str, Guess] = {}
+    if plain in CLASSES and plain != "other" and not every_kind:
+        found["device_class"] = Guess(plain, SURE, reason, "profile")
+    if profile.vendor:
+        found["vendor"] = Guess(profile.vendor, SURE, reason, "profile")
+    look, descr = _look(values, rows), text_of(values.get(SYS_DESCR))
+    for name in FIELDS:
+        for way in asked.identity.get(name, ()):
+            said = text_of(answer(way, look, sys_descr=descr, sys_object_id=object_id).encode())
+            if said:
+                found[name] = Guess(said, way.sure, reason, "profile")
+                break
+    return found
 
+
+def _look(values: Mapping[str, Raw], rows: Rows) -> Look:
     def look(way: Way) -> Raw:
         if way.column is not None:
             return next((one for one in rows.get(way.column.strip("."), {}).values() if text_of(one)), None)
@@ -107,22 +126,7 @@ def _guesses(values: Mapping[str, Raw], rows: Rows, profile: Profile, asked: Pla
             return next((oid for oid in values if oid.startswith(stems)), None)
         return values.get((way.oid or "").strip("."))
 
-    def first(name: str) -> str:
-        ways = asked.identity.get(name, ())
-        told = (answer(way, look, sys_descr=descr, sys_object_id=object_id) for way in ways)
-        return next(filter(None, told), "")
-
-    reason = f"profile {profile.profile}"
-    found: dict[str, Guess] = {}
-    plain = SAME_CLASS.get(profile.ci_class or "", profile.ci_class or "")
-    if plain not in CLASSES or (enterprise_of(object_id) in AGENTS and profile.match.sysDescr is None):
-        plain = "other"  # all kinds of devices carry an agent's number
-    if device_class := first("device_class") or (plain if plain != "other" else ""):
-        found["device_class"] = Guess(device_class, SURE_CLASS, reason, "profile")
-    for name in FIELDS:
-        if said := first(name) or (profile.vendor or "" if name == "vendor" else ""):
-            found[name] = Guess(text_of(said.encode()), SURE, reason, "profile")
-    return found
+    return look
 
 
 def _columns(table: Table) -> list[str]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from agent.discover.by_profile import choose, read
+from agent.discover.by_profile import SURE, choose, read
 from agent.discover.found import Found
 from agent.transports.ber import Raw
 from rules.profile import Profile
 
 
 def profiled(found: Found, values: Mapping[str, Raw], profiles: Mapping[str, Profile]) -> None:
-    """Find the best profile and let its answers win.
+    """Find the best profile and let its answers win, but for those it is less sure of than the guess.
 
     Sensors that it names stand in for those guessed at the same places; guesses at other places stay.
     """
@@ -18,7 +18,10 @@ def profiled(found: Found, values: Mapping[str, Raw], profiles: Mapping[str, Pro
         return
     told = read(values, profiles[name])
     found.profile = name
-    found.guesses |= told.guesses
+    for field, guess in told.guesses.items():
+        known = found.guesses.get(field)
+        if known is None or guess.confidence >= min(SURE, known.confidence):
+            found.guesses[field] = guess
     left = [
         one
         for one in found.sensors
