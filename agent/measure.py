@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from agent.reading import Value
 from agent.transports.trouble import mostly_text, printable, text_of
+from rules.pattern import Pattern
 from rules.plan import Metric
-from rules.profile_form import Factor
+from rules.profile_form import Factor, Where
 
 Raw = str | int | float | bytes | bool | None
 Labels = tuple[tuple[str, str], ...]
@@ -47,6 +49,18 @@ def number(raw: Raw) -> float | None:
 
 
 MAX_POWER = 24  # of ten, that a neighbour may say
+
+
+@lru_cache(maxsize=1_024)
+def _pattern(written: str) -> Pattern:
+    return Pattern(written)
+
+
+def counts(where: Where, said: str) -> bool:
+    """Whether a row with this word in the column counts."""
+    allowed = not where.is_ or said in {str(one) for one in where.is_}
+    found = where.matches is None or _pattern(where.matches).found(said)
+    return allowed and found and said not in {str(one) for one in where.is_not}
 
 
 def factor_of(factor: Factor, raw: Raw) -> float:
@@ -101,7 +115,7 @@ def _measured(metric: Metric) -> Convert:
     name, scale, offset, dead = metric.name, metric.scale, metric.offset, metric.dead
     low = -math.inf if metric.low is None else metric.low
     high = math.inf if metric.high is None else metric.high
-    plain = scale == 1.0 and offset == 0.0
+    plain, light = scale == 1.0 and offset == 0.0, metric.transform == "dbm"
 
     def convert(raw: Raw, labels: Labels) -> Value:
         if type(raw) is int:
@@ -117,6 +131,10 @@ def _measured(metric: Metric) -> Convert:
             found = found * scale + offset
             if not math.isfinite(found):
                 return Value(name, None, labels, kept, "out_of_range")
+        if light:
+            if found <= 0:
+                return Value(name, None, labels, kept, "dead")
+            found = 10 * math.log10(found)
         if low <= found <= high:
             return Value(name, found, labels, kept)
         return Value(name, None, labels, kept, "out_of_range")

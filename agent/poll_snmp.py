@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from agent.identity import columns_for, identity, oids_for
-from agent.measure import Apart, Convert, Labels, Raw, converter, factor_of, missing, scaled, text
+from agent.measure import Apart, Convert, Labels, Raw, converter, counts, factor_of, missing, scaled, text
 from agent.reading import Reading, Target, Value
 from agent.transports import ber
 from agent.transports.snmp import Answer, Ask, Device, Snmp
@@ -116,13 +116,13 @@ class SnmpPoll:
         ]
         for suffix, cells in rows.items():
             guards += [cells[place] for place in static if place in cells]
-            counts = True
-            for where in table.where:
-                at = next((cells[p] for p in choice.places((where.oid or "",), group) if p in cells), -1)
-                word = text(values[at]) if at >= 0 else ""
-                allowed = {str(one) for one in where.is_}
-                counts &= (not allowed or word in allowed) and word not in {str(one) for one in where.is_not}
-            if counts and len(kept) < table.limit:
+            told = (
+                next((cells[p] for p in choice.places((where.oid or "",), group) if p in cells), -1)
+                for where in table.where
+            )
+            words = [text(values[at]) if at >= 0 else "" for at in told]
+            whole = all(counts(where, word) for where, word in zip(table.where, words, strict=True))
+            if whole and len(kept) < table.limit:
                 pairs = {
                     name: self._label(column, group, suffix, cells, values)
                     for name, column in table.labels.items()

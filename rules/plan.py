@@ -35,6 +35,7 @@ class Metric:
     scale: float = 1.0
     offset: float = 0.0
     factor: tuple[Factor, ...] = ()
+    transform: str | None = None
     unit: str = ""
     measures: Measure = "nothing"
     title: str = ""  # English
@@ -132,6 +133,7 @@ def _metric(name: str, form: MetricForm) -> Metric:
         reading=form.reading,
         scale=form.scale,
         offset=form.offset,
+        transform=form.transform,
         factor=tuple(Factor(oid(one.oid), one.as_) for one in form.factor),
         unit=form.unit,
         measures=form.measures or measured(name, form),

@@ -29,6 +29,7 @@ The YAML (unknown keys are refused, by file and line):
       metrics:
         NAME: {oid: OID or [OID, ...] | register: {...} | json: /pointer | reading: name of the transport,
                scale, offset, factor: [{oid: OID, as: divisor | multiplier | decimals | power | si}],
+               transform: dbm (from milliwatts),
                unit, measures: temperature | ... where the name's end does not say it,
                kind: gauge | counter | state, states: {3: normal},
                severity: {battery: major},
@@ -38,6 +39,7 @@ The YAML (unknown keys are refused, by file and line):
         - name: interfaces
           labels: {interface: {oid: column} | index | {index: 1}}      `index`: the row's whole index
           where: {admin: {oid: column, is: [1]}}                        rows that count; all must hold
+                 name: {oid: column, matches: "pattern", is_not: [x]}
           metrics: {NAME: {oid: column, ...}}
         - name: disks                  of a transport that names its readings, or of a JSON array
           reading: disks  |  json: /disks

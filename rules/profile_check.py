@@ -88,6 +88,7 @@ def _check_table(table: TableForm, document: Document, path: Path) -> None:
             _check_oids((label.oid,), document, (*path, "labels", name))
     for name, where in table.where.items():
         _check_oids((where.oid,), document, (*path, "where", name))
+        _check_pattern(where.matches, document, (*path, "where", name))
     for name, form in table.metrics.items():
         _check_metric(
             name, form, document, (*path, "metrics", name), inside=bool(table.json or table.reading)

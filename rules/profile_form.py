@@ -118,6 +118,7 @@ class MetricForm(Struct, frozen=True, forbid_unknown_fields=True):
     scale: float = 1.0
     offset: float = 0.0
     factor: list[Factor] = []
+    transform: Literal["dbm"] | None = None  # the scaled value is in milliwatts, told in dBm
     unit: Annotated[str, Meta(max_length=20)] = ""
     measures: Measure | None = None  # None: what the unit or the name's end says
     kind: Kind | None = None  # None: state where there are states, else gauge
@@ -139,13 +140,14 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Where(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row counts only if this column is one of `is_` (in YAML: `is`), and none of `is_not`."""
+    """A row counts only if this column is one of `is_` (in YAML: `is`), none of `is_not`, and `matches`."""
 
     oid: Oid | None = None
     reading: str | None = None
     json: str | None = None
     is_: list[int | str] = field(name="is", default_factory=list)
     is_not: list[int | str] = []
+    matches: str | None = None  # RE2
 
 
 class TableForm(Struct, frozen=True, forbid_unknown_fields=True):

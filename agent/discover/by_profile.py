@@ -14,7 +14,7 @@ from agent.discover.lexicon import CLASSES
 from agent.discover.sensors import UNITS
 from agent.discover.traits import AGENTS
 from agent.identity import Look, answer, each
-from agent.measure import Raw, converter, factor_of, scaled, text
+from agent.measure import Raw, converter, counts, factor_of, scaled, text
 from rules.plan import Metric, Plan, Table, plan
 from rules.profile import Profile, rank
 from rules.profile_form import Column, Way
@@ -186,13 +186,7 @@ def _table(rows: Rows, table: Table) -> Iterator[Sensor]:
 
 
 def _counts(rows: Rows, table: Table, index: str) -> bool:
-    for where in table.where:
-        word = text(rows.get((where.oid or "").strip("."), {}).get(index))
-        if where.is_ and word not in {str(one) for one in where.is_}:
-            return False
-        if word in {str(one) for one in where.is_not}:
-            return False
-    return True
+    return all(counts(one, text(rows.get((one.oid or "").strip("."), {}).get(index))) for one in table.where)
 
 
 def _label(rows: Rows, column: Column, index: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.discover.by_profile import SURE, choose, read
+from agent.discover.by_profile import GENERAL, SURE, choose, read
 from agent.discover.found import Found
 from agent.transports.ber import Raw
 from rules.profile import Profile
@@ -17,7 +17,8 @@ def profiled(found: Found, values: Mapping[str, Raw], profiles: Mapping[str, Pro
     if not name:
         return
     told = read(values, profiles[name])
-    found.profile = name
+    if name != GENERAL:
+        found.profile = name
     for field, guess in told.guesses.items():
         known = found.guesses.get(field)
         if known is None or guess.confidence >= min(SURE, known.confidence):
