@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--concurrency", type=int, default=64)
     probe.set_defaults(command=_probe)
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
-    bench.add_argument("what", choices=["poll", "recognise", "traps", "syslog"])
+    bench.add_argument("what", choices=["poll", "recognise", "profiles", "traps", "syslog"])
     bench.add_argument("--targets", type=Path, required=False)
     bench.add_argument("--devices-dir", type=Path, help=_("folder of recordings.tar.xz and truth.jsonl"))
     bench.add_argument("--scorer", type=Path, help=_("Python file with the comparisons that count"))
@@ -154,28 +154,38 @@ def _probe(chosen: argparse.Namespace) -> int:
     return command(chosen.targets, chosen.out, chosen.concurrency)
 
 
+def _bench_discovery(chosen: argparse.Namespace) -> int:
+    from agent.discover import bench, bench_profiles  # noqa: PLC0415
+
+    if chosen.devices_dir is None or chosen.scorer is None:
+        _say(_("bench recognise and bench profiles need --devices-dir and --scorer."))
+        return 2
+    if chosen.what == "profiles":
+        return bench_profiles.bench(chosen.devices_dir, chosen.scorer, chosen.out)
+    return bench.bench(
+        chosen.devices_dir, chosen.scorer, folds=chosen.folds, out=chosen.out, models_to=chosen.models
+    )
+
+
+def _bench_hearing(chosen: argparse.Namespace) -> int:
+    from agent.listeners.bench import bench  # noqa: PLC0415
+
+    return bench(
+        chosen.what,
+        count=chosen.count,
+        rate=chosen.rate,
+        rounds=chosen.rounds,
+        sources=chosen.sources,
+        wide=chosen.wide,
+        peer=chosen.peer,
+    )
+
+
 def _bench(chosen: argparse.Namespace) -> int:
-    if chosen.what == "recognise":
-        from agent.discover.bench import bench  # noqa: PLC0415
-
-        if chosen.devices_dir is None or chosen.scorer is None:
-            _say(_("bench recognise needs --devices-dir and --scorer."))
-            return 2
-        return bench(
-            chosen.devices_dir, chosen.scorer, folds=chosen.folds, out=chosen.out, models_to=chosen.models
-        )
+    if chosen.what in {"recognise", "profiles"}:
+        return _bench_discovery(chosen)
     if chosen.what in {"traps", "syslog"}:
-        from agent.listeners.bench import bench as hear  # noqa: PLC0415
-
-        return hear(
-            chosen.what,
-            count=chosen.count,
-            rate=chosen.rate,
-            rounds=chosen.rounds,
-            sources=chosen.sources,
-            wide=chosen.wide,
-            peer=chosen.peer,
-        )
+        return _bench_hearing(chosen)
     from agent.bench import poll  # noqa: PLC0415
 
     if chosen.targets is None:

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 
 from agent.reading import Value
 from agent.transports.trouble import mostly_text, printable, text_of
+from rules.pattern import Pattern
 from rules.plan import Metric
+from rules.profile_form import Factor, Where
 
 Raw = str | int | float | bytes | bool | None
 Labels = tuple[tuple[str, str], ...]
@@ -44,6 +48,39 @@ def number(raw: Raw) -> float | None:
     return value if math.isfinite(value) else None
 
 
+MAX_POWER = 24  # of ten, that a neighbour may say
+
+
+@lru_cache(maxsize=1_024)
+def _pattern(written: str) -> Pattern:
+    return Pattern(written)
+
+
+def counts(where: Where, said: str) -> bool:
+    """Whether a row with this word in the column counts."""
+    allowed = not where.is_ or said in {str(one) for one in where.is_}
+    found = where.matches is None or _pattern(where.matches).found(said)
+    return allowed and found and said not in {str(one) for one in where.is_not}
+
+
+def factor_of(factor: Factor, raw: Raw) -> float:
+    """What a neighbour says a value is to be multiplied by; 1 where it says nothing that can be."""
+    said = number(raw)
+    if said is None:
+        return 1.0
+    if factor.as_ == "multiplier":
+        return said
+    if factor.as_ == "divisor":
+        return 1 / said if said else 1.0
+    power = {"decimals": -said, "power": said}.get(factor.as_, 3 * (said - 9))
+    return 10.0**power if abs(power) <= MAX_POWER else 1.0
+
+
+def scaled(metric: Metric, share: float) -> Metric:
+    """A metric whose raw values are multiplied by a share before its own scale."""
+    return replace(metric, scale=metric.scale * share)
+
+
 def converter(metric: Metric) -> Convert:
     """How a metric's raw values become values."""
     return _state(metric) if metric.states else _measured(metric)
@@ -78,7 +115,7 @@ def _measured(metric: Metric) -> Convert:
     name, scale, offset, dead = metric.name, metric.scale, metric.offset, metric.dead
     low = -math.inf if metric.low is None else metric.low
     high = math.inf if metric.high is None else metric.high
-    plain = scale == 1.0 and offset == 0.0
+    plain, light = scale == 1.0 and offset == 0.0, metric.transform == "dbm"
 
     def convert(raw: Raw, labels: Labels) -> Value:
         if type(raw) is int:
@@ -92,6 +129,12 @@ def _measured(metric: Metric) -> Convert:
             return Value(name, None, labels, kept, "not_a_number")
         if not plain:
             found = found * scale + offset
+            if not math.isfinite(found):
+                return Value(name, None, labels, kept, "out_of_range")
+        if light:
+            if found <= 0:
+                return Value(name, None, labels, kept, "dead")
+            found = 10 * math.log10(found)
         if low <= found <= high:
             return Value(name, found, labels, kept)
         return Value(name, None, labels, kept, "out_of_range")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from agent.identity import identity
-from agent.measure import Apart, Raw, converter, missing, text
+from agent.measure import Apart, Raw, converter, counts, missing, text
 from agent.reading import Reading, Value
 from agent.transports import modbus
 from agent.transports.facts import Facts
@@ -52,9 +52,7 @@ def _table(table: Table, facts: Facts) -> list[Value]:
         if count >= table.limit:
             facts.truncated = True
             break
-        if not all(
-            _counts(text(get(row, one.reading, one.json)), one.is_, one.is_not) for one in table.where
-        ):
+        if not all(counts(one, text(get(row, one.reading, one.json))) for one in table.where):
             continue
         count += 1
         pairs = {
@@ -67,11 +65,6 @@ def _table(table: Table, facts: Facts) -> list[Value]:
             if raw is not None:
                 values.append(convert(raw, labels))
     return values
-
-
-def _counts(word: str, allowed: Iterable[int | str], refused: Iterable[int | str]) -> bool:
-    wanted = {str(one) for one in allowed}
-    return (not wanted or word in wanted) and word not in {str(one) for one in refused}
 
 
 Get = Callable[[object, str | None, str | None], Raw]

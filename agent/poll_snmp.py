@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from agent.identity import identity, oids_for
-from agent.measure import Apart, Convert, Labels, Raw, converter, missing, text
+from agent.identity import columns_for, identity, oids_for
+from agent.measure import Apart, Convert, Labels, Raw, converter, counts, factor_of, missing, scaled, text
 from agent.reading import Reading, Target, Value
 from agent.transports import ber
 from agent.transports.snmp import Answer, Ask, Device, Snmp
@@ -48,6 +48,7 @@ class SnmpPoll:
         self._choice = _Choice(plan)
         self._device = Device(target, self._choice.ask())
         self._convert = convert
+        self._scaled: dict[tuple[int, float], Convert] = {}
         self._recipe: Recipe | None = None
         self._polls = 0
 
@@ -89,13 +90,14 @@ class SnmpPoll:
                 tables.setdefault(group, {}).setdefault(suffix, {})[place] = at
         runs: list[tuple[Convert, list[int], list[Labels]]] = []
         absent: list[Value] = []
+        guards: list[int] = []
         for metric in self.plan.scalars:
             at = next((scalars[p] for p in choice.places(metric.oids) if p in scalars), -1)
             if at < 0:
                 absent.append(missing(metric))
             else:
-                runs.append((self._convert[id(metric)], [at], [()]))
-        guards: list[int] = []
+                convert = self._converter(metric, -1, scalars, answer.values, guards)
+                runs.append((convert, [at], [()]))
         for number, table in enumerate(self.plan.tables):
             runs += self._table(number, table, tables.get(number, {}), answer.values, guards)
         said = [answer.values[at] for at in guards]
@@ -114,13 +116,13 @@ class SnmpPoll:
         ]
         for suffix, cells in rows.items():
             guards += [cells[place] for place in static if place in cells]
-            counts = True
-            for where in table.where:
-                at = next((cells[p] for p in choice.places((where.oid or "",), group) if p in cells), -1)
-                word = text(values[at]) if at >= 0 else ""
-                allowed = {str(one) for one in where.is_}
-                counts &= (not allowed or word in allowed) and word not in {str(one) for one in where.is_not}
-            if counts and len(kept) < table.limit:
+            told = (
+                next((cells[p] for p in choice.places((where.oid or "",), group) if p in cells), -1)
+                for where in table.where
+            )
+            words = [text(values[at]) if at >= 0 else "" for at in told]
+            whole = all(counts(where, word) for where, word in zip(table.where, words, strict=True))
+            if whole and len(kept) < table.limit:
                 pairs = {
                     name: self._label(column, group, suffix, cells, values)
                     for name, column in table.labels.items()
@@ -129,14 +131,33 @@ class SnmpPoll:
         runs: list[tuple[Convert, list[int], list[Labels]]] = []
         for metric in table.metrics:
             columns = choice.places(metric.oids, group)
-            found = [
-                (at, labels)
-                for cells, labels in kept
-                if (at := next((cells[p] for p in columns if p in cells), -1)) >= 0
-            ]
-            if found:
-                runs.append((self._convert[id(metric)], [at for at, _ in found], [one for _, one in found]))
+            alike: dict[int, tuple[Convert, list[int], list[Labels]]] = {}  # rows of one scale
+            for cells, labels in kept:
+                at = next((cells[p] for p in columns if p in cells), -1)
+                if at >= 0:
+                    convert = self._converter(metric, group, cells, values, guards)
+                    run = alike.setdefault(id(convert), (convert, [], []))
+                    run[1].append(at)
+                    run[2].append(labels)
+            runs += alike.values()
         return runs
+
+    def _converter(
+        self, metric: Metric, group: int, cells: dict[int, int], values: list[Raw], guards: list[int]
+    ) -> Convert:
+        """How a metric's value is read where neighbours say its scale; they become guards."""
+        if not metric.factor:
+            return self._convert[id(metric)]
+        share = 1.0
+        for one in metric.factor:
+            at = next((cells[p] for p in self._choice.places((one.oid,), group) if p in cells), -1)
+            if at >= 0:
+                guards.append(at)
+                share *= factor_of(one, values[at])
+        key = (id(metric), share)
+        if key not in self._scaled:
+            self._scaled[key] = converter(scaled(metric, share))
+        return self._scaled[key]
 
     def _label(
         self, column: Column, group: int, suffix: bytes, cells: dict[int, int], values: list[Raw]
@@ -158,7 +179,15 @@ class SnmpPoll:
             if place < len(choice.scalars)
         }
 
+        columns: dict[str, Raw] = {}
+        for at, (place, _) in enumerate(answer.shape.keys):
+            name = choice.identity_of.get(place)
+            if name is not None and name not in columns and text(answer.values[at]):
+                columns[name] = answer.values[at]
+
         def look(way: Way) -> Raw:
+            if way.column is not None:
+                return columns.get(way.column.removeprefix("."))
             return said.get((way.oid or "").removeprefix("."))
 
         return identity(
@@ -178,12 +207,14 @@ class _Choice:
         self._narrowed = False
         self.scalars: list[str] = []
         self.group_of: dict[int, int] = {}
+        self.identity_of: dict[int, str] = {}  # place of a column that only an identity asks for
         self._place: dict[tuple[int, str], int] = {}
 
     def ask(self) -> Ask:
         """The question as it stands."""
         plan = self._plan
         wanted = [oid for metric in plan.scalars for oid in metric.oids] + oids_for(plan)
+        wanted += [one.oid for metric in plan.scalars for one in metric.factor]
         self.scalars = self._kept(-1, wanted)
         self._place = {(-1, oid): place for place, oid in enumerate(self.scalars)}
         self.group_of = {}
@@ -193,6 +224,7 @@ class _Choice:
             places = [one.oid for one in table.labels.values()] + [one.oid for one in table.where]
             columns = [oid for oid in places if oid is not None]
             columns += [oid for metric in table.metrics for oid in metric.oids]
+            columns += [one.oid for metric in table.metrics for one in metric.factor]
             group = self._kept(number, columns)
             for oid in group:
                 self._place[number, oid] = place
@@ -200,6 +232,11 @@ class _Choice:
                 place += 1
             if group:
                 groups.append(group)
+        self.identity_of = {}
+        for number, column in enumerate(columns_for(plan), len(plan.tables)):
+            self.identity_of[place], self.group_of[place] = column, number
+            groups.append([column])
+            place += 1
         return Ask.of(self.scalars, groups, max((table.limit for table in plan.tables), default=1))
 
     def _kept(self, group: int, oids: list[str]) -> list[str]:

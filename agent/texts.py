@@ -23,8 +23,8 @@ CHINESE: Final = {
     "folder of recordings.tar.xz and truth.jsonl": "存放 recordings.tar.xz 和 truth.jsonl 的目录",
     "Python file with the comparisons that count": "定义评分比较规则的 Python 文件",
     "file for the models learned from all": "用全部数据训练所得模型的输出文件",
-    "bench recognise needs --devices-dir and --scorer.": (
-        "bench recognise 需要 --devices-dir 和 --scorer 参数。"
+    "bench recognise and bench profiles need --devices-dir and --scorer.": (
+        "bench recognise 和 bench profiles 需要 --devices-dir 和 --scorer 参数。"
     ),
     "bench poll needs --targets.": "bench poll 需要 --targets 参数。",
     "address of the server, as https://desk.example.org:8400": (

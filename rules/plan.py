@@ -4,7 +4,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.document import seconds
-from rules.profile_form import Column, Kind, MetricForm, Profile, Register, TableForm, Transport, Way, Where
+from rules.profile_form import (
+    Column,
+    Factor,
+    Kind,
+    Measure,
+    MetricForm,
+    Profile,
+    Register,
+    TableForm,
+    Transport,
+    Way,
+    Where,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,11 @@ class Metric:
     reading: str | None = None
     scale: float = 1.0
     offset: float = 0.0
+    factor: tuple[Factor, ...] = ()
+    transform: str | None = None
     unit: str = ""
+    measures: Measure = "nothing"
+    title: str = ""  # English
     kind: Kind = "gauge"
     states: dict[str, int] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
@@ -117,7 +133,11 @@ def _metric(name: str, form: MetricForm) -> Metric:
         reading=form.reading,
         scale=form.scale,
         offset=form.offset,
+        transform=form.transform,
+        factor=tuple(Factor(oid(one.oid), one.as_) for one in form.factor),
         unit=form.unit,
+        measures=form.measures or measured(name, form),
+        title=form.title.get("en", ""),
         kind=form.kind or ("state" if form.states else "gauge"),
         states=states,
         names={states[str(key)]: word for key, word in form.states.items()},
@@ -126,6 +146,43 @@ def _metric(name: str, form: MetricForm) -> Metric:
         high=form.high,
         dead=frozenset(form.dead),
     )
+
+
+_OF_END: dict[str, Measure] = {
+    "celsius": "temperature",
+    "volts": "voltage",
+    "amperes": "current",
+    "watts": "power",
+    "voltamperes": "power",
+    "hertz": "frequency",
+    "rpm": "fanspeed",
+    "dbm": "dbm",
+    "decibels": "snr",
+    "pascals": "pressure",
+    "count": "count",
+}
+_OF_RATIO: tuple[tuple[str, Measure], ...] = (
+    ("humidity", "humidity"),
+    ("charge", "charge"),
+    ("load", "load"),
+    ("fan", "fanspeed"),
+)
+
+
+def measured(name: str, form: MetricForm) -> Measure:
+    """What kind of sensor a metric is, by the end of its name; "nothing" where it is none of the device."""
+    if form.states:
+        return "state"
+    if name.endswith("_joules_total"):
+        return "power_consumed"
+    if form.kind == "counter":
+        return "nothing"
+    words = name.split("_")
+    if words[-1] == "ratio":
+        return next((kind for word, kind in _OF_RATIO if word in words), "nothing")
+    if words[-1] == "seconds":
+        return "runtime" if {"runtime", "remaining", "autonomy"} & set(words) else "nothing"
+    return _OF_END.get(words[-1], "nothing")
 
 
 def oid(text: str) -> str:

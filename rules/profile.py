@@ -3,25 +3,35 @@
 The YAML (unknown keys are refused, by file and line):
 
     profile: ups-mib                  the file's name
-    extends: snmp-device              metrics, tables and identity are taken over; own ones win by name
+    extends: snmp-device              metrics and tables are taken over, own ones win by name; its ways of
+                                      identity are tried after the own. Of a list the first wins
     ci_class: ups                     vendor: where the profile alone says it
     transport: snmp                   snmp | modbus | http | host | icmp | tcp | ssh
     match:                            any one is enough; the longest sysObjectID wins, see `rank`
       sysObjectID: [1.3.6.1.2.1.33]   prefixes
       sysDescr: "pattern"             RE2
       answers: OID                    an instance that answers (or a list of them)
+      banner: "pattern"               over the greetings of SSH and HTTP, RE2
       http: {path: /status, contains: "pattern"}
       modbus: {kind: holding, address: 0, equals: 17}
     identity:                         each one way, or a list of ways tried in order
       model: {oid: ...} | {oid: ..., pattern: "..."} | {pattern: over sysDescr} | {value: text}
              | {by_sysObjectID: {prefix: text}} | {register: {...}} | {json: /a/b} | {reading: name}
+             | {column: OID}: its first row that has a text | {product: true}: the maker's name of sysObjectID
+             | {join: [way, way], value: "{} {}"} | {below: OID, value: text} where anything answers there
+             sure: 0.95 how likely the answer is right; a likelier guess stands over it
+             words: {3: text} say what a value means; `value` beside a source is told where that answers
+      device_class: ...               a class of discovery, where one maker's tree has several
     poll:
       every: 60s
       timeout: 5s
       http: /status.json              the page that `json` pointers look at
       metrics:
         NAME: {oid: OID or [OID, ...] | register: {...} | json: /pointer | reading: name of the transport,
-               scale, offset, unit, kind: gauge | counter | state, states: {3: normal},
+               scale, offset, factor: [{oid: OID, as: divisor | multiplier | decimals | power | si}],
+               transform: dbm (from milliwatts),
+               unit, measures: temperature | ... where the name's end does not say it,
+               kind: gauge | counter | state, states: {3: normal},
                severity: {battery: major},
                low, high: bounds of meaning in the final unit; dead: [raw values that mean nothing],
                title: {en, zh}}
@@ -29,6 +39,7 @@ The YAML (unknown keys are refused, by file and line):
         - name: interfaces
           labels: {interface: {oid: column} | index | {index: 1}}      `index`: the row's whole index
           where: {admin: {oid: column, is: [1]}}                        rows that count; all must hold
+                 name: {oid: column, matches: "pattern", is_not: [x]}
           metrics: {NAME: {oid: column, ...}}
         - name: disks                  of a transport that names its readings, or of a JSON array
           reading: disks  |  json: /disks
@@ -40,6 +51,7 @@ The YAML (unknown keys are refused, by file and line):
 The final value is raw * scale + offset; units are Prometheus base units, named at the end of the metric.
 """
 
+from functools import lru_cache
 from importlib import resources
 
 from rules.document import Document, DocumentError
@@ -47,12 +59,15 @@ from rules.pattern import Pattern
 from rules.plan import Metric, Plan, Table, oid, plan
 from rules.profile_check import check
 from rules.profile_form import (
+    DEVICE_CLASSES,
     SYS_DESCR,
     SYS_NAME,
     SYS_OBJECT_ID,
     Column,
+    Factor,
     Kind,
     Match,
+    Measure,
     MetricForm,
     Poll,
     Profile,
@@ -66,12 +81,15 @@ from rules.profile_form import (
 )
 
 __all__ = [
+    "DEVICE_CLASSES",
     "SYS_DESCR",
     "SYS_NAME",
     "SYS_OBJECT_ID",
     "Column",
+    "Factor",
     "Kind",
     "Match",
+    "Measure",
     "Metric",
     "MetricForm",
     "Plan",
@@ -87,6 +105,7 @@ __all__ = [
     "Where",
     "oid",
     "packaged",
+    "parents",
     "plan",
     "rank",
     "read",
@@ -105,21 +124,24 @@ def read(text: str, file: str) -> Profile:
 
 def resolve(profile: Profile, library: dict[str, Profile], file: str = "") -> Profile:
     """The profile with all it takes over from those it extends; own entries win by name."""
-    chain = [profile]
-    while (parent := chain[-1].extends) is not None:
+    return _resolved(profile, library, file or f"{profile.profile}.yaml", 1)
+
+
+def _resolved(profile: Profile, library: dict[str, Profile], file: str, depth: int) -> Profile:
+    if depth > MAX_INHERITANCE:
+        raise DocumentError(file, 1, 1, "extends: the profiles go round, or too deep.")
+    whole: Profile | None = None
+    for parent in reversed(parents(profile)):
         if parent not in library:
-            raise DocumentError(
-                file or f"{chain[-1].profile}.yaml", 1, 1, f"extends: there is no profile '{parent}'."
-            )
-        chain.append(library[parent])
-        if len(chain) > MAX_INHERITANCE:
-            raise DocumentError(
-                file or f"{profile.profile}.yaml", 1, 1, "extends: the profiles go round, or too deep."
-            )
-    whole = chain[-1]
-    for one in reversed(chain[:-1]):
-        whole = _over(whole, one)
-    return whole
+            raise DocumentError(file, 1, 1, f"extends: there is no profile '{parent}'.")
+        above = _resolved(library[parent], library, file, depth + 1)
+        whole = above if whole is None else _over(whole, above)
+    return profile if whole is None else _over(whole, profile)
+
+
+def parents(profile: Profile) -> list[str]:
+    """The profiles it extends, nearest first."""
+    return [profile.extends] if isinstance(profile.extends, str) else profile.extends or []
 
 
 def packaged() -> dict[str, Profile]:
@@ -133,12 +155,17 @@ def packaged() -> dict[str, Profile]:
 
 
 def rank(
-    profile: Profile, *, sys_object_id: str = "", sys_descr: str = "", answered: frozenset[str] = frozenset()
+    profile: Profile,
+    *,
+    sys_object_id: str = "",
+    sys_descr: str = "",
+    answered: frozenset[str] = frozenset(),
+    banner: str = "",
 ) -> int:
     """How well a device matches, 0 not at all: a longer sysObjectID prefix beats all else.
 
-    1000 + length of the prefix; 500 for the pattern over sysDescr; 100 + length of a probed OID
-    that answers, so that what every device answers counts least.
+    1000 + length of the prefix; 500 for the pattern over sysDescr, 400 for the one over greetings; 100 +
+    length of a probed OID that answers, so that what every device answers counts least.
     Where a profile names both a prefix and a pattern, both must hold.
     """
     match = profile.match
@@ -151,15 +178,26 @@ def rank(
         elif match.sysDescr is None and not match.answers:
             return 0
     if match.sysDescr is not None:
-        if Pattern(match.sysDescr).found(sys_descr):
+        if _pattern(match.sysDescr).found(sys_descr):
             points += 500
         elif match.sysObjectID:
             return 0
+    if match.banner is not None and _pattern(match.banner).found(banner):
+        points += 400
     probes = [match.answers] if isinstance(match.answers, str) else match.answers
     found = [oid(one) for one in probes if oid(one) in answered]
     if found:
         points += 100 + max(map(len, found))
     return points
+
+
+@lru_cache(maxsize=4_096)
+def _pattern(written: str) -> Pattern:
+    return Pattern(written)
+
+
+def _ways(ways: Way | list[Way] | None) -> list[Way]:
+    return [ways] if isinstance(ways, Way) else ways or []
 
 
 def _over(base: Profile, own: Profile) -> Profile:
@@ -172,7 +210,10 @@ def _over(base: Profile, own: Profile) -> Profile:
         vendor=own.vendor or base.vendor,
         transport=own.transport or base.transport,
         match=own.match,
-        identity=base.identity | own.identity,
+        identity={
+            name: _ways(own.identity.get(name)) + _ways(base.identity.get(name))
+            for name in base.identity | own.identity
+        },
         poll=Poll(
             every=own.poll.every if own.poll.every != default.every else base.poll.every,
             timeout=own.poll.timeout if own.poll.timeout != default.timeout else base.poll.timeout,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from rules.document import Document, Path, seconds
 from rules.pattern import Pattern
-from rules.profile_form import MetricForm, Profile, TableForm, Way
+from rules.profile_form import DEVICE_CLASSES, MetricForm, Profile, TableForm, Way
 
 _PROFILE = re.compile(r"^[a-z0-9][a-z0-9-]{0,79}$")
 _METRIC = re.compile(r"^[a-z][a-z0-9_]{0,99}$")
@@ -23,8 +23,7 @@ def check(profile: Profile, document: Document) -> None:
     for name, ways in profile.identity.items():
         _name(name, _LABEL, document, ("identity", name))
         for way in [ways] if isinstance(ways, Way) else ways:
-            _check_oids((way.oid, *(way.by_sysObjectID or ())), document, ("identity", name))
-            _check_pattern(way.pattern, document, ("identity", name))
+            _check_way(way, document, ("identity", name), told=name == "device_class")
     _check_match(profile, document)
     _check_times(profile, document)
 
@@ -36,8 +35,35 @@ def _check_match(profile: Profile, document: Document) -> None:
         (match.answers,) if isinstance(match.answers, str) else match.answers, document, ("match", "answers")
     )
     _check_pattern(match.sysDescr, document, ("match", "sysDescr"))
+    _check_pattern(match.banner, document, ("match", "banner"))
     if match.http is not None:
         _check_pattern(match.http.contains, document, ("match", "http", "contains"))
+
+
+def _check_way(way: Way, document: Document, path: Path, *, told: bool) -> None:
+    below = (way.below,) if isinstance(way.below, str) else way.below or ()
+    _check_oids((way.oid, way.column, *below, *(way.by_sysObjectID or ())), document, path)
+    _check_pattern(way.pattern, document, path)
+    sources = [
+        one
+        for one in (
+            way.oid, way.column, way.below, way.by_sysObjectID, way.register, way.json, way.reading,
+            way.join or None, way.product or None,
+        )
+        if one is not None
+    ]  # fmt: skip
+    if len(sources) > 1:
+        message = "one of oid, column, below, join, product, by_sysObjectID, register, json, reading."
+        raise document.error(path, f"{path[-1]}: a way reads from {message}")
+    if not sources and way.pattern is None and way.value is None:
+        raise document.error(path, f"{path[-1]}: a way without a source or a value answers nothing.")
+    if way.below is not None and way.value is None:
+        raise document.error(path, f"{path[-1]}: `below` needs the value that is given where it answers.")
+    said = {*way.words.values(), *(way.by_sysObjectID or {}).values(), *filter(None, [way.value])}
+    if told and (wrong := said - DEVICE_CLASSES):
+        raise document.error(path, f"device_class: there is no class '{min(wrong)}'.")
+    for part in way.join:
+        _check_way(part, document, path, told=told)
 
 
 def _check_times(profile: Profile, document: Document) -> None:
@@ -62,6 +88,7 @@ def _check_table(table: TableForm, document: Document, path: Path) -> None:
             _check_oids((label.oid,), document, (*path, "labels", name))
     for name, where in table.where.items():
         _check_oids((where.oid,), document, (*path, "where", name))
+        _check_pattern(where.matches, document, (*path, "where", name))
     for name, form in table.metrics.items():
         _check_metric(
             name, form, document, (*path, "metrics", name), inside=bool(table.json or table.reading)
@@ -76,6 +103,9 @@ def _check_metric(name: str, form: MetricForm, document: Document, path: Path, *
     if inside and form.json is None and form.reading is None:
         raise document.error(path, f"{name}: the table's rows have json or reading fields.")
     _check_oids((form.oid,) if isinstance(form.oid, str) else form.oid or (), document, (*path, "oid"))
+    _check_oids((one.oid for one in form.factor), document, (*path, "factor"))
+    if form.factor and (form.oid is None or form.states):
+        raise document.error((*path, "factor"), f"{name}: a factor scales a number that an OID tells.")
     unknown = set(form.severity) - set(form.states.values())
     if unknown:
         raise document.error((*path, "severity"), f"severity: there is no state '{min(unknown)}'.")

@@ -11,6 +11,15 @@ Transport = Literal[
 ]  # fmt: skip
 RegisterKind = Literal["holding", "input", "coil", "discrete"]
 RegisterType = Literal["int16", "uint16", "int32", "uint32", "float32", "bool", "text"]
+Measure = Literal[
+    "temperature", "voltage", "current", "power", "power_consumed", "frequency", "load", "charge", "humidity",
+    "percent", "runtime", "fanspeed", "dbm", "signal", "snr", "pressure", "delay", "waterflow", "airflow",
+    "count", "state", "nothing",
+]  # fmt: skip
+DEVICE_CLASSES = frozenset(
+    """server switch router firewall wireless storage ups pdu air_conditioner environment_sensor
+    access_control camera printer other""".split()
+)
 # What these texts look like is checked in rules.profile_check: a pattern in msgspec.Meta crashes CPython 3.11
 # at exit (msgspec issue 717).
 MetricName = str
@@ -39,15 +48,27 @@ class Register(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Way(Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to learn an identity value. `pattern` applies to what is read, else to sysDescr."""
+    """One way to learn an identity value. `pattern` applies to what is read, else to sysDescr.
+
+    `column` reads its first row that has a text; `below` only asks whether anything answers there; `join`
+    puts the answers of several ways together, all of which must answer; `product` is the maker's own name of
+    the sysObjectID. `words` say what a read value means. A `value` beside another source is given where that
+    one answers, `{}` in it standing for what was read.
+    """
 
     oid: Oid | None = None
+    column: Oid | None = None
+    below: Oid | list[Oid] | None = None
+    join: list["Way"] = []
+    product: bool = False
+    words: dict[str | int, str] = {}
     pattern: str | None = None
     by_sysObjectID: dict[Oid, str] | None = None  # noqa: N815 - the MIB's spelling
     register: Register | None = None
     json: str | None = None
     reading: str | None = None
     value: str | None = None
+    sure: Annotated[float, Meta(gt=0, le=1)] = 0.95  # how likely the answer is right
 
 
 class HttpProbe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,8 +92,20 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     sysObjectID: list[Oid] = []  # noqa: N815 - the MIB's spelling
     sysDescr: str | None = None  # noqa: N815
     answers: Oid | list[Oid] = []
+    banner: str | None = None
     http: HttpProbe | None = None
     modbus: ModbusProbe | None = None
+
+
+class Factor(Struct, frozen=True, forbid_unknown_fields=True):
+    """An instance, in a table a column, that says the scale of its neighbour.
+
+    As a divisor or multiplier itself, as the number of decimals, as the power of ten, or as the SI prefix in
+    the numbers of ENTITY-SENSOR-MIB (8 milli, 9 units, 10 kilo).
+    """
+
+    oid: Oid
+    as_: Literal["divisor", "multiplier", "decimals", "power", "si"] = field(name="as")
 
 
 class MetricForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +117,10 @@ class MetricForm(Struct, frozen=True, forbid_unknown_fields=True):
     reading: str | None = None
     scale: float = 1.0
     offset: float = 0.0
+    factor: list[Factor] = []
+    transform: Literal["dbm"] | None = None  # the scaled value is in milliwatts, told in dBm
     unit: Annotated[str, Meta(max_length=20)] = ""
+    measures: Measure | None = None  # None: what the unit or the name's end says
     kind: Kind | None = None  # None: state where there are states, else gauge
     states: dict[str | int, str] = {}
     severity: dict[str, Literal["critical", "major", "minor", "info"]] = {}
@@ -104,13 +140,14 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Where(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row counts only if this column is one of `is_` (in YAML: `is`), and none of `is_not`."""
+    """A row counts only if this column is one of `is_` (in YAML: `is`), none of `is_not`, and `matches`."""
 
     oid: Oid | None = None
     reading: str | None = None
     json: str | None = None
     is_: list[int | str] = field(name="is", default_factory=list)
     is_not: list[int | str] = []
+    matches: str | None = None  # RE2
 
 
 class TableForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,7 +176,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """A profile as written, or after `resolve` with all it takes over."""
 
     profile: str
-    extends: str | None = None
+    extends: str | list[str] | None = None
     ci_class: str | None = None
     vendor: str | None = None
     transport: Transport | None = None

@@ -95,7 +95,8 @@ def bench(devices: Path, scorer: Path, *, folds: int, out: Path | None, models_t
             )
     if out is not None:
         out.write_text("".join(json.dumps(line) + "\n" for _, line in results), encoding="utf-8")
-    sys.stdout.write(json.dumps(report(results, same)) + "\n")
+    told = [(case.truth, line) for case, line in results]
+    sys.stdout.write(json.dumps(report(told, same)) + "\n")
     return 0
 
 
@@ -104,9 +105,12 @@ def left(every: list[Case], folds: int, fold: int) -> list[Case]:
     return [one for one in every if fold_of(one.family, folds) != fold]
 
 
-def report(results: list[tuple[Case, dict[str, Any]]], same: Any) -> dict[str, Any]:
-    """Per field: per cent right of all and over classes, by class; how much is told surely, and how right."""
-    scored = [(case.truth, same.score_one(case.truth, line)) for case, line in results]
+def report(results: list[tuple[dict[str, Any], dict[str, Any]]], same: Any) -> dict[str, Any]:
+    """Per field: per cent right of all and over classes, by class; how much is told surely, and how right.
+
+    Results are lines of the truth and lines of results.
+    """
+    scored = [(truth, same.score_one(truth, line)) for truth, line in results]
     figures: dict[str, Any] = {}
     for field in FIELDS:
         by_class: dict[str, list[int]] = defaultdict(list)
@@ -126,12 +130,12 @@ def report(results: list[tuple[Case, dict[str, Any]]], same: Any) -> dict[str, A
             "sure_right": _share(sure),
             "by_class": {name: round(value, 1) for name, value in means.items()},
         }
-    for place, name in ((0, "numeric_f1"), (1, "state_f1")):
+    for place, name in ((-1, "interfaces_f1"), (0, "numeric_f1"), (1, "state_f1")):
         by_kind: dict[str, list[float]] = defaultdict(list)
         for truth, score in scored:
-            counts = score[3][place] if score[3] else None
-            if counts and (counts["want"] or counts["got"]):
-                by_kind[truth["device_class"]].append(same.f1(counts["tp"], counts["want"], counts["got"]))
+            counts = _counts(score, place)
+            if counts[1] or counts[2]:
+                by_kind[truth["device_class"]].append(same.f1(*counts))
         means = {kind: 100 * sum(values) / len(values) for kind, values in sorted(by_kind.items())}
         flat = [value for values in by_kind.values() for value in values]
         figures[name] = {
@@ -151,6 +155,14 @@ def report(results: list[tuple[Case, dict[str, Any]]], same: Any) -> dict[str, A
             + f"  {figure['by_class']}"
         )
     return figures
+
+
+def _counts(score: Any, place: int) -> tuple[int, int, int]:
+    """Right, wanted and told: of interfaces (-1), numeric (0) or state sensors (1)."""
+    if place < 0:
+        return tuple(score[2]) if score[2] else (0, 0, 0)
+    one = score[3][place] if score[3] else {"tp": 0, "want": 0, "got": 0}
+    return one["tp"], one["want"], one["got"]
 
 
 def _share(hits: list[int] | list[float]) -> float:

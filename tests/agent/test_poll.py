@@ -162,6 +162,52 @@ async def test_an_identity_is_asked_for_only_when_wanted(poller: Poller, device:
     assert (await poller.poll(snmp(device.port), plan(SWITCH))).identity == {}
 
 
+SCALED = """profile: scaled
+transport: snmp
+identity:
+  serial: {column: 1.3.6.1.4.1.64999.1.1}
+  model: {join: [{oid: 1.3.6.1.4.1.64999.3.0}, {value: mark 2}]}
+poll:
+  metrics:
+    box_celsius: {oid: 1.3.6.1.4.1.64999.4.0, factor: [{oid: 1.3.6.1.4.1.64999.5.0, as: decimals}]}
+  tables:
+    - name: sensors
+      labels: {sensor: {oid: 1.3.6.1.4.1.64999.2.1}}
+      where: {sensor: {oid: 1.3.6.1.4.1.64999.2.1, matches: "^in"}}
+      metrics:
+        box_volts: {oid: 1.3.6.1.4.1.64999.2.2, factor: [{oid: 1.3.6.1.4.1.64999.2.3, as: si}]}
+        box_light_dbm: {oid: 1.3.6.1.4.1.64999.2.4, scale: 0.001, transform: dbm}
+"""
+
+
+async def test_a_value_is_scaled_by_its_neighbour_also_when_that_changes(
+    poller: Poller, device: Table
+) -> None:
+    maker, whole = "1.3.6.1.4.1.64999", plan(read(SCALED, "scaled.yaml"), identify=True)
+    device.values |= {
+        f"{maker}.1.1.1": ber.tlv(4, b""), f"{maker}.1.1.2": ber.tlv(4, b"SN7"),
+        f"{maker}.3.0": ber.tlv(4, b"Box"),
+        f"{maker}.4.0": number(2, 234), f"{maker}.5.0": number(2, 1),
+    }  # fmt: skip
+    rows = ((1, b"in 1", 12_000, 8, 1_000), (2, b"in 2", 12, 9, 0), (3, b"out", 5, 9, 9))
+    for row, name, value, si, light in rows:
+        device.values[f"{maker}.2.1.{row}"] = ber.tlv(4, name)
+        for column, raw in ((2, value), (3, si), (4, light)):
+            device.values[f"{maker}.2.{column}.{row}"] = number(2, raw)
+    for decimals, wanted in ((1, 23.4), (1, 23.4), (2, 2.34)):
+        device.values[f"{maker}.5.0"] = number(2, decimals)
+        reading = await poller.poll(snmp(device.port), whole)
+        told = {(one.metric, dict(one.labels).get("sensor")): one.value for one in reading.values}
+        assert told.pop(("box_celsius", None)) == pytest.approx(wanted)
+        assert told == {
+            ("box_volts", "in 1"): 12,
+            ("box_volts", "in 2"): 12,
+            ("box_light_dbm", "in 1"): 0,
+            ("box_light_dbm", "in 2"): None,
+        }
+        assert reading.identity == {"serial": "SN7", "model": "Box mark 2"}
+
+
 async def test_silence_is_a_reading(poller: Poller, unused_udp_port: int) -> None:
     begun = time.monotonic()
     target = Target("t1", "x", "127.0.0.1", unused_udp_port, {"community": "public"}, timeout_s=0.5)

@@ -87,6 +87,43 @@ def test_own_entries_win_over_those_taken_over() -> None:
     assert (plan.ci_class, plan.every_s) == ("ups", 10.0)
 
 
+def test_of_several_parents_the_first_wins_and_ways_are_tried_one_after_the_other() -> None:
+    first = profile.read("profile: one\nidentity: {model: {value: a}}\nci_class: ups", "one.yaml")
+    second = profile.read(
+        "profile: two\nidentity: {model: {value: b}, serial: {value: s}}\nci_class: pdu", "two.yaml"
+    )
+    own = profile.read("profile: own\nextends: [one, two]\nidentity: {model: {value: c}}", "own.yaml")
+    whole = profile.resolve(own, {"one": first, "two": second})
+    ways = profile.plan(whole, identify=True).identity
+    assert {name: [way.value for way in each] for name, each in ways.items()} == {
+        "model": ["c", "a", "b"],
+        "serial": ["s"],
+    }
+    assert whole.ci_class == "ups"
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "kind"),
+    [
+        ("room_temperature_celsius", "", "temperature"),
+        ("room_humidity_ratio", "", "humidity"),
+        ("ups_battery_charge_ratio", "", "charge"),
+        ("ups_battery_runtime_seconds", "", "runtime"),
+        ("device_uptime_seconds", "", "nothing"),
+        ("memory_used_ratio", "", "nothing"),
+        ("pdu_energy_joules_total", ", kind: counter", "power_consumed"),
+        ("interface_receive_errors_total", ", kind: counter", "nothing"),
+        ("fan_state", ", states: {1: ok}", "state"),
+        ("box_ratio", ", measures: percent", "percent"),
+    ],
+)
+def test_what_a_metric_measures_is_known_by_the_end_of_its_name(name: str, form: str, kind: str) -> None:
+    text = f"profile: box\npoll: {{metrics: {{{name}: {{oid: 1.3.6.1.9.0{form}}}}}}}"
+    metric = profile.plan(profile.read(text, "box.yaml")).metric(name)
+    assert metric is not None
+    assert metric.measures == kind
+
+
 def test_profiles_that_extend_each_other_in_a_circle_are_refused() -> None:
     one = profile.read("profile: one\nextends: two", "one.yaml")
     two = profile.read("profile: two\nextends: one", "two.yaml")

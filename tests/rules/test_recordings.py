@@ -8,7 +8,14 @@ from rules import profile
 from rules.plan import Metric, Table
 
 FOLDER = Path(__file__).parent.parent / "recordings"
-PROFILES = ("ups-mib", "if-mib-switch", "host-resources", "ucd-server")
+ELSEWHERE = {"axis-video"}  # recorded devices of the demonstration room, tested with it
+PACKAGED = profile.packaged()
+PROFILES = sorted(
+    name
+    for name, one in PACKAGED.items()
+    if one.transport == "snmp" and (FOLDER / f"{name}.snmprec").is_file() and name not in ELSEWHERE
+)
+RANKED = [name for name in PROFILES if name != "maker"]  # which is asked where no other fits
 
 
 def recording(name: str) -> dict[str, str]:
@@ -42,7 +49,7 @@ def means(metric: Metric, raw: str) -> bool:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_metric_finds_a_value_that_means_something(name: str) -> None:
-    oids, plan = recording(name), profile.plan(profile.packaged()[name])
+    oids, plan = recording(name), profile.plan(PACKAGED[name])
     for metric in plan.scalars:
         said = [oids[one] for one in metric.oids if one in oids]
         assert said, f"{metric.name} finds nothing"
@@ -54,7 +61,7 @@ def test_every_metric_finds_a_value_that_means_something(name: str) -> None:
             assert all(means(metric, value) for value in values), metric.name
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", RANKED)
 def test_a_device_is_recognised_by_its_own_profile(name: str) -> None:
     oids = recording(name)
     ranks = {
@@ -64,7 +71,7 @@ def test_a_device_is_recognised_by_its_own_profile(name: str) -> None:
             sys_descr=oids[profile.SYS_DESCR],
             answered=frozenset(oids),
         )
-        for other, one in profile.packaged().items()
+        for other, one in PACKAGED.items()
         if (one.transport or "snmp") == "snmp" and other != "host-resources"
     }
     best = max(ranks, key=lambda other: ranks[other])
