@@ -17,6 +17,7 @@ from agent.collect import Collector
 from agent.config import Settings
 from agent.delivery import Delivery
 from agent.devices import HOST, Device, Library, library
+from agent.discover.runs import Runs
 from agent.durable import replace
 from agent.link import Link, Told
 from agent.observe import Observer, own_name
@@ -76,6 +77,7 @@ class Agent:
             on_generation=self._wanted,
         )
         self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
+        self.runs = Runs(data, self.collector, self.clock, self.news.set, self.library)
         self._restore(data)
 
     async def run(self) -> None:
@@ -117,6 +119,7 @@ class Agent:
         for key, device in wanted.items():
             self._put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
+        self.runs.follow(config, self.library)
         self.config = config
         if self.collector.has_news:
             self.news.set()
@@ -130,6 +133,7 @@ class Agent:
         self.outbox.sync()
         if told:
             self._snapshot()
+        self.runs.settle()
         self.outbox.release()
         self.delivery.wake.set()
 
@@ -285,6 +289,7 @@ class Agent:
                     self.watch.replay(news, at=self.clock.steady())
 
     async def _close(self) -> None:
+        await self.runs.close()
         if self.outbox.failed is None:
             self.flush(samples=True)
             self._snapshot()
