@@ -99,7 +99,5 @@ def _rows(values: Values, column: str) -> list[str]:
 
 
 def _add(keys: dict[str, list[str]], kind: str, value: str) -> None:
-    if value and value[:200] not in keys.setdefault(kind, []):
-        keys[kind].append(value[:200])
-    if not keys[kind]:
-        del keys[kind]
+    if value and value[:200] not in keys.get(kind, ()):
+        keys.setdefault(kind, []).append(value[:200])

@@ -157,13 +157,7 @@ class Runs:
 
     async def _look(self, run: Run, scout: Scout, place: int) -> None:
         address = run.addresses[place]
-        try:
-            seen = await scout.look(run.job, address, run.guard)
-        except OSError:
-            raise
-        except Exception:  # one device's oddity must not end the run
-            log.exception("looking at %s failed", address)
-            seen = None
+        seen = await scout.look(run.job, address, run.guard)
         if seen is not None:
             self.collector.find(finding(run.job, seen, self.library.profiles, at=self.clock.wall()))
         run.journal.looked(place, alive=seen is not None)

@@ -98,6 +98,10 @@ class Scout:
         except TimeoutError:
             seen.found.truncated = True
             seen.attempts.append(Attempt("icmp", 0, "malformed", f"Not done within {ADDRESS_S:g} s."))
+        except Exception as error:  # one device's oddity must not hide that it is there
+            log.exception("looking at %s failed", address)
+            detail = f"{type(error).__name__} while it was read."
+            seen.attempts.append(Attempt("icmp", 0, "malformed", detail))
         seen.took_s = monotonic() - begun
         return seen if seen.ways else None
 
