@@ -11,11 +11,12 @@ from agent.reading import Reading
 from agent.registry import Registry
 from agent.watch import DEVICE_UP, DOWN, UP, UP_NAMES
 from rules.plan import Plan
-from rules.wire import AlertNews, Observation, SeriesDef
+from rules.wire import AlertNews, Finding, Observation, Progress, SeriesDef, Stream, TrialResult
 
 RESPONSE = "device_response_seconds"
 MAX_SERIES = 20_000  # of one device
 BLOCKS_AT_ONCE = 500  # in one record of samples
+FINDINGS_AT_ONCE = 50  # in one record; each may be some kilobytes
 VALUES_AT_ONCE = 100_000
 Labels = tuple[tuple[str, str], ...]
 
@@ -32,11 +33,14 @@ class Collector:
     _blocks: list[Block] = field(default_factory=list)
     _news: list[AlertNews] = field(default_factory=list)
     _observations: list[Observation] = field(default_factory=list)
+    _findings: list[Finding] = field(default_factory=list)
+    _progress: dict[int, Progress] = field(default_factory=dict)  # the latest of each run
+    _trials: list[TrialResult] = field(default_factory=list)
 
     @property
     def has_news(self) -> bool:
         """Whether something waits that should not."""
-        return bool(self._news)
+        return bool(self._news or self._findings or self._progress or self._trials)
 
     def take(self, key: str, plan: Plan, reading: Reading, *, wall: float) -> None:
         """The values of one poll; whether the device answered is a value as well."""
@@ -81,12 +85,25 @@ class Collector:
         """What a device says it is."""
         self._observations.append(observation)
 
+    def find(self, finding: Finding) -> None:
+        """What a range job found at an address."""
+        self._findings.append(finding)
+
+    def progress(self, progress: Progress) -> None:
+        """How far a run is; only the latest word counts."""
+        self._progress[progress.run] = progress
+
+    def tried(self, result: TrialResult) -> None:
+        """What came of a trial."""
+        self._trials.append(result)
+
     def forget(self, key: str) -> None:
         """A device is gone."""
         self._numbers.pop(key, None)
 
     def put_news(self, outbox: Outbox) -> bool:
-        """News into the outbox; whether there were any."""
+        """News into the outbox; whether there were any of alerts. What was found goes before its count."""
+        self._put_findings(outbox)
         if not self._news:
             return False
         for start in range(0, len(self._news), BLOCKS_AT_ONCE):
@@ -94,6 +111,15 @@ class Collector:
             outbox.append("events", msgspec.msgpack.encode(parcel), items=parcel.items)
         self._news = []
         return True
+
+    def _put_findings(self, outbox: Outbox) -> None:
+        findings, self._findings = self._findings, []
+        for start in range(0, len(findings), FINDINGS_AT_ONCE):
+            _put(outbox, Parcel(findings=findings[start : start + FINDINGS_AT_ONCE]), "events")
+        if self._progress or self._trials:
+            told = Parcel(progress=list(self._progress.values()), trials=self._trials)
+            self._progress, self._trials = {}, []
+            _put(outbox, told, "events")
 
     def put_samples(self, outbox: Outbox) -> bool:
         """Values and observations into the outbox; whether there were any."""
@@ -136,5 +162,5 @@ def _definition(key: str, plan: Plan, metric: str, labels: Labels) -> SeriesDef:
     return SeriesDef(key, metric, dict(labels), known.unit, known.kind, known.names)
 
 
-def _put(outbox: Outbox, parcel: Parcel) -> None:
-    outbox.append("samples", msgspec.msgpack.encode(parcel), items=parcel.items)
+def _put(outbox: Outbox, parcel: Parcel, stream: Stream = "samples") -> None:
+    outbox.append(stream, msgspec.msgpack.encode(parcel), items=parcel.items)

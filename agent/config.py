@@ -38,6 +38,7 @@ port = 0
 
 import ipaddress
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 from urllib.parse import urlsplit
@@ -46,12 +47,16 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from agent.texts import _
+from rules import ranges
 from rules.profile_form import Transport
-from rules.wire import Config, TargetConfig
+from rules.wire import Config, RangeJob, TargetConfig
 
 MAX_TARGETS = 20_000
 SOONEST_S = 5.0  # between two polls of one device
 MAX_DOCUMENT = 512 * 1024
+MAX_JOBS, MAX_LEARNED = 50, 20_000
+RATE = (0.1, 1_000.0)  # addresses of a range job in a second
+MAX_PORTS, MAX_SETS = 50, 50
 
 
 class SettingsError(Exception):
@@ -194,11 +199,38 @@ def faults(config: Config, allowed: list[Transport]) -> list[str]:
     ids = [one.id for one in config.targets]
     if len(set(ids)) != len(ids):
         found.append("A target's id stands there twice.")
-    if any(len(text) > MAX_DOCUMENT for text in (*config.profiles.values(), *config.alerts.values())):
+    if any(len(text) > MAX_DOCUMENT for text in _documents(config)):
         found.append("A profile or alert file is too long.")
+    found += [
+        f"Run {job.run}: {fault}" for job in config.jobs[:MAX_JOBS] for fault in _job_faults(job, allowed)
+    ]
+    for trial in config.trials[:MAX_JOBS]:
+        found += [f"Trial {trial.id}: {fault}" for fault in _target_faults(trial.target, allowed)]
+    if max(len(config.jobs), len(config.trials)) > MAX_JOBS or len(config.learned) > MAX_LEARNED:
+        found.append("More range jobs, trials or learned answers than an agent takes.")
     for one in config.targets[:MAX_TARGETS]:
         found += [f"Target {one.id}: {fault}" for fault in _target_faults(one, allowed)]
     return found[:20]
+
+
+def _documents(config: Config) -> Iterator[str]:
+    yield from config.profiles.values()
+    yield from config.alerts.values()
+    yield from (trial.profile for trial in config.trials)
+
+
+def _job_faults(job: RangeJob, allowed: list[Transport]) -> list[str]:
+    """What is absurd in a range job: what an agent may not ask, no range, too many addresses, too fast."""
+    found = [f"way {way} is not allowed here." for way in job.ways if way not in allowed]
+    try:
+        ranges.addresses(job.ranges, job.exclusions)
+    except ranges.RangeError as error:
+        found.append(f"the range {error.text[:100]} is none ({error.code}).")
+    if not RATE[0] <= job.rate <= RATE[1]:
+        found.append(f"{job.rate:g} addresses in a second.")
+    if any(len(ports) > MAX_PORTS for ports in job.ports.values()) or len(job.credentials) > MAX_SETS:
+        found.append("too many ports or credential sets.")
+    return found
 
 
 def _target_faults(one: TargetConfig, allowed: list[Transport]) -> list[str]:

@@ -10,7 +10,20 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from rules.wire import AlertNews, Gap, Observation, Report, SampleBlock, SeriesDef, Stream
+from rules.wire import (
+    AlertNews,
+    Finding,
+    Gap,
+    Observation,
+    Progress,
+    Report,
+    SampleBlock,
+    SeriesDef,
+    Stream,
+    TrialResult,
+)
+
+PARTS = ("blocks", "alerts", "observations", "gaps", "findings", "progress", "trials")  # in their order
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
@@ -29,34 +42,29 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True):
     alerts: list[AlertNews] = []
     observations: list[Observation] = []
     gaps: list[Gap] = []
+    findings: list[Finding] = []
+    progress: list[Progress] = []
+    trials: list[TrialResult] = []
 
     @property
     def things(self) -> int:
         """How many items a report of it has; part `a:b` of them is what `part` takes."""
-        return len(self.blocks) + len(self.alerts) + len(self.observations) + len(self.gaps)
+        return sum(len(getattr(self, name)) for name in PARTS)
 
     @property
     def items(self) -> int:
         """Values and news in it."""
         values = sum(len(block.values) // 8 for block in self.blocks)
-        return values + len(self.alerts) + len(self.observations)
+        return values + self.things - len(self.blocks) - len(self.gaps)
 
     def part(self, start: int, stop: int) -> "Parcel":
-        """The things from `start` up to `stop`, in the order blocks, alerts, observations, gaps."""
-        taken: list[Sequence[object]] = []
-        for one in (self.blocks, self.alerts, self.observations, self.gaps):
-            taken.append(one[max(0, start) : max(0, stop)])
-            start, stop = start - len(one), stop - len(one)
-        return msgspec.convert(
-            {
-                "trace": self.trace,
-                "blocks": taken[0],
-                "alerts": taken[1],
-                "observations": taken[2],
-                "gaps": taken[3],
-            },
-            Parcel,
-        )
+        """The things from `start` up to `stop`, in the order of PARTS."""
+        taken: dict[str, Sequence[object]] = {}
+        for name in PARTS:
+            own = getattr(self, name)
+            taken[name] = own[max(0, start) : max(0, stop)]
+            start, stop = start - len(own), stop - len(own)
+        return msgspec.convert({"trace": self.trace, **taken}, Parcel)
 
 
 def number(definition: SeriesDef) -> int:
@@ -93,6 +101,9 @@ def report(
         alerts=parcel.alerts,
         observations=parcel.observations,
         gaps=parcel.gaps,
+        findings=parcel.findings,
+        progress=parcel.progress,
+        trials=parcel.trials,
     )
 
 

@@ -17,6 +17,7 @@ from agent.collect import Collector
 from agent.config import Settings
 from agent.delivery import Delivery
 from agent.devices import HOST, Device, Library, library
+from agent.discover.runs import Runs
 from agent.durable import replace
 from agent.knowledge import packaged as packaged_knowledge
 from agent.link import Link, Told
@@ -94,6 +95,7 @@ class Agent:
             wall=self.clock.wall,
         )
         self.own.others = self.station.metrics
+        self.runs = Runs(data, self.collector, self.clock, self.news.set, self.library)
         self._restore(data)
 
     async def run(self) -> None:
@@ -143,6 +145,7 @@ class Agent:
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
         self.station.know(self.library.heard.values())
         self.station.heed((one.target for one in self.devices.values()), host=config.host)
+        self.runs.follow(config, self.library)
         self.config = config
         if self.collector.has_news:
             self.news.set()
@@ -156,6 +159,7 @@ class Agent:
         self.outbox.sync()
         if told:
             self._snapshot()
+        self.runs.settle()
         self.outbox.release()
         self.delivery.wake.set()
 
@@ -335,6 +339,7 @@ class Agent:
                         self.watch.replay(news, at=self.clock.steady())
 
     async def _close(self) -> None:
+        await self.runs.close()
         if self.outbox.failed is None:
             self.flush(samples=True)
             self._snapshot()

@@ -31,6 +31,12 @@ Status = Literal["firing", "resolved", "info"]
 Stream = Literal["events", "samples"]
 SeriesKind = Literal["gauge", "counter", "state"]
 Param = str | int | float | bool | None
+Way = Literal["icmp", "snmp", "ssh", "http", "modbus", "tcp"]
+Outcome = Literal["answered", "silent", "refused", "malformed", "held_back"]
+RunState = Literal["running", "done", "cancelled", "cut", "failed"]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Document = Annotated[str, Meta(max_length=65_536)]
 
 
 class Enrol(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,8 +77,49 @@ class TargetConfig(Struct, frozen=True):
     parents: list[int] = []
 
 
+class RangeCredential(Struct, frozen=True):
+    """What may open a found device; `values` in the transport's words, as of a target."""
+
+    id: Count
+    transport: Name
+    values: dict[str, Param] = {}
+
+
+class RangeJob(Struct, frozen=True):
+    """Addresses to look at once, as the run `run`: what answers is recognised and told as findings.
+
+    Args:
+        ranges: as `rules.ranges` reads them; `exclusions` as well.
+        ways: what may be asked; `ports` are those of each way, the usual one where none is named.
+        credentials: tried in this order, each at most once for a device.
+        rate: addresses that are begun in a second.
+        until: the moment after which no address is begun, 0: none.
+    """
+
+    id: Count
+    run: Count
+    ranges: list[Name]
+    exclusions: list[Name] = []
+    ways: list[Way] = []
+    ports: dict[Way, list[Port]] = {}
+    credentials: list[RangeCredential] = []
+    rate: float = 50.0
+    until: Moment = 0.0
+
+
+class Trial(Struct, frozen=True):
+    """A profile to be tried against one device once; nothing of it is kept but the answer."""
+
+    id: Count
+    profile: str
+    target: TargetConfig
+
+
 class Config(Struct, frozen=True):
-    """What an agent has to do. `profiles` and `alerts` are YAML texts by name, beside the packaged ones."""
+    """What an agent has to do. `profiles` and `alerts` are YAML texts by name, beside the packaged ones.
+
+    `learned` are people's answers about unknown devices: class, vendor, model by the shape of what they say.
+    """
 
     generation: Name
     targets: list[TargetConfig] = []
@@ -81,6 +128,9 @@ class Config(Struct, frozen=True):
     alerts: dict[Name, str] = {}
     host: bool = True  # whether the agent watches its own machine
     host_ci: Short = ""
+    jobs: list[RangeJob] = []
+    trials: list[Trial] = []
+    learned: dict[str, dict[str, str]] = {}
 
 
 class SeriesDef(Struct, frozen=True):
@@ -167,6 +217,94 @@ class Observation(Struct, frozen=True):
     trace: Short = ""
 
 
+class Guess(Struct, frozen=True):
+    """An answer about a found device: how likely it is right, why, and who says so."""
+
+    value: Long
+    confidence: Share
+    reason: Long = ""
+    source: Short = ""
+
+
+class Attempt(Struct, frozen=True):
+    """One way that was tried at a device; `credential` 0 where the way needs none."""
+
+    way: Way
+    credential: Count
+    outcome: Outcome
+    detail: Long = ""
+
+
+class Finding(Struct, frozen=True):
+    """One address of a run where something answered. The same again for a run and address changes nothing.
+
+    Args:
+        ways: with the port that answered; `credentials` the set that opened each.
+        guesses: by field: device_class, vendor, model, version, serial, name ...
+        observation: what the CMDB takes of it.
+        stub: YAML of a profile to begin with, where class or vendor are unsure.
+    """
+
+    job: Count
+    run: Count
+    address: Name
+    at: Moment
+    ways: dict[Way, Annotated[int, Meta(ge=0, le=65_535)]] = {}
+    credentials: dict[Way, Count] = {}
+    profile: Short = ""
+    guesses: Annotated[dict[Short, Guess], Meta(max_length=40)] = {}
+    observation: Observation | None = None
+    attempts: Annotated[list[Attempt], Meta(max_length=100)] = []
+    facts: Annotated[dict[Short, Long], Meta(max_length=40)] = {}
+    interfaces: Count = 0
+    sensors: Count = 0
+    round_trips: Count = 0
+    truncated: bool = False
+    took_s: float = 0.0
+    stub: Document = ""
+    shape: Long = ""  # of its first answers: devices of a kind share it
+
+
+class Progress(Struct, frozen=True):
+    """How far a run is. Counts only grow; the last one of a run has another state than running."""
+
+    job: Count
+    run: Count
+    at: Moment
+    state: RunState = "running"
+    total: Count = 0
+    asked: Count = 0
+    alive: Count = 0
+    detail: Long = ""
+    held_back: list[Count] = []  # credential sets that were not tried any more
+
+
+class TrialValue(Struct, frozen=True):
+    """One value of a trial, with what the device said."""
+
+    metric: Name
+    value: float | None = None
+    unit: Short = ""
+    labels: Labels = {}
+    raw: Long = ""
+    reason: Short = ""
+    place: Short = ""  # the OID, register or path that was asked
+
+
+class TrialResult(Struct, frozen=True):
+    """What came of a trial."""
+
+    trial: Count
+    at: Moment
+    up: bool
+    reason: Short = ""
+    detail: Long = ""
+    identity: Annotated[dict[Short, Long], Meta(max_length=100)] = {}
+    values: Annotated[list[TrialValue], Meta(max_length=2_000)] = []
+    took_s: float = 0.0
+    truncated: bool = False
+
+
 class Gap(Struct, frozen=True):
     """What the agent knows it lost: records of a stream between two sequences, both included."""
 
@@ -192,9 +330,12 @@ class Report(Struct, frozen=True, kw_only=True):
     alerts: list[AlertNews] = []
     observations: list[Observation] = []
     gaps: list[Gap] = []
+    findings: list[Finding] = []
+    progress: list[Progress] = []
+    trials: list[TrialResult] = []
 
 
-ItemKind = Literal["samples", "alerts", "observations", "gaps"]
+ItemKind = Literal["samples", "alerts", "observations", "gaps", "findings", "progress", "trials"]
 ItemStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
 
 
@@ -230,6 +371,9 @@ class _Envelope(Struct, frozen=True):
     alerts: list[Raw] = field(default_factory=list)
     observations: list[Raw] = field(default_factory=list)
     gaps: list[Raw] = field(default_factory=list)
+    findings: list[Raw] = field(default_factory=list)
+    progress: list[Raw] = field(default_factory=list)
+    trials: list[Raw] = field(default_factory=list)
 
 
 class WireError(ValueError):
@@ -242,13 +386,22 @@ class WireError(ValueError):
 
 
 S = TypeVar("S")
-Item = TypeVar("Item", SampleBlock, AlertNews, Observation, Gap)
+Item = TypeVar("Item", SampleBlock, AlertNews, Observation, Gap, Finding, Progress, TrialResult)
 
 _encoder = msgspec.msgpack.Encoder()
 _report = msgspec.msgpack.Decoder(Report)
 _envelope = msgspec.msgpack.Decoder(_Envelope)
 _evidence = attrgetter("evidence")
 ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
+_TEXTS: dict[str, Any] = {  # the parts of a report in which texts stand
+    "trace": str,
+    "alerts": list[AlertNews],
+    "observations": list[Observation],
+    "gaps": list[Gap],
+    "findings": list[Finding],
+    "progress": list[Progress],
+    "trials": list[TrialResult],
+}
 
 
 def encode(message: Struct) -> bytes:
@@ -286,7 +439,9 @@ def decode_report(body: bytes) -> tuple[Report, list[ItemAnswer]]:
         raise WireError(
             "too_many_items", f"{total} items in one report; {MAX_ITEMS} are the limit.", limit=MAX_ITEMS
         )
-    if not (_all_told(report.alerts) and all(_sound(block) is None for block in report.samples)):
+    if not (
+        _all_told(report.alerts) and all(_sound(one) is None for one in (*report.samples, *report.trials))
+    ):
         report, refused = _one_by_one(body)
     return _storable(report), refused
 
@@ -308,16 +463,12 @@ def _storable(report: Report) -> Report:
             for one in report.alerts
         ]
         report = msgspec.structs.replace(report, alerts=alerts)
-    texts = (report.trace, report.alerts, report.observations, report.gaps)
+    texts = {name: getattr(report, name) for name in _TEXTS}
     if not has_nul(texts):
         return report
-    return msgspec.structs.replace(
-        report,
-        trace=_replaced(report.trace),
-        alerts=msgspec.convert(_replaced(msgspec.to_builtins(report.alerts)), list[AlertNews]),
-        observations=msgspec.convert(_replaced(msgspec.to_builtins(report.observations)), list[Observation]),
-        gaps=msgspec.convert(_replaced(msgspec.to_builtins(report.gaps)), list[Gap]),
-    )
+    clean = {name: msgspec.convert(_replaced(msgspec.to_builtins(texts[name])), kind)
+             for name, kind in _TEXTS.items()}  # fmt: skip
+    return msgspec.structs.replace(report, **clean)
 
 
 def _finite(evidence: dict[str, Param]) -> bool:
@@ -368,6 +519,9 @@ def _one_by_one(body: bytes) -> tuple[Report, list[ItemAnswer]]:
         alerts=_good("alerts", envelope.alerts, AlertNews, refused),
         observations=_good("observations", envelope.observations, Observation, refused),
         gaps=_good("gaps", envelope.gaps, Gap, refused),
+        findings=_good("findings", envelope.findings, Finding, refused),
+        progress=_good("progress", envelope.progress, Progress, refused),
+        trials=_good("trials", envelope.trials, TrialResult, refused),
     )
     return report, refused
 
@@ -410,4 +564,8 @@ def _sound(item: Struct) -> tuple[str, str] | None:
             return "$.value", "The value is no finite number."
         if not item.summary:
             return "$.summary", "A summary is needed in one language at least."
+    if isinstance(item, TrialResult) and any(
+        one.value is not None and not math.isfinite(one.value) for one in item.values
+    ):
+        return "$.values", "A value is no finite number."
     return None

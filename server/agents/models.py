@@ -156,3 +156,25 @@ class TargetPulse(Base):
     reason: Mapped[str] = mapped_column(String(40), default="")
     profile: Mapped[str] = mapped_column(String(200), default="")  # the one in use
     response_s: Mapped[float | None]  # how long the device took to answer
+
+
+class CredentialAttempt(Base):
+    """How a credential last fared at an address, as an agent's range jobs tell."""
+
+    __tablename__ = "credential_attempt"
+    __audited__ = False  # a log of a program
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"))
+    address: Mapped[str] = mapped_column(String(64))
+    way: Mapped[str] = mapped_column(String(20))
+    credential_id: Mapped[int] = mapped_column(index=True)
+    outcome: Mapped[str] = mapped_column(String(20))
+    detail: Mapped[str] = mapped_column(String(400), default="")
+    times: Mapped[int] = mapped_column(default=1)
+    at: Mapped[datetime]
+    opened_at: Mapped[datetime | None]  # when it last opened the device
+
+    __table_args__ = (
+        UniqueConstraint("agent_id", "address", "way", "credential_id", name="uq_credential_attempt_once"),
+    )

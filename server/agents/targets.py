@@ -54,7 +54,7 @@ def add_target(session: Session, agent_id: int, new: NewTarget, *, now: datetime
         ConflictError: the agent has a target of that name.
     """
     agent = agent_of(session, agent_id)
-    _check(session, new)
+    check(session, new)
     taken = select(Target.id).where(Target.agent_id == agent_id, Target.name == new.name)
     if session.scalar(taken) is not None:
         raise ConflictError(N_("This agent has a target of that name already."), field="/name")
@@ -69,7 +69,7 @@ def add_target(session: Session, agent_id: int, new: NewTarget, *, now: datetime
 def change_target(session: Session, target_id: int, new: NewTarget) -> Target:
     """Replace what a target says; which CI it is stays."""
     target = target_of(session, target_id)
-    _check(session, new)
+    check(session, new)
     taken = select(Target.id).where(Target.agent_id == target.agent_id, Target.name == new.name)
     if session.scalar(taken) not in {None, target.id}:
         raise ConflictError(N_("This agent has a target of that name already."), field="/name")
@@ -172,7 +172,8 @@ def _fill(target: Target, new: NewTarget) -> None:
     target.ci_id, target.ci = new.ci_id, new.ci
 
 
-def _check(session: Session, new: NewTarget) -> None:
+def check(session: Session, new: NewTarget) -> None:
+    """Raise InvalidError, with its field, where a value cannot be taken."""
     name = new.name.strip()
     if not name or len(name) > 200 or not name.isprintable() or name.startswith("-"):
         raise InvalidError(

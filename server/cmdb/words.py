@@ -59,6 +59,7 @@ PLACE_KINDS = {
 }
 SOURCES = {
     "agent": N_("agent {name}"),
+    "discovery": N_("discovery by {name}"),
     "entered": N_("entered by hand"),
     "import": N_("import {name}"),
     "inspection": N_("inspection {name}"),
@@ -67,6 +68,7 @@ SOURCES = {
 }
 SOURCE_ICONS = {
     "agent": "radar-2",
+    "discovery": "radar-2",
     "entered": "user",
     "import": "file-spreadsheet",
     "inspection": "clipboard-check",

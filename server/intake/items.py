@@ -15,10 +15,11 @@ from server.agents.models import Agent, Target
 from server.alerts.taking import Told
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
+from server.discovery import service as discovery
 from server.intake.models import LostStretch, Refusal
 from server.intake.scope import DEVICE_UP, POLL_LAG, RESPONSE, SPOOL_DEPTH, Device, Scope, Scopes
 from server.kernel.db import insert_missing
-from server.kernel.errors import DeskError
+from server.kernel.errors import DeskError, ForbiddenError
 from server.metrics import service as metrics
 from server.metrics.samples import Block, Ids, Times, Values
 
@@ -85,6 +86,7 @@ class Taker:
         if report.samples:
             self._samples(report.samples, scope, scopes)
         self._gaps()
+        self._discovered()
         self.batch.heard.append(self._heard())
         return self.answers
 
@@ -230,6 +232,26 @@ class Taker:
             for gap in self.delivery.report.gaps
         ]
         insert_missing(self.session, LostStretch, *rows)
+
+    def _discovered(self) -> None:
+        """What range jobs found, how far they are, and what came of trials; each for itself."""
+        report = self.delivery.report
+        for index, finding in enumerate(report.findings):
+            try:
+                with self.session.begin_nested():
+                    discovery.take_finding(self.session, finding, self.agent, now=self.now)
+            except ForbiddenError:
+                self._foreign("findings", index, f"run {finding.run} {finding.address}")
+            except DeskError as error:
+                self._refuse("findings", index, error.code, error.field or "", str(error))
+            except (IntegrityError, DataError) as error:
+                self._refuse("findings", index, "conflict", "", str(error.orig)[:200])
+        for index, told in enumerate(report.progress):
+            if not discovery.take_progress(self.session, told, self.agent.id, now=self.now):
+                self._foreign("progress", index, f"run {told.run}")
+        for index, result in enumerate(report.trials):
+            if not discovery.take_trial(self.session, result, self.agent.id, now=self.now):
+                self._foreign("trials", index, f"trial {result.trial}")
 
     def _foreign(self, kind: wire.ItemKind, index: int, subject: str) -> None:
         """Refuse an item of a device that is not this agent's, and keep that it was tried."""

@@ -11,6 +11,7 @@ from server.agents import service as agents
 from server.agents.models import Agent, Target, TargetPulse
 from server.cmdb import service as cmdb
 from server.cmdb.classes import UNKNOWN_CLASS
+from server.discovery import service as discovery
 from server.intake import scope
 from server.metrics import service as metrics
 from server.metrics.models import Kind
@@ -20,7 +21,8 @@ UNDESCRIBED = timedelta(minutes=2)  # polled that long without a word about itse
 
 def config(session: Session, agent_id: int) -> wire.Config:
     """The agent's present configuration."""
-    return agents.config_for(session, agents.agent_of(session, agent_id))
+    told = agents.config_for(session, agents.agent_of(session, agent_id))
+    return discovery.configured(session, agent_id, told)
 
 
 def register(session: Session, agent_id: int, items: Sequence[wire.SeriesDef], *, now: datetime) -> list[int]:

@@ -1,0 +1,182 @@
+"""The range jobs and trials of an agent: begun as the configuration says, told, ended, gone on with.
+
+A run that stands in the configuration is worked off once. One that is gone from it is given up; one that
+was under way when the agent ended goes on where it was. Each address is a task of its own, so a device
+that hangs holds up nobody.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.collect import Collector
+from agent.devices import Library
+from agent.discover.guard import Guard
+from agent.discover.journal import Journal
+from agent.discover.scout import Scout
+from agent.discover.sweep import Pace
+from agent.discover.tell import finding
+from agent.discover.trial import attempt
+from rules import ranges
+from rules.wire import Config, Progress, RangeJob, RunState, Trial
+
+log = logging.getLogger("watchdesk.agent")
+AT_ONCE = 256  # addresses
+PROGRESS_S = 2.0
+FOLDER = "discover"
+KEPT_TRIALS = 200
+
+
+@dataclass
+class Run:
+    """One run of a range job, as far as it is."""
+
+    job: RangeJob
+    journal: Journal
+    addresses: ranges.Addresses
+    guard: Guard
+    task: "asyncio.Task[None] | None" = None
+
+    def progress(self, at: float, state: RunState, detail: str = "") -> Progress:
+        """Where it stands."""
+        return Progress(
+            job=self.job.id,
+            run=self.job.run,
+            at=at,
+            state=state,
+            total=len(self.addresses),
+            asked=len(self.journal.done),
+            alive=self.journal.alive,
+            detail=detail,
+            held_back=self.guard.held_back,
+        )
+
+
+@dataclass
+class Runs:
+    """All runs of an agent. `told` is called when something waits to be sent."""
+
+    folder: Path
+    collector: Collector
+    clock: Clock
+    told: Callable[[], None]
+    library: Library
+    scout: Scout | None = None
+    runs: dict[int, Run] = field(default_factory=dict)
+    trials: "dict[int, asyncio.Task[None]]" = field(default_factory=dict)
+    _learned: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def follow(self, config: Config, library: Library) -> None:
+        """Begin what is new in a configuration, give up what is gone from it."""
+        self.library, self._learned = library, dict(config.learned)
+        if self.scout is not None:
+            self.scout.learn(library, self._learned)
+        wanted = {job.run: job for job in config.jobs}
+        for number in self.runs.keys() - wanted.keys():
+            self._give_up(self.runs.pop(number))
+        self._forget_files(set(wanted))
+        for number, job in wanted.items():
+            if number not in self.runs:
+                self._begin(job)
+        for trial in config.trials:
+            if trial.id not in self.trials:
+                self.trials[trial.id] = asyncio.create_task(self._try(trial), name=f"trial {trial.id}")
+        for number in sorted(self.trials)[:-KEPT_TRIALS]:
+            if self.trials[number].done():
+                del self.trials[number]
+
+    def settle(self) -> None:
+        """All that was told is in the outbox."""
+        for run in self.runs.values():
+            run.journal.settle()
+
+    async def close(self) -> None:
+        """Stop, to go on at the next start."""
+        tasks = [run.task for run in self.runs.values() if run.task is not None] + list(self.trials.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self.runs.values():
+            run.journal.close()
+        if self.scout is not None:
+            await self.scout.close()
+
+    def _begin(self, job: RangeJob) -> None:
+        journal = Journal(self.folder / FOLDER / f"run-{job.run}.log")
+        guard = Guard(journal.trying, tried=journal.tried)
+        addresses = ranges.addresses(job.ranges, job.exclusions)  # found good with the configuration
+        run = self.runs[job.run] = Run(job, journal, addresses, guard)
+        if not journal.ended:
+            run.task = asyncio.create_task(self._live(run), name=f"run {job.run}")
+
+    def _give_up(self, run: Run) -> None:
+        if run.task is not None:
+            run.task.cancel()
+        run.journal.close()
+
+    def _forget_files(self, wanted: set[int]) -> None:
+        for path in (self.folder / FOLDER).glob("run-*.log"):
+            number = path.stem.removeprefix("run-")
+            if number.isdigit() and int(number) not in wanted:
+                path.unlink(missing_ok=True)
+
+    async def _live(self, run: Run) -> None:
+        """Work a run off; tells its end whatever it is, unless the agent itself ends."""
+        state: RunState = "done"
+        detail = ""
+        ticking = asyncio.create_task(self._tick(run))
+        try:
+            scout = self._scout()
+            if not await self._sweep(run, scout):
+                state = "cut"
+        except OSError as error:  # the journal cannot be written: what was tried would not be known
+            log.exception("run %s failed", run.job.run)
+            state, detail = "failed", str(error)[:300]
+        finally:
+            ticking.cancel()
+        run.journal.end()
+        self._tell(run.progress(self.clock.wall(), state, detail))
+
+    async def _sweep(self, run: Run, scout: Scout) -> bool:
+        """All addresses that are left; False where the time was over before."""
+        pace, room = Pace(run.job.rate), asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for place in range(len(run.addresses)):
+                if place in run.journal.done:
+                    continue
+                if run.job.until and self.clock.wall() >= run.job.until:
+                    return False
+                await room.acquire()
+                await pace.take()
+                task = group.create_task(self._look(run, scout, place))
+                task.add_done_callback(lambda _: room.release())
+        return True
+
+    async def _look(self, run: Run, scout: Scout, place: int) -> None:
+        address = run.addresses[place]
+        seen = await scout.look(run.job, address, run.guard)
+        if seen is not None:
+            self.collector.find(finding(run.job, seen, self.library.profiles, at=self.clock.wall()))
+        run.journal.looked(place, alive=seen is not None)
+
+    async def _tick(self, run: Run) -> None:
+        while True:
+            self._tell(run.progress(self.clock.wall(), "running"))
+            await asyncio.sleep(PROGRESS_S)
+
+    def _tell(self, progress: Progress) -> None:
+        self.collector.progress(progress)
+        self.told()
+
+    async def _try(self, trial: Trial) -> None:
+        result = await attempt(trial, self.library, at=self.clock.wall())
+        self.collector.tried(result)
+        self.told()
+
+    def _scout(self) -> Scout:
+        if self.scout is None:
+            self.scout = Scout(self.library, self._learned)
+        return self.scout

@@ -1,0 +1,128 @@
+"""What a scout saw as a message: guesses with confidence and reason, and an observation for the CMDB."""
+
+from collections.abc import Mapping
+
+from agent.discover.answers import fingerprint
+from agent.discover.evidence import enterprise_of
+from agent.discover.found import SURE, Attempt, Found, Guess
+from agent.discover.profiled import CONFIDENCE
+from agent.discover.scout import Seen
+from agent.discover.traits import AGENTS
+from agent.observe import MAX_MACS, mac
+from rules import wire
+from rules.profile_form import Profile
+
+OTHER = "other"
+MAX_ATTEMPTS, MAX_FACTS, MAX_RELATIONS = 100, 40, 500
+ATTRIBUTES = ("vendor", "model", "version", "serial")
+DEVICE = "found:"  # what an address is called in an observation: `found:10.20.8.4`
+
+
+def finding(job: wire.RangeJob, seen: Seen, profiles: Mapping[str, Profile], *, at: float) -> wire.Finding:
+    """The finding of an address in a run."""
+    found = seen.found
+    guesses = dict(found.guesses)
+    if (kind := class_of(found, profiles)) is not None:
+        guesses["device_class"] = kind
+    facts = {name[:200]: text[:4_000] for name, text in list(found.facts.items())[:MAX_FACTS]}
+    return wire.Finding(
+        job=job.id,
+        run=job.run,
+        address=found.address,
+        at=at,
+        ways=dict(seen.ways),
+        credentials=dict(seen.opened),
+        profile=found.profile,
+        guesses={name[:200]: _guess(one) for name, one in list(guesses.items())[:40]},
+        observation=_observation(seen, guesses, at=at),
+        attempts=[_attempt(one) for one in seen.attempts[:MAX_ATTEMPTS]],
+        facts=facts,
+        interfaces=len(found.interfaces),
+        sensors=len(found.sensors),
+        round_trips=found.round_trips,
+        truncated=found.truncated,
+        took_s=round(seen.took_s, 3),
+        stub=found.stub[:65_536],
+        shape=shape(facts),
+    )
+
+
+def shape(facts: Mapping[str, str]) -> str:
+    """What devices of a kind share in their first answers; "" where they told nothing to go by."""
+    object_id, descr = facts.get("sysObjectID", ""), facts.get("sysDescr", "")
+    if not object_id and not descr:
+        descr = facts.get("http_title", "") or facts.get("ssh_banner", "")
+    return fingerprint(object_id, descr) if object_id or descr else ""
+
+
+def class_of(found: Found, profiles: Mapping[str, Profile]) -> Guess | None:
+    """The class: an operator's answer, else the profile's own word, else what was guessed."""
+    guess = found.guesses.get("device_class")
+    form = profiles.get(found.profile)
+    if guess is not None and guess.source == "operator":
+        return guess
+    agent_only = enterprise_of(found.facts.get("sysObjectID", "")) in AGENTS
+    if form is None or form.ci_class in {None, OTHER} or agent_only:
+        return guess
+    return Guess(str(form.ci_class), CONFIDENCE, f"the profile {found.profile} says so", "profile")
+
+
+def _observation(seen: Seen, guesses: Mapping[str, Guess], *, at: float) -> wire.Observation:
+    found = seen.found
+    told = {name: guesses[name].value[:4_000] for name in ATTRIBUTES if _sure(guesses.get(name))}
+    for name in ("description", "location", "contact", "os", "kernel"):
+        if text := seen.identity.get(name) or found.facts.get(name):
+            told.setdefault(name, text[:4_000])
+    keys: dict[str, list[str]] = {"address": [found.address]}
+    if serial := told.get("serial"):
+        keys["serial"] = [serial[:200]]
+    macs = {mac(one.mac) for one in found.interfaces} | {mac(one) for one in _macs(seen.identity)}
+    macs.add(mac(found.facts.get("chassis_mac", "")))
+    if good := sorted(filter(None, macs)):
+        keys["macs"] = good[:MAX_MACS]
+    for kind in ("uuid", "fqdn"):
+        if text := seen.identity.get(kind):
+            keys[kind] = [text[:200]]
+    name = guesses["name"].value[:200] if "name" in guesses else ""
+    if name:
+        keys["name"] = [name]
+    kind = guesses["device_class"].value if "device_class" in guesses else OTHER
+    return wire.Observation(
+        device=DEVICE + found.address,
+        at=at,
+        ci_class=kind[:200],
+        name=name or found.address,
+        keys=keys,
+        attributes=told,
+        relations=[
+            _relation(one.port, one.far_port, one.kind, one.keys) for one in found.links[:MAX_RELATIONS]
+        ],
+        evidence={"profile": found.profile or OTHER, "transport": " ".join(sorted(seen.ways))},
+    )
+
+
+def _sure(guess: Guess | None) -> bool:
+    """Whether an answer is good enough to identify a device by; a wrong serial would merge two of them."""
+    return guess is not None and guess.confidence >= SURE
+
+
+def _macs(identity: Mapping[str, str]) -> list[str]:
+    return f"{identity.get('mac', '')} {identity.get('macs', '')}".replace(",", " ").split()
+
+
+def _relation(port: str, far_port: str, told_by: str, keys: Mapping[str, object]) -> wire.ObservedRelation:
+    words = {"local_port": port[:200], "remote_port": far_port[:200], "told_by": told_by}
+    return wire.ObservedRelation(
+        kind="connects_to",
+        keys={kind: list(values) for kind, values in keys.items()},  # type: ignore[call-overload]
+        attributes={name: text for name, text in words.items() if text},
+    )
+
+
+def _guess(one: Guess) -> wire.Guess:
+    sure = min(1.0, max(0.0, one.confidence))
+    return wire.Guess(one.value[:4_000], sure, one.reason[:4_000], one.source)
+
+
+def _attempt(one: Attempt) -> wire.Attempt:
+    return wire.Attempt(one.way, one.credential, one.outcome, one.detail[:4_000])

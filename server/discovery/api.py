@@ -1,0 +1,586 @@
+"""Discovery over the API: jobs, runs, findings, the inbox, profiles, trials."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rules import wire
+from server.cmdb.models import Ci
+from server.discovery import deciding, inbox, jobs, profiles, trials, views
+from server.discovery.findings import class_of
+from server.discovery.inputs import AnswerIn, ApproveIn, JobChange, JobIn, ProfileIn, TrialIn
+from server.discovery.models import (
+    Finding,
+    Item,
+    ItemState,
+    Outcome,
+    OwnProfile,
+    Policy,
+    RangeJob,
+    Run,
+    RunState,
+    Trial,
+)
+from server.kernel.api import Api, ApiModel, Id, Moment, Page, PageQuery
+from server.kernel.call import Call
+from server.kernel.i18n import N_
+
+api = Api("discovery")
+
+
+class JobOut(ApiModel):
+    """A range job."""
+
+    id: Id
+    name: str
+    agent_id: Id
+    ranges: list[str]
+    exclusions: list[str]
+    ways: list[str]
+    ports: dict[str, list[int]]
+    credentials: list[int]
+    rate: float
+    minutes: int
+    cron: str
+    policy: Policy
+    every_s: float
+    enabled: bool
+    next_at: Moment | None
+    version: int
+
+
+class RunOut(ApiModel):
+    """A run of a job."""
+
+    id: Id
+    job_id: Id
+    agent_id: Id
+    state: RunState
+    total: int
+    asked: int
+    alive: int
+    counts: dict[str, int]
+    held_back: list[int]
+    detail: str
+    by_id: int | None
+    created_at: Moment
+    begun_at: Moment | None
+    ended_at: Moment | None
+
+
+class GuessOut(ApiModel):
+    """An answer about a device, with how likely it is right and why."""
+
+    value: str
+    confidence: float
+    reason: str
+    source: str
+
+
+class AttemptOut(ApiModel):
+    """One way that was tried; `credential` 0 where it needs none."""
+
+    way: str
+    credential: int
+    outcome: str
+    detail: str
+
+
+class FindingOut(ApiModel):
+    """One address of a run where something answered."""
+
+    id: Id
+    run_id: Id
+    address: str
+    at: Moment
+    outcome: Outcome
+    reason: str
+    ci: str
+    name: str
+    class_code: str
+    confidence: float
+    profile: str
+    ways: dict[str, int]
+    guesses: dict[str, GuessOut]
+    attempts: list[AttemptOut]
+    facts: dict[str, str]
+    changes: dict[str, Any]
+    interfaces: int
+    sensors: int
+    truncated: bool
+
+
+class ItemOut(ApiModel):
+    """An entry of the inbox."""
+
+    id: Id
+    agent_id: Id
+    address: str
+    state: ItemState
+    kind: Outcome
+    shape: str
+    class_code: str
+    confidence: float
+    ci: str
+    first_at: Moment
+    seen_at: Moment
+    finding_id: Id
+    stub: str
+
+
+class RunsQuery(PageQuery):
+    """Which runs."""
+
+    job_id: Id | None = None
+
+
+class FindingsQuery(PageQuery):
+    """Which findings."""
+
+    outcome: Outcome | None = None
+
+
+class ItemsQuery(PageQuery):
+    """Which entries."""
+
+    state: ItemState = ItemState.OPEN
+
+
+class Move(ApiModel):
+    """Where an entry goes: later, ignored, or open again."""
+
+    to: ItemState
+
+
+class Merge(ApiModel):
+    """The configuration item that a device is."""
+
+    ci: Annotated[str, Field(pattern=r"^CI-\d{1,12}$")]
+
+
+class Taken(ApiModel):
+    """Numbers of the configuration items that came of a decision."""
+
+    cis: list[str]
+
+
+class ProfileOut(ApiModel):
+    """A device profile."""
+
+    name: str
+    title: dict[str, str]
+    ci_class: str
+    vendor: str
+    transport: str
+    extends: str
+    metrics: int
+    rules: list[str]
+    own: bool
+    enabled: bool
+    version: int
+
+
+class ProfileWhole(ProfileOut):
+    """A profile with its YAML."""
+
+    text: str
+
+
+class VersionOut(ApiModel):
+    """What a profile is now."""
+
+    name: str
+    version: int
+
+
+class FaultOut(ApiModel):
+    """What is wrong in a text."""
+
+    line: int
+    column: int
+    message: str
+
+
+class TrialOut(ApiModel):
+    """A trial; `result` once the agent has told it."""
+
+    id: Id
+    agent_id: Id
+    profile: str
+    address: str
+    transport: str
+    created_at: Moment
+    ended_at: Moment | None
+    result: dict[str, Any]
+
+
+@api.get("/discovery/jobs", permission="discovery.read", answer=list[JobOut], summary=N_("List range jobs"))
+async def list_jobs(call: Call) -> list[JobOut]:
+    """By name."""
+
+    def read(session: Session) -> list[RangeJob]:
+        return list(session.scalars(select(RangeJob).order_by(RangeJob.name)))
+
+    return [JobOut.model_validate(one) for one in await call.db.read(read)]
+
+
+@api.post(
+    "/discovery/jobs",
+    permission="discovery.manage",
+    body=JobIn,
+    answer=JobOut,
+    status=201,
+    summary=N_("Write a range job"),
+)
+async def create_job(call: Call, body: JobIn) -> JobOut:
+    """Ranges as 10.20.8.0/22, 10.20.8.1-10.20.9.40 or one address; the schedule in the site's zone."""
+    made = await call.db.run(jobs.create, body.job(), zone=call.settings.timezone, now=call.now)
+    return JobOut.model_validate(made)
+
+
+@api.get(
+    "/discovery/jobs/{job_id}", permission="discovery.read", answer=JobOut, summary=N_("Read a range job")
+)
+async def read_job(call: Call, job_id: int) -> JobOut:
+    """One job."""
+    return JobOut.model_validate(await call.db.read(jobs.job_of, job_id))
+
+
+@api.put(
+    "/discovery/jobs/{job_id}",
+    permission="discovery.manage",
+    body=JobChange,
+    answer=JobOut,
+    summary=N_("Change a range job"),
+)
+async def change_job(call: Call, job_id: int, body: JobChange) -> JobOut:
+    """A run that goes on keeps what it was told."""
+    new = JobIn.model_validate(body.model_dump(exclude={"version"})).job()
+    zone = call.settings.timezone
+    made = await call.db.run(jobs.change, job_id, new, version=body.version, zone=zone, now=call.now)
+    return JobOut.model_validate(made)
+
+
+@api.delete("/discovery/jobs/{job_id}", permission="discovery.manage", summary=N_("Remove a range job"))
+async def remove_job(call: Call, job_id: int) -> None:
+    """One with history is switched off and kept."""
+    await call.db.run(jobs.remove, job_id, now=call.now)
+
+
+@api.post(
+    "/discovery/jobs/{job_id}/run",
+    permission="discovery.manage",
+    answer=RunOut,
+    status=201,
+    summary=N_("Run a range job now"),
+)
+async def run_job(call: Call, job_id: int) -> RunOut:
+    """It begins as soon as the agent hears of it."""
+    return RunOut.model_validate(await call.db.run(jobs.begin, job_id, by=call.actor.id, now=call.now))
+
+
+@api.get(
+    "/discovery/runs",
+    permission="discovery.read",
+    query=RunsQuery,
+    answer=Page[RunOut],
+    summary=N_("List runs of range jobs"),
+)
+async def list_runs(call: Call, query: RunsQuery) -> Page[RunOut]:
+    """The latest first."""
+
+    def read(session: Session) -> tuple[list[Run], int]:
+        chosen = select(Run)
+        if query.job_id is not None:
+            chosen = chosen.where(Run.job_id == query.job_id)
+        total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+        cut = chosen.order_by(Run.id.desc()).offset(query.offset).limit(query.limit)
+        return list(session.scalars(cut)), total
+
+    rows, total = await call.db.read(read)
+    items = [RunOut.model_validate(row) for row in rows]
+    return Page[RunOut](items=items, total=total, limit=query.limit, offset=query.offset)
+
+
+@api.get("/discovery/runs/{run_id}", permission="discovery.read", answer=RunOut, summary=N_("Read a run"))
+async def read_run(call: Call, run_id: int) -> RunOut:
+    """How far it is."""
+    return RunOut.model_validate(await call.db.read(jobs.run_of, run_id))
+
+
+@api.post(
+    "/discovery/runs/{run_id}/cancel",
+    permission="discovery.manage",
+    answer=RunOut,
+    summary=N_("Cancel a run"),
+)
+async def cancel_run(call: Call, run_id: int) -> RunOut:
+    """What it found stays."""
+    return RunOut.model_validate(await call.db.run(jobs.cancel, run_id, now=call.now))
+
+
+@api.get(
+    "/discovery/runs/{run_id}/findings",
+    permission="discovery.read",
+    query=FindingsQuery,
+    answer=Page[FindingOut],
+    summary=N_("List what a run found"),
+)
+async def list_findings(call: Call, run_id: int, query: FindingsQuery) -> Page[FindingOut]:
+    """By address, each with its evidence."""
+
+    def read(session: Session) -> tuple[list[FindingOut], int]:
+        jobs.run_of(session, run_id)
+        chosen = select(Finding).where(Finding.run_id == run_id)
+        if query.outcome is not None:
+            chosen = chosen.where(Finding.outcome == query.outcome)
+        total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+        cut = chosen.order_by(Finding.sort_key).offset(query.offset).limit(query.limit)
+        return [_finding(row) for row in views.finding_rows(session, session.scalars(cut).all())], total
+
+    items, total = await call.db.read(read)
+    return Page[FindingOut](items=items, total=total, limit=query.limit, offset=query.offset)
+
+
+@api.get(
+    "/discovery/inbox",
+    permission="discovery.read",
+    query=ItemsQuery,
+    answer=Page[ItemOut],
+    summary=N_("List devices that wait for a person"),
+)
+async def list_items(call: Call, query: ItemsQuery) -> Page[ItemOut]:
+    """The latest first, each with the profile that could be begun from."""
+
+    def read(session: Session) -> tuple[list[ItemOut], int]:
+        chosen = select(Item).where(Item.state == query.state)
+        total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+        cut = chosen.order_by(Item.seen_at.desc(), Item.id).offset(query.offset).limit(query.limit)
+        return [_item(session, one) for one in session.scalars(cut)], total
+
+    items, total = await call.db.read(read)
+    return Page[ItemOut](items=items, total=total, limit=query.limit, offset=query.offset)
+
+
+@api.post(
+    "/discovery/inbox/{item_id}/approve",
+    permission="discovery.manage",
+    body=ApproveIn,
+    answer=Taken,
+    summary=N_("Take a found device as it was recognised"),
+)
+async def approve(call: Call, item_id: int, body: ApproveIn) -> Taken:
+    """It becomes a configuration item."""
+    ci = await call.db.run(deciding.approve, item_id, poll=body.poll, by=call.actor.id, now=call.now)
+    return Taken(cis=[ci.number])
+
+
+@api.post(
+    "/discovery/inbox/{item_id}/answer",
+    permission="discovery.manage",
+    body=AnswerIn,
+    answer=Taken,
+    summary=N_("Say what a found device is"),
+)
+async def answer(call: Call, item_id: int, body: AnswerIn) -> Taken:
+    """Remembered for all that say the same of themselves."""
+    said = deciding.Said(**body.model_dump())
+    made = await call.db.run(deciding.answer, item_id, said, by=call.actor.id, now=call.now)
+    return _taken(made)
+
+
+@api.post(
+    "/discovery/inbox/{item_id}/merge",
+    permission="discovery.manage",
+    body=Merge,
+    answer=Taken,
+    summary=N_("Say that a found device is a known configuration item"),
+)
+async def merge(call: Call, item_id: int, body: Merge) -> Taken:
+    """Its keys point to that item from then on."""
+    return _taken([await call.db.run(deciding.merge, item_id, body.ci, by=call.actor.id, now=call.now)])
+
+
+@api.post(
+    "/discovery/inbox/{item_id}/move",
+    permission="discovery.manage",
+    body=Move,
+    answer=ItemOut,
+    summary=N_("Look at a found device later, or never"),
+)
+async def move(call: Call, item_id: int, body: Move) -> ItemOut:
+    """An ignored address is asked no more."""
+
+    def step(session: Session) -> ItemOut:
+        one = deciding.move(session, item_id, body.to, by=call.actor.id, now=call.now)
+        return _item(session, one)
+
+    return await call.db.run(step)
+
+
+@api.get(
+    "/profiles", permission="discovery.read", answer=list[ProfileOut], summary=N_("List device profiles")
+)
+async def list_profiles(call: Call) -> list[ProfileOut]:
+    """Those that came along and the site's own, by name."""
+    return [_profile(one) for one in await call.db.read(profiles.shown)]
+
+
+@api.get(
+    "/profiles/{name}", permission="discovery.read", answer=ProfileWhole, summary=N_("Read a device profile")
+)
+async def read_profile(call: Call, name: str) -> ProfileWhole:
+    """With its YAML."""
+
+    def read(session: Session) -> tuple[profiles.Shown, str]:
+        return profiles.one_of(session, name), profiles.text_of(session, name)
+
+    one, text = await call.db.read(read)
+    return ProfileWhole(**_profile(one).model_dump(), text=text)
+
+
+@api.post(
+    "/profiles",
+    permission="discovery.manage",
+    body=ProfileIn,
+    answer=VersionOut,
+    status=201,
+    summary=N_("Keep a text as a version of the profile it names"),
+    body_limit=1_000_000,
+)
+async def save_profile(call: Call, body: ProfileIn) -> VersionOut:
+    """Refused with line and column where it is no profile; agents use it from then on."""
+    made = await call.db.run(profiles.save, body.text, note=body.note, by=call.actor.id, now=call.now)
+    return _version(made)
+
+
+@api.post(
+    "/profiles/check",
+    permission="discovery.read",
+    body=ProfileIn,
+    answer=list[FaultOut],
+    summary=N_("Check a profile's text"),
+    body_limit=1_000_000,
+)
+async def check_profile(call: Call, body: ProfileIn) -> list[FaultOut]:
+    """Empty where agents can use it."""
+    found = await call.db.read(profiles.faults, body.text)
+    return [FaultOut(line=one.line, column=one.column, message=one.message) for one in found]
+
+
+@api.post(
+    "/profiles/try",
+    permission="discovery.manage",
+    body=TrialIn,
+    answer=TrialOut,
+    status=201,
+    summary=N_("Try a profile against a device"),
+    body_limit=1_000_000,
+)
+async def try_profile(call: Call, body: TrialIn) -> TrialOut:
+    """The agent asks once; nothing is kept but what it told."""
+    new = trials.NewTrial(body.text, body.agent_id, body.address, body.port, body.credential_id)
+    return _trial(await call.db.run(trials.begin, new, by=call.actor.id, now=call.now))
+
+
+@api.get(
+    "/profiles/trials/{trial_id}",
+    permission="discovery.read",
+    answer=TrialOut,
+    summary=N_("Read what came of a trial"),
+)
+async def read_trial(call: Call, trial_id: int) -> TrialOut:
+    """Each value with what the device said."""
+    return _trial(await call.db.read(trials.trial_of, trial_id))
+
+
+def _finding(row: views.FindingRow) -> FindingOut:
+    one, told = row.finding, row.told
+    return FindingOut(
+        id=one.id,
+        run_id=one.run_id,
+        address=one.address,
+        at=one.at,
+        outcome=one.outcome,
+        reason=one.reason,
+        ci=row.ci.number if row.ci is not None else "",
+        name=one.name,
+        class_code=one.class_code,
+        confidence=one.confidence,
+        profile=told.profile,
+        ways={str(way): port for way, port in told.ways.items()},
+        guesses={name: _guess(guess) for name, guess in told.guesses.items()},
+        attempts=[
+            AttemptOut(way=tried.way, credential=tried.credential, outcome=tried.outcome, detail=tried.detail)
+            for tried in told.attempts
+        ],
+        facts=told.facts,
+        changes=one.changes,
+        interfaces=told.interfaces,
+        sensors=told.sensors,
+        truncated=told.truncated,
+    )
+
+
+def _guess(one: wire.Guess) -> GuessOut:
+    return GuessOut(value=one.value, confidence=one.confidence, reason=one.reason, source=one.source)
+
+
+def _item(session: Session, one: Item) -> ItemOut:
+    told = inbox.told_of(session, one)
+    code, confidence = class_of(told)
+    return ItemOut(
+        id=one.id,
+        agent_id=one.agent_id,
+        address=one.address,
+        state=one.state,
+        kind=one.kind,
+        shape=one.shape,
+        class_code=code,
+        confidence=confidence,
+        ci=one.ci,
+        first_at=one.first_at,
+        seen_at=one.seen_at,
+        finding_id=one.finding_id,
+        stub=told.stub,
+    )
+
+
+def _taken(made: list[Ci]) -> Taken:
+    return Taken(cis=[one.number for one in made])
+
+
+def _profile(one: profiles.Shown) -> ProfileOut:
+    form = one.form
+    return ProfileOut(
+        name=form.profile,
+        title={str(language): text for language, text in form.title.items()},
+        ci_class=form.ci_class or "",
+        vendor=form.vendor or "",
+        transport=form.transport or "snmp",
+        extends=form.extends or "",
+        metrics=one.metrics,
+        rules=[rule.name for rule in one.rules],
+        own=one.own is not None,
+        enabled=one.own is None or one.own.enabled,
+        version=one.own.current if one.own is not None else 0,
+    )
+
+
+def _version(row: OwnProfile) -> VersionOut:
+    return VersionOut(name=row.name, version=row.current)
+
+
+def _trial(one: Trial) -> TrialOut:
+    return TrialOut(
+        id=one.id,
+        agent_id=one.agent_id,
+        profile=one.profile,
+        address=one.address,
+        transport=one.transport,
+        created_at=one.created_at,
+        ended_at=one.ended_at,
+        result=one.result,
+    )

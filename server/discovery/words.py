@@ -1,0 +1,208 @@
+"""Outcomes, reasons and guesses of discovery in the reader's words."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from rules import wire
+from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
+from server.kernel.i18n import N_, _, format_duration
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.NEW: N_("New"),
+    Outcome.CHANGED: N_("Changed"),
+    Outcome.UNCHANGED: N_("Unchanged"),
+    Outcome.WAITING: N_("Waits for approval"),
+    Outcome.UNSURE: N_("Not recognised"),
+    Outcome.CONFLICT: N_("May be several items"),
+    Outcome.IGNORED: N_("Ignored"),
+    Outcome.FAILED: N_("Not taken"),
+}
+TONES: Mapping[Outcome, str] = {
+    Outcome.NEW: "info",
+    Outcome.CHANGED: "minor",
+    Outcome.UNCHANGED: "ok",
+    Outcome.WAITING: "info",
+    Outcome.UNSURE: "unknown",
+    Outcome.CONFLICT: "major",
+    Outcome.IGNORED: "suppressed",
+    Outcome.FAILED: "major",
+}
+RUN_STATES: Mapping[RunState, str] = {
+    RunState.QUEUED: N_("Waits for the agent"),
+    RunState.RUNNING: N_("Running"),
+    RunState.DONE: N_("Finished"),
+    RunState.CUT: N_("Stopped, time was over"),
+    RunState.CANCELLED: N_("Cancelled"),
+    RunState.FAILED: N_("Failed"),
+}
+GLYPHS: Mapping[RunState, str] = {
+    RunState.QUEUED: "new",
+    RunState.RUNNING: "progress",
+    RunState.DONE: "resolved",
+    RunState.CUT: "pending",
+    RunState.CANCELLED: "cancelled",
+    RunState.FAILED: "cancelled",
+}
+ITEM_STATES: Mapping[ItemState, str] = {
+    ItemState.OPEN: N_("Waiting"),
+    ItemState.LATER: N_("Later"),
+    ItemState.DONE: N_("Decided"),
+    ItemState.IGNORED: N_("Ignored"),
+}
+POLICIES: Mapping[Policy, str] = {
+    Policy.ASK: N_("Wait in the inbox for approval"),
+    Policy.ADD: N_("Add it and poll it at once"),
+}
+REASONS: Mapping[str, str] = {
+    "": "",
+    "new": N_("nobody knew it; it is a configuration item now"),
+    "known": N_("known by its keys"),
+    "approval": N_("recognised; the job asks for approval"),
+    "doubtful": N_("the guess is too unsure"),
+    "only_ping": N_("answers only ping"),
+    "no_credential": N_("a door is open, but no credential fits"),
+    "no_profile": N_("it answers, but tells nothing that is known"),
+    "several": N_("its keys point to several known items"),
+    "ignored": N_("a person ignores this address"),
+    "decided": N_("a person decided"),
+    "silent": N_("the agent told nothing of it any more"),
+}
+WAYS: Mapping[str, str] = {
+    "icmp": N_("Ping"),
+    "snmp": "SNMP",
+    "ssh": "SSH",
+    "http": "HTTP",
+    "modbus": "Modbus",
+    "tcp": "TCP",
+}
+TRIED: Mapping[str, str] = {
+    "answered": N_("answered"),
+    "silent": N_("no answer"),
+    "refused": N_("refused"),
+    "malformed": N_("answered nonsense"),
+    "held_back": N_("not tried"),
+}
+TRIED_TONES = {
+    "answered": "ok",
+    "silent": "unknown",
+    "refused": "major",
+    "malformed": "minor",
+    "held_back": "suppressed",
+}
+FIELDS: Mapping[str, str] = {
+    "device_class": N_("Class"),
+    "vendor": N_("Vendor"),
+    "model": N_("Model"),
+    "version": N_("Version"),
+    "serial": N_("Serial number"),
+    "name": N_("Name"),
+}
+GUESS_SOURCES: Mapping[str, str] = {
+    "profile": N_("profile"),
+    "standard": N_("standard MIB"),
+    "registry": N_("registry"),
+    "reading": N_("reading"),
+    "learned": N_("learned"),
+    "operator": N_("answered by a person"),
+}
+FAULTS: Mapping[str, str] = {
+    "": "",
+    "no_answer": N_("The device did not answer."),
+    "refused": N_("The device refused the connection."),
+    "unreachable": N_("The device cannot be reached."),
+    "auth": N_("The device did not accept the credential."),
+    "security": N_("Keys or certificates do not fit; no credential was sent."),
+    "bad_response": N_("The device answered what makes no sense."),
+    "limit": N_("The device answered more than the bounds allow."),
+    "configuration": N_("The target or its credential lacks something."),
+}
+VALUE_FAULTS: Mapping[str, str] = {
+    "": "",
+    "dead": N_("the sensor says it is dead"),
+    "out_of_range": N_("outside what can be meant"),
+    "no_such": N_("the device has no such value"),
+    "not_a_number": N_("no number"),
+    "unknown_state": N_("a state the profile does not know"),
+}
+# What an agent gives as the reason of a guess, and how it is said to people.
+WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"the profile (?P<a>\S+) says so", N_("the profile {a} says so")),
+        (r"the profile (?P<a>\S+) fits over (?P<b>\S+)", N_("the profile {a} fits over {b}")),
+        (r"read from (?P<a>.+)", N_("read from {a}")),
+        (r"speaks for it: (?P<a>.+)", N_("speaks for it: {a}")),
+        (r"a computer with Net-SNMP and no maker's subtree",
+         N_("a computer with Net-SNMP and no maker's subtree")),
+        (r"sysName", "sysName"),
+        (r"sysObjectID is under enterprise (?P<a>\d+), registered by (?P<b>.+)",
+         N_("sysObjectID is under enterprise {a}, registered by {b}")),
+        (r"sysDescr names (?P<a>.+)", N_("sysDescr names {a}")),
+        (r"sysDescr begins with (?P<a>.+)", N_("sysDescr begins with {a}")),
+        (r"the device names (?P<a>.+) as its manufacturer", N_("the device names {a} as its manufacturer")),
+        (r"it answers in the subtree of enterprise (?P<a>\d+), (?P<b>.+)",
+         N_("it answers in the subtree of enterprise {a}, {b}")),
+        (r"its network cards are registered by (?P<a>.+)", N_("its network cards are registered by {a}")),
+        (r"its agent is by (?P<a>.+)", N_("its agent is by {a}")),
+        (r"its SSH server says (?P<a>.+)", N_("its SSH server says {a}")),
+        (r"answered by an operator for a device of this shape",
+         N_("answered by a person for a device that says the same")),
+        (r"answered by a person", N_("answered by a person")),
+    )
+)  # fmt: skip
+
+
+def why(guess: wire.Guess) -> str:
+    """A guess's reason in the reader's language; as the agent said it where it is a new one."""
+    for pattern, text in WHY:
+        found = pattern.fullmatch(guess.reason)
+        if found is not None:
+            return _(text).format(**found.groupdict())
+    return guess.reason
+
+
+def outcome(value: str) -> str:
+    """An outcome as people call it."""
+    return _(OUTCOMES[Outcome(value)])
+
+
+def tone(value: str) -> str:
+    """The mark of an outcome."""
+    return TONES[Outcome(value)]
+
+
+def run_state(value: RunState) -> str:
+    """The state of a run in the reader's language."""
+    return _(RUN_STATES[value])
+
+
+def glyph(value: RunState) -> str:
+    """The glyph of a run's state."""
+    return GLYPHS[value]
+
+
+def way(name: str) -> str:
+    """A way as people call it."""
+    return _(WAYS.get(name, name)) if name in WAYS else name
+
+
+def reason(word: str) -> str:
+    """Why an outcome came about; an unknown word stands for itself."""
+    return _(REASONS[word]) if REASONS.get(word) else word
+
+
+def left(run: Run, now: datetime) -> str:
+    """About how long a run still takes, by its pace so far; "" where that is not known."""
+    if run.state is not RunState.RUNNING or run.begun_at is None or run.asked < 5:
+        return ""
+    passed = (now - run.begun_at).total_seconds()
+    rest = passed / run.asked * (run.total - run.asked)
+    return format_duration(timedelta(seconds=max(1.0, rest)), parts=1)
+
+
+def share(run: Run) -> float:
+    """How much of a run is done, in per cent."""
+    if run.state is RunState.DONE:
+        return 100.0
+    return 100.0 * run.asked / run.total if run.total else 0.0
