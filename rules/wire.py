@@ -565,7 +565,7 @@ def _sound(item: Struct) -> tuple[str, str] | None:
         if not item.summary:
             return "$.summary", "A summary is needed in one language at least."
     if isinstance(item, TrialResult) and any(
-        one.value is not None and not math.isfinite(one.value) for one in item.values
+        one.value is not None and not isfinite(one.value) for one in item.values
     ):
         return "$.values", "A value is no finite number."
     return None

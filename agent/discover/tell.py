@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from agent.discover import by_profile
 from agent.discover.answers import fingerprint
 from agent.discover.evidence import enterprise_of
 from agent.discover.found import SURE, Attempt, Found, Guess
-from agent.discover.profiled import CONFIDENCE
 from agent.discover.scout import Seen
 from agent.discover.traits import AGENTS
 from agent.observe import MAX_MACS, mac
@@ -64,7 +64,7 @@ def class_of(found: Found, profiles: Mapping[str, Profile]) -> Guess | None:
     agent_only = enterprise_of(found.facts.get("sysObjectID", "")) in AGENTS
     if form is None or form.ci_class in {None, OTHER} or agent_only:
         return guess
-    return Guess(str(form.ci_class), CONFIDENCE, f"the profile {found.profile} says so", "profile")
+    return Guess(str(form.ci_class), by_profile.SURE, f"the profile {found.profile} says so", "profile")
 
 
 def _observation(seen: Seen, guesses: Mapping[str, Guess], *, at: float) -> wire.Observation:

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules import wire
+from rules.profile import parents
 from server.cmdb.models import Ci
 from server.discovery import deciding, inbox, jobs, profiles, trials, views
 from server.discovery.findings import class_of
@@ -174,7 +175,7 @@ class ProfileOut(ApiModel):
     ci_class: str
     vendor: str
     transport: str
-    extends: str
+    extends: list[str]
     metrics: int
     rules: list[str]
     own: bool
@@ -560,7 +561,7 @@ def _profile(one: profiles.Shown) -> ProfileOut:
         ci_class=form.ci_class or "",
         vendor=form.vendor or "",
         transport=form.transport or "snmp",
-        extends=form.extends or "",
+        extends=parents(form),
         metrics=one.metrics,
         rules=[rule.name for rule in one.rules],
         own=one.own is not None,

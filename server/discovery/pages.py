@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from rules.profile import parents
 from server.agents import credentials
 from server.agents import service as agents
 from server.discovery import deciding, jobs, profiles, trials, views, words
@@ -300,6 +301,7 @@ async def profile_record(call: Call, name: str) -> web.Response:
         text=text,
         versions=versions,
         parts=profiles.parts(shown.form),
+        parents=parents(shown.form),
         label=views.label_of,
     )
 
