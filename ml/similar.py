@@ -44,7 +44,7 @@ TAIL = 256  # documents
 FAN = 8  # segments of one size before they become one
 LARGEST = 300_000  # documents of a segment; merging takes memory
 HALVES = 2  # a posting's weight is kept in halves, at most 127.5
-POSTINGS_READ = 250_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
+POSTINGS_READ = 120_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
 MOST_TERMS = 120  # of a query, the heaviest
 LONGEST_READ = 400  # tokens of a document that are kept in order
 

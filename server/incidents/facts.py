@@ -231,7 +231,7 @@ def suggestions(session: Session, ci: Ci | None, alert: Alert | None) -> list[di
     """The best known fixes at the opening, as the numbers that were shown; the page asks anew."""
     if alert is None:
         return []
-    found = suggest(session, query(ci, alert), limit=3)
+    found = suggest(session, query(ci, alert, language=""), limit=3)
     return [{"number": one.number, "score": round(one.score, 3)} for one in found]
 
 

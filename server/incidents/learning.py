@@ -33,9 +33,13 @@ def query_of(session: Session, incident: Incident, language: str = "en") -> Quer
 
 
 def opened(session: Session, incident: Incident, *, now: datetime) -> None:
-    """An alert opened it and nothing known fits: remember what is missing."""
-    if not incident.context.get("suggestions"):
-        note_gap(session, incident.number, query_of(session, incident), now=now)
+    """Nothing known fits what an alert opened or a person has typed: remember what is missing."""
+    query = query_of(session, incident, language="")
+    known = incident.context.get("suggestions")
+    if known is None:
+        known = facts.suggest(session, query, limit=1)
+    if not known:
+        note_gap(session, incident.number, query, now=now)
 
 
 def reported(session: Session, incident: Incident, *, now: datetime) -> None:

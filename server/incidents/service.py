@@ -106,6 +106,7 @@ def create(session: Session, values: Mapping[str, Any], *, actor: Actor, now: da
     if ci is not None:
         row = {"incident_id": incident.id, "ci_id": ci.id, "role": "primary"}
         insert_missing(session, IncidentCi, row)
+    learning.opened(session, incident, now=now)
     sla.start(session, incident.number, incident.priority, opened_at=now, now=now)
     tell(session, incident, Kind.PERSON, N_("Reported"), now=now, by=actor.id, text=incident.description)
     say(session, incident, "incident.opened", now=now)

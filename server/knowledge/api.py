@@ -114,7 +114,11 @@ class Ask(ApiModel):
 
 
 class SuggestionOut(ApiModel):
-    """A fix to try, with its reasons; `fixed` of `tried` times it held."""
+    """A fix to try, with its reasons.
+
+    `fixed` of `tried` times it held, `fixed_here` of `tried_here` on tickets that share the facet `here`;
+    `said` are the words that matched as they stand in the text. `score` is the probability that it is right.
+    """
 
     number: str
     kind: str
@@ -127,6 +131,10 @@ class SuggestionOut(ApiModel):
     cause: str
     fixed: int
     tried: int
+    said: tuple[str, ...]
+    here: tuple[str, str] | None
+    fixed_here: int
+    tried_here: int
 
 
 class OutcomeIn(ApiModel):

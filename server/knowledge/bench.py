@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from ml import measure, rerank
 from ml.similar import Document, Index
 from server.knowledge.ranking import Ranking
+from server.knowledge.suggest import LEAST_SCORE
 
 COMMAND = typer.Typer(no_args_is_help=True)
 Set = Annotated[Path, typer.Option("--set", help="folder with corpus.jsonl.gz and queries.jsonl")]
@@ -235,10 +236,82 @@ def suggest(
     typer.echo(json.dumps({"questions": len(texts.questions), "documents": len(texts.texts)}))
 
 
+# -- silence ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Told:
+    """The first answer to a question: how sure it was and whether it was right; `gone`: its answer was."""
+
+    sure: float
+    right: bool
+    gone: bool
+
+
+@COMMAND.command("suggest-silence")
+def suggest_silence(folder: Set, train: Train = None) -> None:
+    """Measure when the ranker rightly says nothing: each question is asked with and without its answers.
+
+    The last line is one JSON object: calibration error, and at the silence and the answered share that were
+    asked for what the other figures are.
+    """
+    with _refusing():
+        texts = read_set(folder, judged=True)
+        told = _asked_twice(texts, rankers(texts, folder, train))
+    typer.echo(json.dumps(silence(told)))
+
+
+def _asked_twice(texts: TestSet, weights_of: Callable[[Question], rerank.Weights]) -> list[Told]:
+    documents = {text.id: text.document for text in texts.texts}
+    told: list[Told] = []
+
+    def visit(ranking: Ranking, question: Question) -> None:
+        ranking.weights = weights_of(question)
+        there = [key for key in sorted(question.right) if key in ranking.index]
+        if not there:
+            return
+        for gone in (False, True):
+            if gone:
+                for key in there:
+                    ranking.withdraw(key)
+            found = ranking.ask(question.text, facets=question.facets, limit=1)
+            sure, right = (found[0].sure, found[0].hit.key in question.right) if found else (0.0, False)
+            told.append(Told(sure, right, gone))
+        for key in there:
+            ranking.add(key, documents[key])
+
+    walked(texts, visit, Ranking())
+    return told
+
+
+def silence(told: Sequence[Told]) -> dict[str, float]:
+    """What answers are worth at production's threshold, at nine tenths of silence, at seven of answers."""
+    sure = np.asarray([one.sure for one in told])
+    right = np.asarray([one.right for one in told], dtype=bool)
+    gone = np.asarray([one.gone for one in told], dtype=bool)
+    figures = {"questions": float((~gone).sum()), "calibration_error": measure.calibration_error(sure, right)}
+    limits = {
+        "": LEAST_SCORE,
+        "_at_silent_90": float(np.quantile(sure[gone], 0.9, method="higher")),
+        "_at_answered_70": float(np.quantile(sure[~gone], 0.3, method="lower")),
+    }
+    for name, limit in limits.items():
+        answers = sure >= limit if not name.endswith("90") else sure > limit
+        figures |= {
+            f"threshold{name}": limit,
+            f"silent_of_unanswerable{name}": float((~answers[gone]).mean()),
+            f"answered_of_answerable{name}": float(answers[~gone].mean()),
+            f"first_right_of_answered{name}": float(right[answers & ~gone].mean())
+            if (answers & ~gone).any()
+            else 0.0,
+        }
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
 # -- speed ------------------------------------------------------------------------------------
 
 WORDS = 60_000  # of the made language
-TOKENS = (40, 110)  # of a document
+TOKENS = (35, 100)  # of a document; about 55 distinct words, as a case has
 ASKED = (12, 40)  # words of a question
 QUESTIONS = 400
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from ml import cluster
+from ml.cluster import Said
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
-from server.knowledge import clusters
-from server.knowledge.clusters import Said
 from server.knowledge.models import Article, Case, Gap
 
 LOOKED_BACK = timedelta(days=180)
@@ -46,7 +46,7 @@ def missing(session: Session, *, now: datetime) -> list[Missing]:
     rows = _open_gaps(session, now)
     said = [_said(row) for row in rows]
     ended = _ended(session, [row.ticket for row in rows])
-    found = [_missing([rows[place] for place in one], ended, now) for one in clusters.gathered(said, least=1)]
+    found = [_missing([rows[place] for place in one], ended, now) for one in cluster.gathered(said, least=1)]
     return sorted(found, key=lambda one: (-one.hours, -len(one.tickets), one.key))
 
 
@@ -96,7 +96,7 @@ def _open_gaps(session: Session, now: datetime) -> list[Gap]:
         select(Gap)
         .where(Gap.closed_by.is_(None), Gap.at >= now - LOOKED_BACK)
         .order_by(Gap.at.desc(), Gap.id.desc())
-        .limit(clusters.MOST)
+        .limit(cluster.MOST)
     )
     return list(rows)
 
@@ -122,8 +122,8 @@ def _missing(rows: Sequence[Gap], ended: dict[str, datetime], now: datetime) -> 
         key=leader.ticket,
         title=leader.title,
         tickets=[row.ticket for row in newest],
-        facets=clusters.common(said),
-        words=clusters.shared(said),
+        facets=cluster.common(said),
+        words=cluster.shared(said),
         lately=sum(row.at > now - LATELY for row in rows),
         hours=max(0.0, hours),
         first_at=newest[-1].at,

@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ml.similar import Hit
+from ml.tokens import folded, pieces
 from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
 from server.knowledge.ranking import Ranked
@@ -37,12 +38,20 @@ OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 STEADY_FAILURE = 8.0  # worth
 
+HERE = ("model", "alert", "ci_class")  # the closest first
+TRIED = (Verdict.FIXED, Verdict.CAME_BACK, Verdict.NOT_HELPED)
+OUTCOMES_READ = 2_000  # the latest, of the suggestions that are shown
+
 _STEP = re.compile(r"^\s*(?:\d+[.)、]|[-*])\s*(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is known of the ticket: its text (summary in the first line) and its facets."""
+    """What is known of the ticket: its text (summary in the first line) and its facets.
+
+    Args:
+        language: the reader's; "" where nobody reads it yet.
+    """
 
     text: str
     alert: str = ""
@@ -77,6 +86,9 @@ class Suggestion:
         facets: what else agrees, as {"ci_class": "ups"}.
         steps: the first steps of the solution.
         fixed, tried: how often it was applied with a known outcome, and held.
+        said: the words as they stand in the ticket.
+        here: the closest facet of the ticket for which there are outcomes, as ("model", "PX-20"), and
+            `fixed_here`, `tried_here` those of tickets that share it.
     """
 
     number: str
@@ -91,6 +103,10 @@ class Suggestion:
     fixed: int
     tried: int
     at: datetime | None
+    said: tuple[str, ...] = ()
+    here: tuple[str, str] | None = None
+    fixed_here: int = 0
+    tried_here: int = 0
 
 
 def changed(session: Session, key: str) -> None:
@@ -115,7 +131,9 @@ def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestio
             found.append(_weighed(answer, record, outcome, query, meant=meant))
     found.sort(key=lambda one: (-one.worth, not one.meant, one.other_language, one.record.number))
     shown = _with_place(_told(_distinct(found)), limit)
-    return [_suggestion(one) for one in shown]
+    here = _here(session, [one.record.number for one in shown], query)
+    written = _written(text) if shown else {}
+    return [_suggestion(one, here.get(one.record.number), written) for one in shown]
 
 
 def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
@@ -188,6 +206,7 @@ class _Weighed:
         meant: an article published for the ticket's very alert and class, and not failing.
         other_language: not the reader's.
         says: what it has in common with others that say the same.
+        asked: the facets of the ticket.
     """
 
     answer: Ranked
@@ -198,14 +217,17 @@ class _Weighed:
     meant: bool
     other_language: bool
     says: frozenset[str]
+    asked: Mapping[str, str]
 
 
 def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query, *, meant: bool) -> _Weighed:
-    other = record.language != query.language
+    other = bool(query.language) and record.language != query.language
     added = outcome.worth - OTHER_LANGUAGE * other - CASE * isinstance(record, Case)
     odds = answer.sure / max(1 - answer.sure, 1e-9) * outcome.odds
     score = odds / (1 + odds)
-    return _Weighed(answer, record, outcome, answer.worth + added, score, meant, other, _sayings(record))
+    return _Weighed(
+        answer, record, outcome, answer.worth + added, score, meant, other, _sayings(record), query.facets
+    )
 
 
 def _told(found: Sequence[_Weighed]) -> list[_Weighed]:
@@ -220,7 +242,52 @@ def _told(found: Sequence[_Weighed]) -> list[_Weighed]:
     return told
 
 
-def _suggestion(one: _Weighed) -> Suggestion:
+def _here(session: Session, keys: Sequence[str], query: Query) -> dict[str, tuple[str, int, int]]:
+    """The closest facet of the ticket that has outcomes, how many held there and how many were tried."""
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    rows = session.execute(
+        select(Outcome.suggestion, Outcome.verdict, Outcome.facets)
+        .where(Outcome.suggestion.in_(keys), Outcome.verdict.in_(TRIED))
+        .order_by(Outcome.id.desc())
+        .limit(OUTCOMES_READ)
+    )
+    for key, verdict, facets in rows:
+        for name in HERE:
+            if query.facets.get(name) and facets.get(name) == query.facets[name]:
+                counts[key, name][0] += verdict is Verdict.FIXED
+                counts[key, name][1] += 1
+    found: dict[str, tuple[str, int, int]] = {}
+    for name in HERE:
+        for key in keys:
+            if (key, name) in counts and key not in found:
+                found[key] = (name, *counts[key, name])  # type: ignore[assignment]  # always two
+    return found
+
+
+def _written(text: str) -> dict[str, str]:
+    """How the tokens of a ticket stand in it, the first time."""
+    whole, written = folded(text), dict[str, str]()
+    for piece in pieces(text):
+        for token in piece.tokens:
+            shown = token if token[0] >= "\u3400" else whole[piece.start : piece.end]
+            written.setdefault(token, shown)
+    return written
+
+
+def _suggestion(one: _Weighed, here: tuple[str, int, int] | None, written: Mapping[str, str]) -> Suggestion:
+    """With its reasons."""
+    words = tuple(word for word, share in one.answer.hit.words[:6] if share >= 0.05)
+    name, fixed_here, tried_here = here or ("", 0, 0)
+    return replace(
+        _plain(one, words),
+        said=tuple(dict.fromkeys(written[word] for word in words if word in written)),
+        here=(name, one.asked[name]) if name else None,
+        fixed_here=fixed_here,
+        tried_here=tried_here,
+    )
+
+
+def _plain(one: _Weighed, words: tuple[str, ...]) -> Suggestion:
     record, hit, outcome = one.record, one.answer.hit, one.outcome
     return Suggestion(
         number=record.number,
@@ -228,7 +295,7 @@ def _suggestion(one: _Weighed) -> Suggestion:
         title=record.title,
         language=record.language,
         score=round(one.score, 2),
-        words=tuple(word for word, share in hit.words[:6] if share >= 0.05),
+        words=words,
         facets=hit.facets,
         steps=tuple(step.strip() for step in _STEP.findall(record.solution)[:STEPS_SHOWN])
         or tuple(line for line in record.solution.splitlines() if line.strip())[:1],

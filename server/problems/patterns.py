@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ml import cluster
+from ml.cluster import Said
 from server.cmdb import service as cmdb
 from server.incidents.models import Incident, State, WorkLog
 from server.kernel.events import emit
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
 from server.kernel.ticket import link
-from server.knowledge import clusters
-from server.knowledge.clusters import Said
 from server.knowledge.gaps import weekly
 from server.knowledge.models import Case
 from server.problems.models import TITLE_LIMIT, Candidate, CandidateState, Problem, ProblemIncident
@@ -40,7 +40,7 @@ def refresh(session: Session, *, now: datetime) -> int:
     known = list(session.scalars(select(Candidate).order_by(Candidate.id)))
     minutes = _minutes(session, rows)
     seen: set[int] = set()
-    for places in clusters.gathered(said, least=LEAST):
+    for places in cluster.gathered(said, least=LEAST):
         members = [rows[place] for place in places]
         numbers = {one.number for one in members}
         candidate = _like(known, numbers, seen) or Candidate(
@@ -132,8 +132,8 @@ def _describe(
     ended = [(one.opened_at, one.resolved_at) for one in members if one.resolved_at is not None]
     candidate.hours = round(sum(max(0.0, (end - begin).total_seconds()) for begin, end in ended) / 3600, 2)
     candidate.worked_minutes = sum(minutes.get(one.id, 0) for one in members)
-    candidate.facets = clusters.common(said)
-    candidate.words = clusters.shared(said)
+    candidate.facets = cluster.common(said)
+    candidate.words = cluster.shared(said)
     candidate.weekly = weekly([one.opened_at for one in members], now)
     candidate.first_at, candidate.last_at = newest[-1].opened_at, newest[0].opened_at
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ml import cluster
+from ml.cluster import Said
 from server.incidents.models import Incident, Source, WorkLog
 from server.incidents.models import State as IncidentState
 from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
-from server.knowledge import clusters
 from server.knowledge import service as knowledge
-from server.knowledge.clusters import Said
 from server.knowledge.models import State as ArticleState
 from server.knowledge.suggest import Query, suggest
 from server.problems import patterns, record, service
@@ -198,7 +198,7 @@ def test_gathering_finds_planted_groups_whatever_their_order(groups: list[int], 
         for n in range(size)
     ]
     order.shuffle(texts)  # type: ignore[attr-defined]
-    made = clusters.gathered(texts)
+    made = cluster.gathered(texts)
     told = sorted(sorted(texts[place].key for place in one) for one in made)
     wanted = sorted(
         sorted(f"{group}-{n}" for n in range(size)) for group, size in enumerate(groups) if size >= 2
@@ -208,7 +208,7 @@ def test_gathering_finds_planted_groups_whatever_their_order(groups: list[int], 
 
 def test_half_alike_texts_do_not_run_together_in_a_chain() -> None:
     texts = [Said(str(n), " ".join(f"w{n + k}" for k in range(4))) for n in range(12)]
-    for one in clusters.gathered(texts):
+    for one in cluster.gathered(texts):
         leader = set(texts[one[0]].text.split())
         assert all(len(leader & set(texts[place].text.split())) >= 2 for place in one)
 
