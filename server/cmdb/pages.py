@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from server.cmdb import editing, forms, graphpage, links, past, record, service, table, words
+from server.cmdb import card, editing, forms, graphpage, links, past, record, service, table, words
 from server.cmdb.classes import catalogue
 from server.cmdb.importing import from_csv, import_rows
 from server.kernel.errors import DeskError, InvalidError
@@ -110,6 +110,13 @@ async def shown(call: Call, number: str) -> web.Response:
         relation_kinds=[(kind, loc(form.label)) for kind, form in catalogue().relations.items()],
         **WORDS,
     )
+
+
+@pages.get("/cis/{number}/card", permission="ci.read")
+async def card_(call: Call, number: str) -> web.Response:
+    """What is shown beside its chip."""
+    found = await call.db.read(card.view, number, actor=call.actor, now=call.now)
+    return call.render("cmdb/card.html", card=found, seen_words=_(words.PRESENCES[found.ci.presence]))
 
 
 @pages.get("/cis/{number}/history", permission="ci.read")

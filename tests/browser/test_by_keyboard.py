@@ -184,6 +184,25 @@ async def test_keys_move_in_the_queue_and_the_sheet_lists_them(enter: Enter) -> 
         assert visit.complaints == []
 
 
+async def test_a_chip_shows_its_card_to_pointer_and_keyboard_and_escape_puts_it_away(enter: Enter) -> None:
+    for visit in (await enter("he.wei", "en", "wide"), await enter("zhou.lin", "zh", "wide")):
+        await visit.go("/incidents?view=all")
+        chip = visit.page.locator("main a[data-card]").first
+        name = (await chip.inner_text()).strip()
+        card = visit.page.locator("#wd-card")
+        await chip.hover()
+        await card.wait_for()
+        assert name in await card.inner_text()
+        await visit.page.mouse.move(2, 2)
+        await card.wait_for(state="detached")
+        await visit.page.keyboard.press("Tab")
+        await chip.focus()
+        await card.wait_for()
+        await visit.page.keyboard.press("Escape")
+        await card.wait_for(state="detached")
+        assert visit.complaints == []
+
+
 async def test_brackets_lead_from_record_to_record_in_the_order_of_the_list(enter: Enter) -> None:
     visit = await enter("he.wei", "en", "wide")
     await visit.go("/incidents?view=all")

@@ -116,6 +116,23 @@ async def test_every_page_of_an_item_answers_in_both_languages(room: Desk) -> No
         )
 
 
+async def test_the_card_of_a_chip_says_what_it_is_and_leads_on(room: Desk) -> None:
+    text = await room.text("/cis/CI-000001/card")
+    for word in (
+        "Room B1",
+        "Owner",
+        "No alert",
+        "UPS-B1-A",
+        "Huawei",
+        "/cis/CI-000001",
+        "/graph?root=CI-000001",
+    ):
+        assert word in text
+    assert "<html" not in text
+    assert (await room.get("/cis/CI-999999/card")).status == 404
+    assert (await room.charlie.get("/cis/CI-000001/card")).status == 403
+
+
 async def test_no_page_asks_the_database_more_than_twelve_times(room: Desk) -> None:
     for path in ("/cis", "/cis/CI-000001", "/cis/CI-000001/history", "/graph?root=CI-000001"):
         await room.text(path)

@@ -5,6 +5,7 @@ import "./toasts.js";
 import "./appearance.js";
 import "./keys.js";
 import "./palette.js";
+import "./cards.js";
 import "./table.js";
 import "./siblings.js";
 import "./lookup.js";
