@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 
 from server.cmdb.models import Mark
 from server.kernel.db import insert_missing
+from server.kernel.remembered import know, once
 
 GRAPH = "graph"
+STAMP = select(Mark.stamp).where(Mark.name == GRAPH).scalar_subquery()  # to come with another question
 
 
 def touch_graph(session: Session) -> None:
@@ -21,6 +23,11 @@ def touch_graph(session: Session) -> None:
         insert_missing(session, Mark, {"name": GRAPH, "stamp": stamp})
 
 
+def know_stamp(session: Session, stamp: int | None) -> None:
+    """The stamp came with another question: this page need not ask for it."""
+    know(session, GRAPH, stamp or 0)
+
+
 def graph_stamp(session: Session) -> int:
     """The present stamp; 0 before the first change."""
-    return session.scalar(select(Mark.stamp).where(Mark.name == GRAPH)) or 0
+    return once(session, GRAPH, lambda: session.scalar(select(STAMP)) or 0)
