@@ -69,6 +69,7 @@ class Agent:
         self.changed = asyncio.Event()
         self.wake = asyncio.Event()
         self.room = asyncio.Semaphore(self.settings.poll.concurrency)
+        self.doubted = asyncio.Semaphore(max(1, self.settings.poll.concurrency // 2))
         self.link = Link(self.identity.server, self.identity, version=VERSION, ca=self.settings.ca)
         self.delivery = Delivery(
             self.outbox,
@@ -168,7 +169,11 @@ class Agent:
             while True:
                 await self.room.acquire()
                 key = await self._next()
-                polls.create_task(self._poll(key))
+                if self.schedule.failing(key):
+                    self.room.release()
+                    polls.create_task(self._poll_doubted(key))
+                else:
+                    polls.create_task(self._poll(key))
 
     async def _next(self) -> str:
         """The next device that is due."""
@@ -180,6 +185,12 @@ class Agent:
             self.wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), min(pause if pause is not None else 1.0, 1.0))
+
+    async def _poll_doubted(self, key: str) -> None:
+        """Ask one that did not answer last time: its kind has half of the room, the others wait for none."""
+        async with self.doubted:
+            await self.room.acquire()
+            await self._poll(key)
 
     async def _poll(self, key: str) -> None:
         up = False

@@ -66,6 +66,11 @@ class Schedule:
         """Take a device out."""
         self._turns.pop(key, None)
 
+    def failing(self, key: str) -> bool:
+        """Whether a device did not answer its last poll."""
+        turn = self._turns.get(key)
+        return turn is not None and turn.failures > 0
+
     def keys(self) -> set[str]:
         """The devices in the schedule."""
         return set(self._turns)

@@ -9,6 +9,7 @@ from server.accounts.models import Department, Group, GroupMember, Person, Perso
 from server.accounts.names import skeleton
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
+from server.kernel.remembered import by_ids
 
 
 def person(session: Session, person_id: int) -> Person:
@@ -33,7 +34,7 @@ def people_by_ids(session: Session, ids: Iterable[int | None]) -> Mapping[int, P
     wanted = {number for number in ids if number is not None}
     if not wanted:
         return {}
-    return {row.id: row for row in session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    return by_ids(session, Person, wanted)
 
 
 def find_people(session: Session, text: str, *, limit: int = 10) -> Sequence[Person]:
@@ -78,7 +79,7 @@ def groups_by_ids(session: Session, ids: Iterable[int | None]) -> Mapping[int, G
     wanted = {number for number in ids if number is not None}
     if not wanted:
         return {}
-    return {row.id: row for row in session.scalars(select(Group).where(Group.id.in_(wanted)))}
+    return by_ids(session, Group, wanted)
 
 
 def members(session: Session, group_id: int) -> Sequence[Person]:

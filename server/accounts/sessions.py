@@ -5,8 +5,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from server.accounts.models import (
@@ -116,18 +117,28 @@ OPEN_TO_VENDORS = frozenset(
 
 def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str] = (ALL,)) -> Actor:
     """A person with roles, groups and permissions; a token's scopes are a part of the permissions."""
-    roles = session.execute(
-        select(Role.code, Role.permissions)
-        .join(PersonRole, PersonRole.role_id == Role.id)
-        .where(PersonRole.person_id == person.id)
-    ).all()
-    groups = session.execute(
-        select(Group.id, Group.is_vendor)
-        .join(GroupMember, GroupMember.group_id == Group.id)
-        .where(GroupMember.person_id == person.id)
-    ).all()
-    vendor = bool(groups) and all(group.is_vendor for group in groups)
-    permissions = frozenset(key for role in roles for key in role.permissions)
+    query = select(Person.id, *HELD).where(Person.id == person.id)
+    return _actor(person, session.execute(_with_held(query)).all(), via=via, scopes=scopes)
+
+
+HELD = (Role.code, Role.permissions, Group.id.label("group_id"), Group.is_vendor)
+
+
+def _with_held(query: Select[Any]) -> Select[Any]:
+    """Each role of the person beside each group: a few rows, in one question."""
+    return (
+        query.outerjoin(PersonRole, PersonRole.person_id == Person.id)
+        .outerjoin(Role, Role.id == PersonRole.role_id)
+        .outerjoin(GroupMember, GroupMember.person_id == Person.id)
+        .outerjoin(Group, Group.id == GroupMember.group_id)
+    )
+
+
+def _actor(person: Person, held: Sequence[Row[Any]], *, via: Via, scopes: Sequence[str] = (ALL,)) -> Actor:
+    roles = {row.code: row.permissions for row in held if row.code is not None}
+    groups = {row.group_id: row.is_vendor for row in held if row.group_id is not None}
+    vendor = bool(groups) and all(groups.values())
+    permissions = frozenset(key for given in roles.values() for key in given)
     if vendor:
         permissions &= OPEN_TO_VENDORS
     if ALL not in scopes:
@@ -137,8 +148,8 @@ def actor_of(session: Session, person: Person, *, via: Via, scopes: Sequence[str
         username=person.username,
         name=person.name,
         permissions=permissions,
-        groups=frozenset(group.id for group in groups),
-        roles=frozenset(role.code for role in roles),
+        groups=frozenset(groups),
+        roles=frozenset(roles),
         language=person.language,
         timezone=person.timezone,
         via=via,
@@ -151,30 +162,32 @@ class Accounts:
 
     def visit(self, session: Session, token: str, now: datetime) -> Visit | None:
         """The session of a cookie's token, while it lasts and its person is active."""
-        found = session.execute(
-            select(LoginSession, Person)
+        query = (
+            select(LoginSession, Person, *HELD)
             .join(Person, Person.id == LoginSession.person_id)
             .where(LoginSession.token_hash == digest(token), LoginSession.expires_at > now, Person.active)
-        ).one_or_none()
-        if found is None:
+        )
+        held = session.execute(_with_held(query)).all()
+        if not held:
             return None
-        row, person = found
-        actor = actor_of(session, person, via="session")
+        row, person = held[0][:2]
+        actor = _actor(person, held, via="session")
         return Visit(actor, row.id, token, person.theme, person.density, row.last_seen_at)
 
     def bearer(self, session: Session, token: str, now: datetime) -> Actor | None:
         """The owner of an API token, with the permissions of its scopes."""
-        found = session.execute(
-            select(ApiToken, Person)
+        query = (
+            select(ApiToken, Person, *HELD)
             .join(Person, Person.id == ApiToken.person_id)
             .where(ApiToken.token_hash == digest(token), Person.active)
-        ).one_or_none()
-        if found is None:
+        )
+        held = session.execute(_with_held(query)).all()
+        if not held:
             return None
-        row, person = found
+        row, person = held[0][:2]
         if row.expires_at is not None and row.expires_at <= now:
             return None
-        return actor_of(session, person, via="token", scopes=row.scopes)
+        return _actor(person, held, via="token", scopes=row.scopes)
 
     def touch(self, session: Session, session_id: int, now: datetime) -> None:
         """Note that a session is in use."""

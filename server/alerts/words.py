@@ -123,6 +123,13 @@ def joined_words(joined: Mapping[str, Any]) -> str:
     return _(JOINED.get(str(joined.get("relation")), JOINED["none"]))
 
 
+def named_nodes(group: AlertGroup) -> set[int]:
+    """The items that the card of a group names."""
+    counter = group.explanation.get("counter")
+    nodes = {n for rank in group.explanation.get("ranks", []) for n in (rank["node"], rank["other"]) if n > 0}
+    return nodes | {counter["source"], counter["target"]} if counter else nodes
+
+
 def cause_view(session: Session, group: AlertGroup) -> CauseView | None:
     """The card of a told group; None before it is told."""
     why = group.explanation
@@ -130,9 +137,7 @@ def cause_view(session: Session, group: AlertGroup) -> CauseView | None:
     if not ranks:
         return None
     counter = why.get("counter")
-    nodes = {n for rank in ranks for n in (rank["node"], rank["other"]) if n > 0}
-    nodes |= {counter["source"], counter["target"]} if counter else set()
-    cis = cmdb.cis(session, nodes)
+    cis = cmdb.cis(session, named_nodes(group))
     first = ranks[0]
     largest = max((abs(term["value"]) for term in why.get("terms", [])), default=0.0) or 1.0
     return CauseView(

@@ -10,6 +10,7 @@ from server.kernel.db import insert_missing
 
 GRAPH = "graph"
 SEEN = "graph_stamp"  # of a session's info: the stamp read, None once the session has changed it
+STAMP = select(Mark.stamp).where(Mark.name == GRAPH).scalar_subquery()  # to come with another question
 
 
 def touch_graph(session: Session) -> None:
@@ -23,6 +24,11 @@ def touch_graph(session: Session) -> None:
         insert_missing(session, Mark, {"name": GRAPH, "stamp": stamp})
 
 
+def know_stamp(session: Session, stamp: int | None) -> None:
+    """The stamp came with another question: this page need not ask for it."""
+    session.info.setdefault(SEEN, stamp or 0)
+
+
 def graph_stamp(session: Session) -> int:
     """The present stamp; 0 before the first change.
 
@@ -30,7 +36,7 @@ def graph_stamp(session: Session) -> int:
     """
     seen: int | None = session.info.get(SEEN)
     if seen is None:
-        seen = session.scalar(select(Mark.stamp).where(Mark.name == GRAPH)) or 0
+        seen = session.scalar(select(STAMP)) or 0
         if SEEN not in session.info:
             session.info[SEEN] = seen
     return seen

@@ -1,9 +1,10 @@
 """Places: a tree from the site down to the rack."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import Select, bindparam, literal, select
 from sqlalchemy.orm import Session
 
 from server.cmdb.marks import touch_graph
@@ -58,15 +59,22 @@ def path(session: Session, location_id: int | None) -> list[Location]:
     """The place and all around it, from the outside in."""
     if location_id is None:
         return []
-    up = select(Location.id, Location.parent_id, literal(0).label("depth")).where(Location.id == location_id)
+    return list(session.scalars(_line(), {"location": location_id}))
+
+
+@functools.cache
+def _line() -> Select[Any]:
+    """The place of `:location` and all around it; made once, for it takes longer than to ask it."""
+    up = select(Location.id, Location.parent_id, literal(0).label("depth")).where(
+        Location.id == bindparam("location")
+    )
     line = up.cte("line", recursive=True)
     line = line.union_all(
         select(Location.id, Location.parent_id, line.c.depth + 1)
         .join(line, Location.id == line.c.parent_id)
         .where(line.c.depth < DEEPEST)
     )
-    query = select(Location).join(line, Location.id == line.c.id).order_by(line.c.depth.desc())
-    return list(session.scalars(query))
+    return select(Location).join(line, Location.id == line.c.id).order_by(line.c.depth.desc())
 
 
 def location_path(session: Session, ci: Ci) -> list[Location]:

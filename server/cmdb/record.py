@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from rules.topology import Graph
 from server.cmdb import claims, graphs, history, links, places, providers, service, words
 from server.cmdb.classes import CiClass, catalogue
 from server.cmdb.impact import impact as impact_of
+from server.cmdb.marks import STAMP, know_stamp
 from server.cmdb.models import Ci, CiClaim, CiVersion, IdentityTask, Location
 from server.cmdb.readings import Reading, reading
 from server.kernel.call import Actor
 from server.kernel.i18n import loc
+from server.kernel.remembered import keep
 from server.metrics import service as metrics
-from server.metrics.models import Series
 
 FIRST = ("name", "vendor", "model", "serial", "version", "address")
 LAST = ("location", "owner", "owner_group", "criticality", "state", "class")
@@ -106,7 +107,7 @@ class Record:
 
 def view(session: Session, number: str, *, actor: Actor, now: datetime) -> Record:
     """The record of an item; NotFoundError where there is none."""
-    ci = service.ci(session, number)
+    ci, asked = _item(session, number)
     by_attribute = claims.claims_of(session, ci.id)
     near = links.neighbours(session, ci.id)
     versions = history.versions(session, ci.id, limit=VERSIONS_SHOWN)
@@ -117,17 +118,12 @@ def view(session: Session, number: str, *, actor: Actor, now: datetime) -> Recor
     claimed = {name: [one.value for one in by_attribute.get(name, ())] for name in changed}
     place = places.location_path(session, ci)
     names = words.names_for(session, claims.shown(ci), changed, claimed, places=place)
-    measured = session.scalar(select(Series.id).where(Series.ci_id == ci.id).limit(1)) is not None
-    latest = [reading(one, now) for one in metrics.latest(session, ci.id)] if measured else []
+    latest = [reading(one, now) for one in metrics.latest(session, ci.id)]
     graph = graphs.graph(session)
     impact = impact_of(graph, ci.id)
     severities = providers.alerts_of(session, [ci.id, *(one.ci_id for one in near)])
-    tasks = session.scalars(
-        select(IdentityTask)
-        .where(IdentityTask.ci_id == ci.id, IdentityTask.decided_at.is_(None))
-        .order_by(IdentityTask.id)
-        .limit(IDENTITY_SHOWN)
-    ).all()
+    undecided = select(IdentityTask).where(IdentityTask.ci_id == ci.id, IdentityTask.decided_at.is_(None))
+    tasks = session.scalars(undecided.order_by(IdentityTask.id).limit(IDENTITY_SHOWN)).all() if asked else []
     return Record(
         ci=ci,
         ci_class=catalogue().of(ci.class_code),
@@ -146,6 +142,17 @@ def view(session: Session, number: str, *, actor: Actor, now: datetime) -> Recor
         tasks=tasks,
         names=names,
     )
+
+
+def _item(session: Session, number: str) -> tuple[Ci, bool]:
+    """The item, and whether somebody is asked what it is; in one question with the graph's stamp."""
+    asked = exists().where(IdentityTask.ci_id == Ci.id, IdentityTask.decided_at.is_(None))
+    found = session.execute(select(Ci, STAMP, asked).where(Ci.number == number)).one_or_none()
+    if found is None:
+        return service.ci(session, number), False
+    know_stamp(session, found[1])
+    keep(session, [found[0]])
+    return found[0], found[2]
 
 
 def facts(

@@ -20,6 +20,7 @@ from server.cmdb.observing import bind, dry_run, observe, take
 from server.cmdb.places import location_path
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
+from server.kernel.remembered import by_ids
 
 __all__ = [
     "ABSENT",
@@ -69,9 +70,7 @@ def find_ci(session: Session, key: int | str) -> Ci | None:
 
 def cis(session: Session, ids: Collection[int]) -> dict[int, Ci]:
     """CIs by id; those that are not there are left out."""
-    if not ids:
-        return {}
-    return {one.id: one for one in session.scalars(select(Ci).where(Ci.id.in_(ids)))}
+    return by_ids(session, Ci, ids)
 
 
 def icon(class_code: str) -> str:

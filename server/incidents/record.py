@@ -102,9 +102,9 @@ class Page:
 
 def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
     """The record of an incident; NotFoundError where this person may not see it."""
+    desk = actor.may("incident.read")
     base = views.record(session, number, actor=actor, now=now)
     incident = base.incident
-    desk = actor.may("incident.read")
     cause = base.cause.ci if base.cause is not None else None
     shown = {one.id: one for one in (*base.cis, base.ci, cause) if one is not None}
     graph = cmdb.graph(session)
@@ -113,8 +113,7 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
     values = scene.readings(session, base.ci, now) if desk and actor.may("metric.read") else []
     headline = catalogue().of(base.ci.class_code).headline if base.ci is not None else ()
     fixes, tried = _fixes(session, base, actor)
-    ci_id, measured = scene.measured(session, incident) if values else (0, [])
-    del ci_id
+    measured = scene.measured(session, incident)[1] if values else []
     return Page(
         base=base,
         tone=_tone(base),
@@ -227,8 +226,10 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     if not actor.may("incident.read"):
         return [], ""
     number = base.incident.number
-    rows = session.execute(select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number))
-    verdicts = dict(rows.all())
+    verdicts: dict[str, Verdict] = {}
+    if base.suggestions:
+        query = select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number)
+        verdicts = dict(session.execute(query).all())
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
     known = known_errors(session, [one.number for one in base.suggestions if one.kind == "article"])

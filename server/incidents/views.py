@@ -1,28 +1,32 @@
 """What the pages and the API show of incidents, in the reader's language, loaded in a few queries."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, String, bindparam, cast, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from server.accounts import service as accounts
 from server.accounts.models import Group, Person
 from server.alerts.models import Alert, AlertGroup
-from server.alerts.words import CauseView, cause_view, joined_words
+from server.alerts.words import CauseView, cause_view, joined_words, named_nodes
 from server.cmdb import places
 from server.cmdb import service as cmdb
+from server.cmdb.marks import STAMP, know_stamp
 from server.cmdb.models import Ci
 from server.incidents import facts
 from server.incidents.models import Incident, IncidentCi, IncidentTask, Watch, WorkLog
-from server.incidents.service import get
+from server.incidents.service import visible
 from server.incidents.states import STEPS, Step, allowed
 from server.incidents.timeline import Entry, entries
 from server.kernel.call import Actor
-from server.kernel.i18n import _, current_language, loc
-from server.kernel.ticket import Link, links
+from server.kernel.errors import NotFoundError
+from server.kernel.i18n import N_, _, current_language, loc
+from server.kernel.remembered import keep
+from server.kernel.ticket import Link, TicketLink, links
 from server.knowledge.finding import suggested
 from server.knowledge.suggest import Suggestion
 from server.sla import service as sla
@@ -179,17 +183,90 @@ def next_clock(clocks: Sequence[ClockView]) -> ClockView | None:
     return min(going, key=lambda clock: clock.left, default=None)
 
 
+@dataclass(frozen=True)
+class _Heart:
+    """An incident with what stands around it, and which of its lists hold anything."""
+
+    incident: Incident
+    ci: Ci | None
+    group: AlertGroup | None
+    touched: Sequence[int]  # ids of items
+    watchers: Sequence[int]  # ids of people
+    worked: bool
+    tasked: bool
+    linked: bool
+    parent: bool  # others were merged into it
+
+
+def _heart(session: Session, number: str, actor: Actor) -> _Heart:
+    """In one question; NotFoundError where this person may not see the incident."""
+    found = session.execute(_heart_query(), {"number": number}).one_or_none()
+    if found is None or not visible(found[0], actor):
+        raise NotFoundError(N_("There is no incident {number}."), number=number)
+    incident, ci, group, stamp, touched, watchers, worked, tasked, linked, parent, *beside = found
+    know_stamp(session, stamp)
+    keep(session, [ci, *beside])
+    return _Heart(incident, ci, group, _listed(touched), _listed(watchers), worked, tasked, linked, parent)
+
+
+@functools.cache
+def _heart_query() -> Select[Any]:
+    """The incident of `:number` with all that there is one of; made once, for it is a large one."""
+    mine, link = aliased(Incident), TicketLink
+    query: Select[Any] = (
+        select(
+            mine,
+            Ci,
+            AlertGroup,
+            STAMP,
+            _numbers(IncidentCi.ci_id, IncidentCi.incident_id == mine.id),
+            _numbers(Watch.person_id, Watch.incident_id == mine.id),
+            exists().where(WorkLog.incident_id == mine.id),
+            exists().where(IncidentTask.incident_id == mine.id),
+            exists().where(or_(link.a == mine.number, link.b == mine.number)),
+            exists().where(Incident.parent_id == mine.id),
+        )
+        .outerjoin(Ci, Ci.id == mine.ci_id)
+        .outerjoin(AlertGroup, AlertGroup.id == mine.alert_group_id)
+        .where(mine.number == bindparam("number"))
+    )
+    groups: list[Any] = [mine.group_id, mine.owner_group_id]
+    people: list[Any] = [mine.assignee_id, mine.contact_id, mine.affected_id]
+    for model, columns in ((Group, groups), (Person, people)):
+        for column in columns:
+            joined: Any = aliased(model)
+            query = query.add_columns(joined).outerjoin(joined, joined.id == column)
+    return query
+
+
+def _numbers(column: Any, where: Any) -> Any:
+    """A column of ids as one text, `3,7,9`; it comes with the row it belongs to."""
+    return select(func.aggregate_strings(cast(column, String), ",")).where(where).scalar_subquery()
+
+
+def _listed(numbers: str | None) -> list[int]:
+    return sorted(int(one) for one in numbers.split(",")) if numbers else []
+
+
+def _mentioned(heart: _Heart, alerts: Sequence[Alert]) -> set[int]:
+    """The items that any part of the page names, to be read together."""
+    ids = {*heart.touched, *(alert.ci_id for alert in alerts if alert.ci_id is not None)}
+    ids |= {step["ci"] for step in heart.incident.context.get("path", [])}
+    return ids | named_nodes(heart.group) if heart.group is not None else ids
+
+
 def record(session: Session, number: str, *, actor: Actor, now: datetime) -> RecordView:
     """The whole page of an incident; NotFoundError where this person may not see it."""
-    incident = get(session, number, actor)
+    heart = _heart(session, number, actor)
+    incident, ci, group = heart.incident, heart.ci, heart.group
     desk = actor.may("incident.read")
-    ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
-    group = session.get(AlertGroup, incident.alert_group_id) if incident.alert_group_id else None
     alerts = facts.alerts_of(session, group.id) if group is not None else []
-    watchers = session.scalars(select(Watch.person_id).where(Watch.incident_id == incident.id)).all()
-    work = session.scalars(
-        select(WorkLog).where(WorkLog.incident_id == incident.id).order_by(WorkLog.id)
-    ).all()
+    watchers, touched = heart.watchers, heart.touched
+    work = (
+        session.scalars(select(WorkLog).where(WorkLog.incident_id == incident.id).order_by(WorkLog.id)).all()
+        if heart.worked
+        else []
+    )
     people = accounts.people_by_ids(
         session,
         {
@@ -201,8 +278,7 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         },
     )
     groups = accounts.groups_by_ids(session, {incident.group_id, incident.owner_group_id})
-    touched = session.scalars(select(IncidentCi.ci_id).where(IncidentCi.incident_id == incident.id)).all()
-    cis = cmdb.cis(session, {*touched, *(a.ci_id for a in alerts if a.ci_id is not None)})
+    cis = cmdb.cis(session, _mentioned(heart, alerts))
     steps = allowed(incident, actor)
     return RecordView(
         incident=incident,
@@ -225,19 +301,21 @@ def record(session: Session, number: str, *, actor: Actor, now: datetime) -> Rec
         path=_path(incident, alerts),
         changes=incident.context.get("changes", []) if desk else [],
         graphs=incident.context.get("graphs", []) if desk else [],
-        suggestions=fixes(session, incident, ci, facts.gravest(alerts, group), actor)
-        if actor.may("knowledge.read")
-        else [],
+        suggestions=fixes(session, incident, ci, facts.gravest(alerts, group), actor),
         timeline=entries(session, incident, public_only=not desk),
-        links=links(session, number) if desk else [],
-        children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all(),
+        links=links(session, number) if desk and heart.linked else [],
+        children=session.scalars(visible_statement(actor).where(Incident.parent_id == incident.id)).all()
+        if heart.parent
+        else [],
         watching=actor.id in watchers,
         watchers=[people[number] for number in watchers if number in people],
         work=work,
         minutes=sum(one.minutes for one in work),
         tasks=session.scalars(
             select(IncidentTask).where(IncidentTask.incident_id == incident.id).order_by(IncidentTask.id)
-        ).all(),
+        ).all()
+        if heart.tasked
+        else [],
         people=people,
     )
 

@@ -32,6 +32,7 @@ from server.kernel import dberrors, timelimit
 from server.kernel.dberrors import Meaning
 from server.kernel.errors import FullError, UnavailableError
 from server.kernel.i18n import N_
+from server.kernel.remembered import READING
 from server.kernel.space import Space
 from server.kernel.telemetry import TRANSACTION_SECONDS
 
@@ -277,7 +278,7 @@ class Database:
     def read_now(self, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `read`, in the calling thread. What was loaded stays readable afterwards."""
         started = time.monotonic()
-        with Session(self.reader, expire_on_commit=False) as session:
+        with Session(self.reader, expire_on_commit=False, info={READING: True}) as session:
             try:
                 answer = call(session, *args, **kwargs)
             except OperationalError as error:

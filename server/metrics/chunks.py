@@ -1,6 +1,6 @@
 """The sample store in the system of record: heads, day chunks, roll-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from server.kernel.db import Database
+from server.kernel.remembered import READING, by_ids
 from server.metrics import codec, packing, rolling
 from server.metrics.models import Chunk, ChunkTimes, Head, Rollup, Series, Slot
 from server.metrics.recent import recent_of
@@ -76,9 +77,8 @@ class ChunkStore:
     def latest(self, session: Session, ids: Sequence[int]) -> dict[int, tuple[int, float]]:
         """The newest sample of each: of those that wait, else as of the last packing."""
         latest_at, latest = recent_of(session).latest(session)
-        query = select(Series.id, Series.last_at, Series.last_value).where(Series.id.in_(list(ids)))
         newest = {}
-        for series, packed_at, packed in session.execute(query):
+        for series, packed_at, packed in _packed(session, ids):
             at = int(latest_at[series]) if series < len(latest_at) else 0
             packed_ms = round(packed_at.timestamp() * 1000) if packed_at else 0
             if at and at >= packed_ms:
@@ -124,6 +124,14 @@ class ChunkStore:
             old = delete(Rollup).where(Rollup.resolution_s == resolution_s, Rollup.slot < _slot(now - kept))
             gone += session.execute(old).rowcount  # type: ignore[attr-defined]  # a CursorResult
         return int(gone)
+
+
+def _packed(session: Session, ids: Sequence[int]) -> Iterable[tuple[int, datetime | None, float | None]]:
+    """Series with their newest sample as of the last packing."""
+    if session.info.get(READING):
+        return ((one.id, one.last_at, one.last_value) for one in by_ids(session, Series, ids).values())
+    query = select(Series.id, Series.last_at, Series.last_value).where(Series.id.in_(list(ids)))
+    return session.execute(query).all()
 
 
 def _chunks(session: Session, ids: list[int], slots: range) -> list[tuple[int, Points]]:

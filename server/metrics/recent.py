@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Row, Select, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from server.metrics import codec
@@ -70,14 +70,11 @@ class Recent:
 
     def _sync(self, session: Session) -> None:
         """Take in the heads that are new; forget all when they were packed."""
-        state = session.execute(select(StoreState.token, StoreState.generation)).one_or_none()
-        seen = (state.token, state.generation) if state else ("", 0)
+        late = LATE_COMMITS if session.get_bind().dialect.name == "postgresql" else 0
+        seen, rows = _state_and_heads(session, max(self._last - late, self._floor))
         if seen != self._state:
             self._forget(seen)
-        late = LATE_COMMITS if session.get_bind().dialect.name == "postgresql" else 0
-        rows = session.execute(
-            select(Head.id, Head.n).where(Head.id > max(self._last - late, self._floor)).order_by(Head.id)
-        ).all()
+            _, rows = _state_and_heads(session, 0)
         fresh = [row for row in rows if row.id not in self._seen]
         if not fresh:
             return
@@ -130,6 +127,15 @@ class Recent:
         self._last = self._floor = self._held = self._unsorted = 0
         self._runs, self._waiting = [], []
         self._latest_at, self._latest = np.zeros(0, np.int64), np.zeros(0)
+
+
+def _state_and_heads(session: Session, after: int) -> tuple[tuple[str, int], list[Row[Any]]]:
+    """The store's token and generation, and the heads after a number, in one question."""
+    one = select(literal(1)).subquery()  # so that a row comes before the first packing as well
+    asked: Select[Any] = select(StoreState.token, StoreState.generation, Head.id, Head.n)  # type: ignore[assignment]  # each may be None
+    query = asked.select_from(one).outerjoin(StoreState, true()).outerjoin(Head, Head.id > after)
+    rows = session.execute(query.order_by(Head.id)).all()
+    return (rows[0].token or "", rows[0].generation or 0), [row for row in rows if row.id is not None]
 
 
 _by_engine: weakref.WeakKeyDictionary[Engine, Recent] = weakref.WeakKeyDictionary()

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.kernel.db import insert_missing
+from server.kernel.remembered import by_ids, keep, once
 from server.metrics import ranges
 from server.metrics.chunks import ChunkStore
 from server.metrics.models import Kind, Series
@@ -124,22 +125,28 @@ def query(
 
 def series_of(session: Session, ci_id: int) -> list[Series]:
     """All series of a CI, by metric and labels."""
-    query = select(Series).where(Series.ci_id == ci_id).order_by(Series.metric, Series.labels_key)
-    return list(session.scalars(query))
+
+    def asked() -> list[Series]:
+        query = select(Series).where(Series.ci_id == ci_id).order_by(Series.metric, Series.labels_key)
+        found = list(session.scalars(query))
+        keep(session, found)
+        return found
+
+    return once(session, f"series of {ci_id}", asked)
 
 
 def latest(session: Session, ci_id: int) -> list[Latest]:
     """The newest value of each series of a CI."""
     series = series_of(session, ci_id)
-    newest = store.latest(session, [one.id for one in series])
+    newest = store.latest(session, [one.id for one in series]) if series else {}
     return [_latest(one, newest.get(one.id)) for one in series]
 
 
 def latest_by_ids(session: Session, series_ids: Sequence[int]) -> dict[int, Latest]:
     """The newest value of the series that exist."""
-    newest = store.latest(session, series_ids)
-    query = select(Series).where(Series.id.in_(list(series_ids)))
-    return {one.id: _latest(one, newest.get(one.id)) for one in session.scalars(query)}
+    found = by_ids(session, Series, series_ids)
+    newest = store.latest(session, series_ids) if found else {}
+    return {number: _latest(one, newest.get(number)) for number, one in found.items()}
 
 
 def move_ci(session: Session, from_ci: int, to_ci: int) -> int:

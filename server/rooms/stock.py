@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from server.cmdb import graphs, places, providers
 from server.cmdb.models import Ci, CiState, Location
 from server.cmdb.readings import Reading, reading
+from server.kernel.remembered import keep
 from server.metrics import service as metrics
 from server.metrics.models import Series
 
@@ -68,12 +69,13 @@ def take_stock(session: Session, room: Location, names: Sequence[str], *, now: d
     codes = {row.id: row.code for row in rows}
     ids = [one.id for one in items]
     series = session.scalars(
-        select(Series.id)
+        select(Series)
         .where(Series.ci_id.in_(ids), Series.metric.in_(SHOWN))
         .order_by(Series.ci_id, Series.id)
     ).all()
+    keep(session, series)
     readings: dict[int, list[Reading]] = {}
-    for latest in metrics.latest_by_ids(session, series).values():
+    for latest in metrics.latest_by_ids(session, [one.id for one in series]).values():
         readings.setdefault(latest.series.ci_id, []).append(reading(latest, now))
     alerts = providers.alerts_of(session, ids)
     return Stock(
