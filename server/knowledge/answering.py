@@ -52,7 +52,12 @@ RULES = (
 )
 LANGUAGES = {"en": "English", "zh": "Simplified Chinese"}
 _CITED = re.compile(r"\bKB-\d+\b")
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://|www\.|\]\(|<\s*/?\s*[a-z]", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[(KB-\d+)\](?!\()")
+# also the definition of a link that stands apart: [here]: //elsewhere
+_LINK = re.compile(
+    r"[a-z][a-z0-9+.-]*://|www\.|\]\(|<\s*/?\s*[a-z]|^\W{0,12}\[(?!KB-\d+\])[^\]]*\]\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class NoAnswerError(DeskError):
@@ -78,6 +83,11 @@ class Draft:
 
     text: str
     cited: Sequence[str]
+
+    @property
+    def linked(self) -> str:
+        """The text as Markdown in which each citation leads to its article."""
+        return _BRACKETED.sub(lambda found: f"[{found[1]}](/knowledge/{found[1]})", self.text)
 
 
 class Endpoint(Guard):

@@ -166,6 +166,9 @@ ABSURD: dict[str, object] = {
     "too long": "[KB-000001] " + "x" * 9_000,
     "link": "Read https://evil.example/ [KB-000001]",
     "markdown link": "Read [this](//evil) [KB-000001]",
+    "link defined apart": "Read [this] [KB-000001]\n\n[this]: //evil.example",
+    "link defined in a list": "- [this]\n- [this]: /incidents [KB-000001]",
+    "picture defined apart": "![x][y] [KB-000001]\n\n> [y]: /logout",
     "markup": "<img src=x onerror=alert(1)> [KB-000001]",
     "empty": "  ",
     "number": 42,
@@ -273,6 +276,7 @@ async def test_the_page_shows_a_draft_with_its_articles_and_stands_without_one(
         page = await (await desk.post("/knowledge/ask", {"q": "feed lost, UPS on battery"})).text()
         assert "<strong>Reclose</strong>" in page
         assert "written by a language model" in page
+        assert f'href="/knowledge/{number}"' in page.partition('id="draft"')[2].partition("</ol>")[0]
         model.says("Trust me.")
         page = await (await desk.post("/knowledge/ask", {"q": "feed lost, UPS on battery"})).text()
         assert "The draft was refused" in page
