@@ -232,6 +232,26 @@ async def test_a_huge_slow_or_broken_answer_is_given_up(
     assert len(model.heard) == 1
 
 
+async def test_a_flood_of_questions_is_not_passed_on(model: StandIn, tmp_path: Path) -> None:
+    free = asyncio.Event()
+
+    async def held(_request: web.Request) -> web.StreamResponse:
+        await free.wait()
+        return web.json_response({"choices": [{"message": {"content": "Reclose it. [KB-000001]"}}]})
+
+    model.answer = held
+    how = configured(model, tmp_path)
+    waiting = [asyncio.create_task(draft(question(), how)) for _ in range(answering.AT_ONCE)]
+    while len(model.heard) < answering.AT_ONCE:
+        await asyncio.sleep(0.01)
+    with pytest.raises(NoAnswerError, match="busy"):
+        await draft(question(), how)
+    free.set()
+    assert {one.text for one in await asyncio.gather(*waiting)} == {"Reclose it. [KB-000001]"}
+    assert (await draft(question(), how)).cited == ["KB-000001"]
+    assert len(model.heard) == answering.AT_ONCE + 1
+
+
 async def test_an_unreachable_model_is_told(model: StandIn, tmp_path: Path) -> None:
     how = configured(model, tmp_path).model_copy(update={"llm_url": "http://127.0.0.1:1/v1"})
     with pytest.raises(NoAnswerError, match="reached"):
