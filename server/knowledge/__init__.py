@@ -16,6 +16,7 @@ from server.knowledge import shelves, tending, training
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
 from server.knowledge.file_pages import filed
+from server.knowledge.manager_api import managing
 from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
@@ -56,7 +57,7 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, filed, shelf, asking, pages, answers, api),
+    routes=(manager, filed, shelf, asking, pages, answers, managing, api),
     jobs=(*tending.JOBS, *training.JOBS),
     schedules=(*tending.SCHEDULES, *training.SCHEDULES),
     startup=(_start,),

@@ -67,7 +67,7 @@ async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal:
         "knowledge/ask.html",
         text=text,
         found=found,
-        drafted=html(drafted.text) if drafted else "",
+        drafted=html(drafted.linked) if drafted else "",
         cited=drafted.cited if drafted else (),
         refusal=refusal,
         on=bool(call.settings.llm_url),

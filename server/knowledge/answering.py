@@ -11,7 +11,8 @@ Source: the chat completions interface that OpenAI-compatible servers offer.
 import asyncio
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_network
@@ -38,6 +39,7 @@ from server.notify.outgoing import SendError
 log = structlog.get_logger(__name__)
 
 ARTICLES = 5
+AT_ONCE = 4  # drafts of one process that wait for the model
 CANDIDATES = 12
 LONGEST_QUESTION = 4_000
 LONGEST_ARTICLE = 6_000  # characters of each that leave
@@ -52,7 +54,12 @@ RULES = (
 )
 LANGUAGES = {"en": "English", "zh": "Simplified Chinese"}
 _CITED = re.compile(r"\bKB-\d+\b")
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://|www\.|\]\(|<\s*/?\s*[a-z]", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[(KB-\d+)\](?!\()")
+# also the definition of a link that stands apart: [here]: //elsewhere
+_LINK = re.compile(
+    r"[a-z][a-z0-9+.-]*://|www\.|\]\(|<\s*/?\s*[a-z]|^\W{0,12}\[(?!KB-\d+\])[^\]]*\]\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class NoAnswerError(DeskError):
@@ -78,6 +85,11 @@ class Draft:
 
     text: str
     cited: Sequence[str]
+
+    @property
+    def linked(self) -> str:
+        """The text as Markdown in which each citation leads to its article."""
+        return _BRACKETED.sub(lambda found: f"[{found[1]}](/knowledge/{found[1]})", self.text)
 
 
 class Endpoint(Guard):
@@ -145,8 +157,25 @@ async def draft(question: Question, settings: Settings) -> Draft:
     """
     if not settings.llm_url:
         raise NoAnswerError(N_("No language model is set up; the setting llm_url names one."))
-    raw = await _post(question, settings)
+    with _place():
+        raw = await _post(question, settings)
     return judged(question, _content(raw))
+
+
+_asking: set[object] = set()  # drafts that wait for the model, in this process
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of the few places at the model; a model is slow and dear, and floods are not passed on to it."""
+    if len(_asking) >= AT_ONCE:
+        raise NoAnswerError(N_("The language model is busy with other questions; try again in a moment."))
+    place = object()
+    _asking.add(place)
+    try:
+        yield
+    finally:
+        _asking.discard(place)
 
 
 async def _post(question: Question, settings: Settings) -> bytes:

@@ -50,7 +50,7 @@ def rows(session: Session, articles: Sequence[Article], _actor: Actor, _now: dat
             glyph=words.GLYPHS[one.state],
             known_error=one.kind is Kind.KNOWN_ERROR,
             author=name_of(people, one.author_id),
-            applies_to=", ".join(words.applies(one.applies_to)),
+            applies_to=words.listed(list(words.applies(one.applies_to))),
             fixed=counts.get(one.number, (0, 0))[0],
             tried=counts.get(one.number, (0, 0))[1],
             changed_at=one.changed_at,

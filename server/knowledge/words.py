@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from server.cmdb.classes import catalogue
-from server.kernel.i18n import N_, _, loc
+from server.kernel.i18n import N_, _, current_language, loc
 from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
 
 STATES = {
@@ -84,6 +84,11 @@ def reason(value: str) -> str:
 def verdict(value: Verdict) -> str:
     """A verdict in the reader's language."""
     return _(VERDICTS[value])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names one after the other, with the comma of the reader's language."""
+    return ("、" if current_language() == "zh" else ", ").join(names)
 
 
 def applies(applies_to: Mapping[str, Sequence[object]]) -> Iterator[str]:

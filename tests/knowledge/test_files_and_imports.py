@@ -1,5 +1,6 @@
 """T20: files at articles and articles from files: what is taken, what is refused, what nothing is left of."""
 
+import asyncio
 import io
 import random
 import struct
@@ -7,6 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import FormData
@@ -192,6 +194,27 @@ async def test_T20_what_is_refused_leaves_nothing_behind(desk: Desk) -> None:  #
     assert (await desk.post(f"/knowledge/{number}/files", {"file": "no file"})).status == 422
     assert (await desk.bob.post(f"/knowledge/{number}/files", form("a.png", PNG))).status == 404
     assert await desk.db.read(contents) == 0
+
+
+async def test_T20_an_upload_that_breaks_off_leaves_nothing_behind(desk: Desk) -> None:  # noqa: N802
+    number = await begun(desk)
+    at = urlsplit(desk.url)
+    half = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + PNG
+    )
+    head = (
+        f"POST /knowledge/{number}/files HTTP/1.1\r\nHost: {at.netloc}\r\n"
+        f"Cookie: watchdesk={desk.token}\r\nX-CSRF-Token: {await desk.csrf()}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(half) + 5_000}\r\n\r\n"
+    )
+    for cut in (len(half), 70, 0):
+        _reader, writer = await asyncio.open_connection(at.hostname, at.port)
+        writer.write(head.encode() + half[:cut])
+        await writer.drain()
+        writer.transport.abort()
+    assert (await desk.post(f"/knowledge/{number}/files", form("a.png", PNG))).status == 303
+    assert await desk.db.read(contents) == 1  # the whole one only
 
 
 # -- documents --------------------------------------------------------------------------------

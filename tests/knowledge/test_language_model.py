@@ -166,6 +166,9 @@ ABSURD: dict[str, object] = {
     "too long": "[KB-000001] " + "x" * 9_000,
     "link": "Read https://evil.example/ [KB-000001]",
     "markdown link": "Read [this](//evil) [KB-000001]",
+    "link defined apart": "Read [this] [KB-000001]\n\n[this]: //evil.example",
+    "link defined in a list": "- [this]\n- [this]: /incidents [KB-000001]",
+    "picture defined apart": "![x][y] [KB-000001]\n\n> [y]: /logout",
     "markup": "<img src=x onerror=alert(1)> [KB-000001]",
     "empty": "  ",
     "number": 42,
@@ -229,6 +232,26 @@ async def test_a_huge_slow_or_broken_answer_is_given_up(
     assert len(model.heard) == 1
 
 
+async def test_a_flood_of_questions_is_not_passed_on(model: StandIn, tmp_path: Path) -> None:
+    free = asyncio.Event()
+
+    async def held(_request: web.Request) -> web.StreamResponse:
+        await free.wait()
+        return web.json_response({"choices": [{"message": {"content": "Reclose it. [KB-000001]"}}]})
+
+    model.answer = held
+    how = configured(model, tmp_path)
+    waiting = [asyncio.create_task(draft(question(), how)) for _ in range(answering.AT_ONCE)]
+    while len(model.heard) < answering.AT_ONCE:
+        await asyncio.sleep(0.01)
+    with pytest.raises(NoAnswerError, match="busy"):
+        await draft(question(), how)
+    free.set()
+    assert {one.text for one in await asyncio.gather(*waiting)} == {"Reclose it. [KB-000001]"}
+    assert (await draft(question(), how)).cited == ["KB-000001"]
+    assert len(model.heard) == answering.AT_ONCE + 1
+
+
 async def test_an_unreachable_model_is_told(model: StandIn, tmp_path: Path) -> None:
     how = configured(model, tmp_path).model_copy(update={"llm_url": "http://127.0.0.1:1/v1"})
     with pytest.raises(NoAnswerError, match="reached"):
@@ -273,6 +296,7 @@ async def test_the_page_shows_a_draft_with_its_articles_and_stands_without_one(
         page = await (await desk.post("/knowledge/ask", {"q": "feed lost, UPS on battery"})).text()
         assert "<strong>Reclose</strong>" in page
         assert "written by a language model" in page
+        assert f'href="/knowledge/{number}"' in page.partition('id="draft"')[2].partition("</ol>")[0]
         model.says("Trust me.")
         page = await (await desk.post("/knowledge/ask", {"q": "feed lost, UPS on battery"})).text()
         assert "The draft was refused" in page

@@ -142,6 +142,13 @@ async def test_a_topic_in_two_languages_is_shown_once_in_the_readers(desk: Desk)
         assert [one.number for one in found] == [number], language
 
 
+async def test_an_end_user_is_led_to_the_shelf_and_an_engineer_to_all_of_knowledge(desk: Desk) -> None:
+    assert 'href="/portal/knowledge"' in await desk.charlie.text("/")
+    bob = await desk.bob.text("/")
+    assert 'href="/portal/knowledge"' not in bob
+    assert 'href="/knowledge"' in bob
+
+
 async def test_who_reports_is_shown_what_may_help_while_typing(desk: Desk) -> None:
     number = await shelve(desk, "Printer prints blank pages")
     assert 'hx-get="/portal/knowledge/near"' in await desk.charlie.text("/incidents/new")
