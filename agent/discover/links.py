@@ -141,15 +141,9 @@ def address_of(octets: Sequence[int]) -> str:
         found = ipaddress.ip_address(bytes(octets)) if len(octets) in {4, 16} else None
     except ValueError:
         return ""
-    if (
-        found is None
-        or found.is_multicast
-        or found.is_unspecified
-        or found.is_loopback
-        or found.is_link_local
-    ):
+    if found is None or found.is_unspecified or found.is_loopback or found.is_link_local:
         return ""
-    return "" if str(found) == "255.255.255.255" else str(found)
+    return "" if found.is_multicast or found.is_reserved else str(found)
 
 
 def _word(raw: Raw) -> str:
