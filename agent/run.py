@@ -142,7 +142,7 @@ class Agent:
             self._put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
         self.station.know(self.library.heard.values())
-        self.station.heed((one.target for one in self.devices.values()), host=config.host)
+        self.station.heed((one.target for one in self.devices.values()), host=config.host and kept)
         self.config = config
         if self.collector.has_news:
             self.news.set()
