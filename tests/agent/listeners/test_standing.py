@@ -24,7 +24,7 @@ NOON = 1_700_000_000.0
 def place(names: dict[str, str] | None = None) -> Standing:
     known = {"t1": "sw-alice", "t2": "sw-bob"} if names is None else names
     return Standing(
-        packaged_knowledge(), name_of=known.get, polled=lambda _k, _r: False, hasten=lambda _k: None
+        packaged_knowledge, name_of=known.get, polled=lambda _k, _r: False, hasten=lambda _k: None
     )
 
 
