@@ -139,6 +139,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return {name: one.command for name, one in self.checks.items()}
 
     @property
+    def listening(self) -> bool:
+        """Whether a port is to be opened."""
+        return any((self.traps.port, self.syslog.udp, self.syslog.tcp, self.syslog.tls))
+
+    @property
     def directory(self) -> Path:
         """The data directory."""
         return Path(self.data).expanduser()

@@ -126,8 +126,11 @@ class Library:
         )
 
 
-def library(config: Config | None) -> Library:
-    """The package's profiles and rules with the server's own over them; a file that is faulty is left out."""
+def library(config: Config | None, *, listening: bool = False) -> Library:
+    """The package's profiles and rules with the server's own over them; a file that is faulty is left out.
+
+    Rules for what is heard are read only where something listens.
+    """
     profiles, rules = dict(profile.packaged()), dict(catalog.packaged())
     faults: list[str] = []
     written: dict[str, Profile] = {}
@@ -142,13 +145,13 @@ def library(config: Config | None) -> Library:
             profiles[name] = profile.resolve(one, {**profiles, **written})
         except DocumentError as error:
             faults.append(str(error))
-    listened = dict(heard.packaged())
+    listened = dict(heard.packaged()) if listening else {}
     for name, text in (config.alerts if config else {}).items():
         try:
-            if name.startswith(HEARD):
-                listened |= {one.name: one for one in heard.read(text, f"{name}.yaml")}
-            else:
+            if not name.startswith(HEARD):
                 rules |= {rule.name: rule for rule in catalog.read(text, f"{name}.yaml")}
+            elif listening:
+                listened |= {one.name: one for one in heard.read(text, f"{name}.yaml")}
         except DocumentError as error:
             faults.append(str(error))
     return Library(profiles, tuple(rules.values()), tuple(faults), listened)

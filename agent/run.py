@@ -60,7 +60,7 @@ class Agent:
         self.watch = Watch()
         self.observer = Observer()
         self.schedule = Schedule(seed=str(self.identity.agent_id))
-        self.library: Library = library(None)
+        self.library: Library = library(None, listening=self.settings.listening)
         self.devices: dict[str, Device] = {}
         self.chosen: dict[str, str] = {}
         self.config: Config | None = None
@@ -82,7 +82,7 @@ class Agent:
         )
         self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
         self.heard = Standing(
-            packaged_knowledge(),
+            packaged_knowledge,
             name_of=self._name_of,
             polled=self.watch.judges,
             hasten=self._hasten,
@@ -129,7 +129,7 @@ class Agent:
             self.config.profiles,
             self.config.alerts,
         ):
-            self.library = library(config)
+            self.library = library(config, listening=self.settings.listening)
             for fault in self.library.faults:
                 log.error("a file of the server is left out: %s", fault)
         wanted: dict[str, Device] = {}
@@ -145,7 +145,7 @@ class Agent:
             self._put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
         self.station.know(self.library.heard.values())
-        self.station.heed((one.target for one in self.devices.values()), host=config.host)
+        self.station.heed((one.target for one in self.devices.values()), host=config.host and kept)
         self.runs.follow(config, self.library)
         self.config = config
         if self.collector.has_news:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path as FilePath
 
+from rules import heard
 from rules.alert_form import RuleTest
 from rules.alert_rule import Rule, read
 from rules.document import Document, DocumentError, seconds
@@ -55,13 +56,27 @@ def run_tests(path: str | FilePath) -> list[Outcome]:
     text = FilePath(path).read_text(encoding="utf-8")
     document = Document(text, str(path))
     outcomes = []
+
+    def told(index: int, number: int, rule: str, name: str, expected: str, got: str) -> None:  # noqa: PLR0917
+        line = document.error((index, "tests", number), "").line
+        outcomes.append(Outcome(str(path), line, rule, name or f"test {number + 1}", expected, got))
+
+    if _listens(document):
+        for index, one in enumerate(heard.read(text, str(path))):
+            for number, by_ear in enumerate(one.tests):
+                told(index, number, one.name, by_ear.name, heard.expected(by_ear), heard.trial(one, by_ear))
+        return outcomes
     for index, rule in enumerate(read(text, str(path))):
         for number, test in enumerate(rule.tests):
-            line = document.error((index, "tests", number), "").line
             expected = f"{test.expect} {test.severity or ''}".strip()
-            name = test.name or f"test {number + 1}"
-            outcomes.append(Outcome(str(path), line, rule.name, name, expected, trial(rule, test)))
+            told(index, number, rule.name, test.name, expected, trial(rule, test))
     return outcomes
+
+
+def _listens(document: Document) -> bool:
+    """Whether a file is of rules for traps and syslog: its first rule tells."""
+    first = document.data[0] if isinstance(document.data, list) and document.data else None
+    return isinstance(first, dict) and ("trap" in first or "syslog" in first)
 
 
 def trial(rule: Rule, test: RuleTest) -> str:

@@ -70,7 +70,7 @@ class Round:
         self.targets = [Target(f"t{number}", one, one) for number, one in enumerate(addresses(sources), 1)]
         names = {one.key: one.name for one in self.targets}
         self.standing = Standing(
-            packaged_knowledge(),
+            packaged_knowledge,
             name_of=names.get,
             polled=lambda _key, _rule: False,
             hasten=lambda _key: None,

@@ -81,13 +81,13 @@ class Standing:
     """All conditions that were heard of.
 
     Args:
-        knowledge: names of objects and traps.
+        knowledge: gives the names of objects and traps; called when the first is needed.
         name_of: what people call a device; None for one that is not watched.
         polled: whether a device is polled for a rule.
         hasten: ask a device at once.
     """
 
-    knowledge: Knowledge
+    knowledge: Callable[[], Knowledge]
     name_of: Callable[[str], str | None]
     polled: Callable[[str, str], bool]
     hasten: Callable[[str], None]
@@ -208,7 +208,7 @@ class Standing:
 
     def _unknown(self, heard: Heard, name: str, *, wall: float, trace: str) -> list[AlertNews]:
         """A trap that no rule knows is noted with the names its maker gave."""
-        trap = named_trap(self.knowledge, heard.trap)
+        trap = named_trap(self.knowledge(), heard.trap)
         key = (("trap", heard.trap[:MAX_TEXT]),)
         if self._quiet((heard.device, UNKNOWN, key), wall, UNKNOWN_S, None):
             return []
@@ -272,9 +272,9 @@ class Standing:
         if heard.kind == "syslog":
             return told | {name: text[:1_000] for name, text in heard.values.items() if text}
         told["version"] = heard.version
-        told["trap"] = named_trap(self.knowledge, heard.trap)
+        told["trap"] = named_trap(self.knowledge(), heard.trap)
         for oid, text in list(heard.values.items())[:MAX_EVIDENCE]:
-            name, value = named_value(self.knowledge, oid, text)
+            name, value = named_value(self.knowledge(), oid, text)
             told[name[:MAX_TEXT]] = value
         return told
 

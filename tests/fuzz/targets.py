@@ -7,6 +7,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from agent.listeners import trap
+from agent.listeners.framing import Frames
+from agent.listeners.syslog import decoded, split
+from agent.listeners.traps import text_of as trap_text
+from agent.listeners.usm import Security, User
 from agent.parcel import Parcel
 from agent.transports import ber, check, ntp
 from agent.transports.snmp_walk import MAX_ROUND_TRIPS, Ask, Session, Walk
@@ -14,6 +19,7 @@ from agent.transports.trouble import TroubleError, text_of
 from rules import wire
 from rules.document import Document, DocumentError
 from rules.profile_form import Profile
+from rules.syslog import parse
 from server.kernel import strictjson
 from server.kernel.errors import DeskError
 
@@ -100,7 +106,47 @@ def figures(data: bytes) -> None:
     check._figures(said)
 
 
+USERS = {b"fuzz": User("fuzz", "sha256", "fuzz-auth-key", "aes", "fuzz-priv-key")}
+ENGINE = Security(b"\x80\0\0\0\x05fuzz", 1, lambda: 100.0)
+
+
+def trap_message(data: bytes) -> None:
+    """A trap of v1, v2c or v3, with every value; what the quick way takes, the careful one reads alike."""
+    try:
+        version, at, end = trap.head(data)
+        secure = version == 3
+        told = ENGINE.open(data, USERS)[0] if secure else trap.read(data, version, at, end)
+        for _name, tag, start, stop in told.varbinds():
+            trap_text(tag, told.data[start:stop])
+    except TroubleError:
+        return
+    quick = trap.usual(data)
+    if quick is not None and quick != told:
+        raise AssertionError("a trap is read in two ways")
+
+
+def syslog_stream(data: bytes) -> None:
+    """Octets of a connection: framed, decoded, parsed. The first one says how they are cut."""
+    frames = Frames()
+    size = data[0] % 64 + 1 if data else 1
+    messages = [one for at in range(1, len(data), size) for one in frames.feed(data[at : at + size])]
+    for message in [*messages, *frames.finish(), data]:
+        number, rest = split(message)
+        parse(number, decoded(rest))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
-    for one in (snmp_message, snmp_walk, report, parcel, document, json_body, time_answer, figures)
+    for one in (
+        snmp_message,
+        snmp_walk,
+        report,
+        parcel,
+        document,
+        json_body,
+        time_answer,
+        figures,
+        trap_message,
+        syslog_stream,
+    )
 }

@@ -1,5 +1,7 @@
 """Rules for traps and syslog: those of the package prove themselves, faulty ones are refused by place."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,22 @@ def test_the_zero_that_v1_adds_does_not_count(arcs: list[int]) -> None:
     assert rule.trap is not None
     assert rule.trap.names(oid)
     assert rule.trap.names(f"{head}.0.{last}")
+
+
+def test_users_run_the_tests_of_their_own_rules_by_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "- alert: DoorOpened\n"
+        "  syslog: 'door (?P<door>\\S+) open'\n"
+        "  key: {door: door}\n"
+        "  severity: minor\n"
+        "  summary: {en: x}\n"
+        "  tests:\n"
+        "    - {heard: ['<13>door 3 open'], expect: noted, key: {door: '3'}}\n"
+        "    - {heard: ['<13>door 3 open'], expect: noted, key: {door: '4'}}\n",
+        encoding="utf-8",
+    )
+    good, bad = catalog.run_tests(path)
+    assert (good.passed, good.line) == (True, 7)
+    assert (bad.passed, bad.line) == (False, 8)
+    assert bad.got == "noted {'door': '3'}"

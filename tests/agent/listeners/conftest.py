@@ -72,7 +72,7 @@ async def listening(
     polled: set[tuple[str, str]] = set()
     asked: list[str] = []
     standing = Standing(
-        packaged_knowledge(),
+        packaged_knowledge,
         name_of=names.get,
         polled=lambda key, rule: (key, rule) in polled,
         hasten=asked.append,

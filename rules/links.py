@@ -1,0 +1,409 @@
+"""What devices tell of their neighbours becomes links: each once, with both its ends, its sources, how sure.
+
+Nothing is entered twice and nothing is silently guessed: a key that two devices share identifies none of
+them, a neighbour that nobody is stays a stranger to be looked at, and what a person entered is never changed:
+whoever contradicts it is reported, not believed.
+
+From most to least: both ends introduced themselves to each other (LLDP, CDP), one end did, a bridge learned
+the other's address at a port, a route leads over it. A bridge's word counts only for a port and a device that
+nothing better is told of.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rules.identify import is_junk, normal
+
+Kind = Literal["lldp", "cdp", "bridge", "arp", "route"]
+INTRODUCED: frozenset[Kind] = frozenset({"lldp", "cdp"})
+KEYS = ("macs", "address", "name")  # in the order in which they decide
+SURE = 0.99  # nothing is surer, however many say so
+CROWDED = 0.7  # a port of which several neighbours are told: something stands between
+TIED = 0.5  # an address that was learned at two ports, one as likely as the other
+_SPACE = re.compile(r"[\s_]+")
+_PORT = re.compile(r"^([a-z][a-z -]*?)[ -]*(\d[\w./:-]*)$")
+# What makers call the kinds of ports, short and long: the first letters decide.
+_KINDS = (
+    ("hundredgig", "hu"),
+    ("fortygig", "fo"),
+    ("twentyfivegig", "twe"),
+    ("tengig", "te"),
+    ("ten-gig", "te"),
+    ("xgig", "te"),
+    ("gigabit", "gi"),
+    ("fastethernet", "fa"),
+    ("ethernet", "eth"),
+    ("port-channel", "po"),
+    ("management", "mgmt"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """What one device tells of one of its ports; as `agent.discover.found.Link`."""
+
+    kind: Kind
+    port: str
+    keys: Mapping[str, Sequence[str]]  # macs, name, address
+    far_port: str = ""
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A device that is known. `ports`: its interfaces' names, each with all other words for it."""
+
+    id: int
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ports: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class End:
+    """A port of a device; "" where it is not told which."""
+
+    device: int
+    port: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A link between two devices; the end with the smaller id comes first."""
+
+    one: End
+    other: End
+    sources: tuple[Kind, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A neighbour that is none of the devices, or could be several of them."""
+
+    seen_by: End
+    kind: Kind
+    keys: tuple[tuple[str, tuple[str, ...]], ...]
+    far_port: str
+    candidates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What was discovered against what a person entered."""
+
+    entered: tuple[End, End]
+    discovered: Joint
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that follows from what all told. `confirmed` are entered links that were seen as well."""
+
+    joints: tuple[Joint, ...]
+    strangers: tuple[Stranger, ...]
+    conflicts: tuple[Conflict, ...]
+    confirmed: tuple[tuple[End, End], ...]
+
+
+def port_key(name: str) -> str:
+    """A port's name as it is compared: `GigabitEthernet1/0/1`, `Gi1/0/1` and `gi 1/0/1` are one."""
+    text = _SPACE.sub(" ", name).strip().casefold()
+    match = _PORT.match(text)
+    if match is None:
+        return text.replace(" ", "")
+    kind, number = match[1].strip(" -"), match[2]
+    short = next((short for long, short in _KINDS if kind.startswith(long)), kind)
+    return f"{short}{number}"
+
+
+class _Directory:
+    """Finds devices by their keys, and ports by their words."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self.by_key: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self.ports: dict[int, dict[str, str]] = {}
+        self.by_mac: dict[tuple[int, str], str] = {}
+        for one in members:
+            for kind, value in _usable(one.keys):
+                self.by_key[kind, value].add(one.id)
+            words = self.ports[one.id] = {}
+            for name, others in sorted(one.ports.items()):
+                for word in (name, *others):
+                    words.setdefault(port_key(word), name)
+                    if not is_junk("macs", mac := normal("macs", word)):
+                        self.by_key["macs", mac].add(one.id)
+                        self.by_mac[one.id, mac] = name
+
+    def learn(self, told: Iterable[tuple[int, Neighbour]]) -> None:
+        """Hardware addresses of devices that are known by their address: ARP tells which has which.
+
+        One that is said to belong to several, or to another than its holder, is not learned.
+        """
+        said: dict[str, set[int]] = defaultdict(set)
+        for _, one in told:
+            if one.kind == "arp":
+                owners = {
+                    owner
+                    for kind, value in _usable({"address": one.keys.get("address", ())})
+                    for owner in self.by_key.get((kind, value), ())
+                }
+                for kind, mac in _usable({"macs": one.keys.get("macs", ())}):
+                    if not self.by_key.get((kind, mac)):
+                        said[mac] |= owners
+        for mac, owners in said.items():
+            if len(owners) == 1:
+                self.by_key["macs", mac] |= owners
+
+    def find(self, keys: Mapping[str, Sequence[str]]) -> tuple[int | None, tuple[int, ...]]:
+        """The device that keys belong to, or None and those it could be.
+
+        The strongest kind of key that leads to exactly one device decides; keys of one kind that lead to
+        different devices decide nothing.
+        """
+        possible: set[int] = set()
+        usable = list(_usable(keys))
+        for wanted in KEYS:
+            hits: set[int] = set()
+            for kind, value in usable:
+                if kind == wanted:
+                    hits |= self.by_key.get((kind, value), set())
+            possible |= hits
+            if len(hits) == 1:
+                return hits.pop(), ()
+        return None, tuple(sorted(possible))
+
+    def port(self, device: int, name: str, macs: Iterable[str] = ()) -> str:
+        """A port of a device as the device calls it; as it was told where the device has none such."""
+        known = self.ports.get(device, {}).get(port_key(name)) if name else None
+        if known is None:
+            found = (self.by_mac.get((device, normal("macs", mac))) for mac in macs)
+            known = next((one for one in found if one), None)
+        return known if known is not None else name
+
+
+def _usable(keys: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The keys that can identify; of a full name its first part too."""
+    for kind in KEYS:
+        for value in keys.get(kind, ()):
+            text = normal(kind, value)
+            if not is_junk(kind, text):
+                yield kind, text
+                if kind == "name" and "." in text and not text.replace(".", "").isdigit():
+                    yield kind, text.partition(".")[0]
+
+
+@dataclass(slots=True)
+class _Claim:
+    """One device's word for a link, resolved."""
+
+    near: End
+    far: End
+    kind: Kind
+    confidence: float
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        first, second = sorted((self.near.device, self.far.device))
+        return first, second
+
+
+def merge(
+    told: Iterable[tuple[int, Neighbour]],
+    members: Iterable[Member],
+    entered: Iterable[tuple[End, End]] = (),
+) -> Picture:
+    """All links that follow from what all devices told, whatever the order it came in.
+
+    Args:
+        told: device and what it tells, of all devices.
+        members: the devices that are known; what others tell is ignored.
+        entered: links that a person entered, with ports as the devices call them.
+    """
+    directory = _Directory(members)
+    mine = sorted(
+        ((device, one) for device, one in told if device in directory.ports), key=lambda item: _order(*item)
+    )
+    directory.learn(mine)
+    claims: list[_Claim] = []
+    strangers: dict[Stranger, None] = {}
+    for device, one in mine:
+        if one.kind == "arp":
+            continue
+        near = End(device, directory.port(device, one.port))
+        owner, candidates = directory.find(one.keys)
+        if owner == device:
+            continue  # it hears itself
+        if owner is None:
+            if one.kind in INTRODUCED:
+                keys = tuple((kind, tuple(values)) for kind, values in sorted(one.keys.items()))
+                strangers[Stranger(near, one.kind, keys, one.far_port, candidates)] = None
+            continue
+        far = End(owner, directory.port(owner, one.far_port, one.keys.get("macs", ())))
+        claims.append(_Claim(near, far, one.kind, min(max(one.confidence, 0.0), SURE)))
+    joints = _introduced(claims)
+    joints += _learned(claims, joints)
+    joints += _routed(claims, joints)
+    ordered = sorted(joints, key=lambda joint: (joint.one, joint.other))
+    return _beside(ordered, list(strangers), list(entered))
+
+
+def _order(device: int, one: Neighbour) -> tuple[object, ...]:
+    keys = tuple((kind, tuple(values)) for kind, values in sorted(one.keys.items()))
+    return device, one.kind, one.port, one.far_port, keys, -one.confidence
+
+
+def _joint(near: End, far: End, sources: Iterable[Kind], confidence: float) -> Joint:
+    one, other = sorted((near, far))
+    return Joint(one, other, tuple(sorted(set(sources))), round(min(confidence, SURE), 3))
+
+
+def _introduced(claims: Sequence[_Claim]) -> list[Joint]:
+    """Links whose ends told each other who they are: what both say is one link, and surer."""
+    by_pair: dict[tuple[int, int], list[_Claim]] = defaultdict(list)
+    crowd: dict[End, set[int]] = defaultdict(set)
+    for claim in claims:
+        if claim.kind in INTRODUCED:
+            by_pair[claim.pair].append(claim)
+            crowd[claim.near].add(claim.far.device)
+    found = []
+    for same in by_pair.values():
+        for group in _grouped(same):
+            ends = _ends(group)
+            doubt = 1.0
+            for teller in sorted({claim.near.device for claim in group}):
+                best = max(claim.confidence for claim in group if claim.near.device == teller)
+                alone = all(len(crowd[claim.near]) == 1 for claim in group if claim.near.device == teller)
+                doubt *= 1 - best * (1.0 if alone else CROWDED)
+            found.append(_joint(*ends, (claim.kind for claim in group), 1 - doubt))
+    return found
+
+
+def _grouped(claims: Sequence[_Claim]) -> list[list[_Claim]]:
+    """Claims of one pair of devices by link: those whose ports agree, one that is not told agreeing with all.
+
+    Claims that name both ports come first, so that a vaguer one joins them and never two links to one.
+    """
+    groups: list[list[_Claim]] = []
+    for claim in sorted(claims, key=lambda one: (not (one.near.port and one.far.port), one.near, one.far)):
+        fitting = [group for group in groups if _agree(_ends(group), claim)]
+        if fitting:
+            fitting[0].append(claim)
+        else:
+            groups.append([claim])
+    return groups
+
+
+def _ends(group: Sequence[_Claim]) -> tuple[End, End]:
+    """The two ends of a group, ports as far as they are told; of its own port a device's word counts."""
+    first, second = group[0].pair
+    ports = {first: "", second: ""}
+    for claim in group:
+        ports[claim.far.device] = ports[claim.far.device] or claim.far.port
+    for claim in group:
+        ports[claim.near.device] = claim.near.port or ports[claim.near.device]
+    return End(first, ports[first]), End(second, ports[second])
+
+
+def _agree(ends: tuple[End, End], claim: _Claim) -> bool:
+    known = {end.device: end.port for end in ends}
+    return all(
+        not end.port or not known[end.device] or port_key(end.port) == port_key(known[end.device])
+        for end in (claim.near, claim.far)
+    )
+
+
+def _learned(claims: Sequence[_Claim], better: Sequence[Joint]) -> list[Joint]:
+    """What bridges learned, of devices and ports that nothing better is told of: the likeliest port each."""
+    taken = {end for joint in better for end in (joint.one, joint.other)}
+    linked = {end.device for end in taken}
+    by_device: dict[int, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.kind == "bridge" and claim.near not in taken:
+            known_port = bool(claim.far.port)
+            if (claim.far not in taken) if known_port else (claim.far.device not in linked):
+                by_device[claim.far.device].append(claim)
+    found: dict[tuple[End, End], Joint] = {}
+    for many in by_device.values():
+        for port in sorted({claim.far.port for claim in many}):
+            mine = [claim for claim in many if claim.far.port == port]
+            best = max(claim.confidence for claim in mine)
+            likely = sorted({claim.near for claim in mine if claim.confidence == best})
+            sure = best if len(likely) == 1 else best * TIED
+            joint = _joint(likely[0], mine[0].far, ["bridge"], sure)
+            known = found.get((joint.one, joint.other))
+            if known is None or known.confidence < joint.confidence:
+                found[joint.one, joint.other] = joint
+    return _once(found.values())
+
+
+def _once(joints: Iterable[Joint]) -> list[Joint]:
+    """Two bridges that learned each other are one link: the surer word, with both ports where both told."""
+    by_pair: dict[tuple[int, int], list[Joint]] = defaultdict(list)
+    for joint in joints:
+        by_pair[joint.one.device, joint.other.device].append(joint)
+    out = []
+    for same in by_pair.values():
+        whole = [one for one in same if one.one.port and one.other.port]
+        halves = [one for one in same if one not in whole]
+        left = [one for one in halves if one.one.port and not one.other.port]
+        right = [one for one in halves if one.other.port and not one.one.port]
+        if len(left) == 1 and len(right) == 1:
+            sure = max(left[0].confidence, right[0].confidence)
+            halves = [Joint(left[0].one, right[0].other, left[0].sources, sure)]
+        out += whole + halves
+    return out
+
+
+def _routed(claims: Sequence[_Claim], better: Sequence[Joint]) -> list[Joint]:
+    """Gateways, of pairs of devices that no link is known of; ports are those of the teller."""
+    known = {(joint.one.device, joint.other.device) for joint in better}
+    found: dict[tuple[int, int], Joint] = {}
+    for claim in claims:
+        if claim.kind == "route" and claim.pair not in known and claim.pair not in found:
+            found[claim.pair] = _joint(claim.near, claim.far, ["route"], claim.confidence)
+    return list(found.values())
+
+
+def _beside(
+    joints: Sequence[Joint], strangers: Sequence[Stranger], entered: Sequence[tuple[End, End]]
+) -> Picture:
+    """What was discovered beside what was entered: that stands, whatever anybody tells."""
+    by_hand: dict[tuple[End, End], tuple[End, End]] = {}
+    by_end: dict[End, tuple[End, End]] = {}
+    between: dict[tuple[int, int], list[tuple[End, End]]] = defaultdict(list)
+    for pair in entered:
+        one, other = sorted(_plain(end) for end in pair)
+        by_hand[one, other] = pair
+        between[one.device, other.device].append((one, other))
+        for end in (one, other):
+            if end.port:
+                by_end[end] = pair
+    kept, conflicts = [], []
+    confirmed: dict[tuple[End, End], None] = {}
+    for joint in joints:
+        one, other = sorted((_plain(joint.one), _plain(joint.other)))
+        same = next((ends for ends in between[one.device, other.device] if _may_be(ends, (one, other))), None)
+        if same is not None:
+            confirmed[by_hand[same]] = None
+            continue
+        against = by_end.get(one) or by_end.get(other)
+        if against is not None:
+            conflicts.append(Conflict(against, joint))
+        else:
+            kept.append(joint)
+    return Picture(tuple(kept), tuple(strangers), tuple(conflicts), tuple(sorted(confirmed)))
+
+
+def _plain(end: End) -> End:
+    return End(end.device, port_key(end.port))
+
+
+def _may_be(entered: tuple[End, End], seen: tuple[End, End]) -> bool:
+    """Whether two links between the same two devices may be one: an open port meets every port."""
+    return all(
+        not mine.port or not theirs.port or mine.port == theirs.port
+        for mine, theirs in zip(entered, seen, strict=True)
+    )
