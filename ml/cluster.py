@@ -5,10 +5,12 @@ text with most neighbours leads a cluster and takes those that are free, then th
 its leader, so that chains of half-alike texts do not run together. The order of the input decides nothing.
 """
 
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +48,27 @@ def gathered(texts: Sequence[Said], *, likeness: float = LIKENESS, least: int = 
             found.append([order[place] for place in members])
             free.difference_update(members)
     return sorted(found, key=lambda one: (-len(one), texts[one[0]].key))
+
+
+def in_common(text: str, others: Sequence[str]) -> list[float]:
+    """How much of the shorter of two texts the other has, 0 to 1, rare words counting more; one for each."""
+    mine = frozenset(tokens(text))
+    bags = [frozenset(_tokens(other)) for other in others]
+    frequency = Counter(word for bag in bags for word in bag)
+    weight = {word: 1 + math.log((1 + len(bags)) / (1 + frequency[word])) for word in mine | frequency.keys()}
+
+    def whole(words: Iterable[str]) -> float:
+        return sum(weight[word] for word in words)
+
+    return [
+        whole(mine & bag) / min(whole(mine), whole(bag)) if min(len(mine), len(bag)) > 1 else 0.0
+        for bag in bags
+    ]
+
+
+@lru_cache(maxsize=4_096)
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(tokens(text))
 
 
 def shared(texts: Sequence[Said], *, most: int = 6) -> list[str]:

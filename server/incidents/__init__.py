@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from server.alerts.news import GROUP_NEWS
+from server.incidents import guesses
 from server.incidents.api import api
 from server.incidents.bulk import bulk
 from server.incidents.models import OPEN_STATES, Incident
@@ -16,6 +17,7 @@ from server.incidents.pages import pages
 from server.incidents.report import report
 from server.incidents.steps import steps
 from server.incidents.telling import on_sla_news
+from server.incidents.typing_api import typing_api
 from server.incidents.views import title, visible_statement
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
@@ -59,7 +61,9 @@ def search(session: Session, actor: Actor, text: str) -> Sequence[PaletteEntry]:
 PRACTICE = Practice(
     name="incidents",
     title=N_("Incidents"),
-    routes=(report, pages, bulk, steps, api),
+    routes=(report, pages, bulk, steps, typing_api, api),
+    jobs=guesses.JOBS,
+    schedules=guesses.SCHEDULES,
     permissions=(
         Permission(
             "incident.read", N_("See incidents"), roles=(*LINES, *HEADS, "problem_manager", "service_manager")

@@ -1,8 +1,5 @@
 """Reporting an incident: the form, and what is known while it is typed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
-from server.incidents import facts, record, service, views, words
-from server.incidents.models import OPEN_STATES, SUMMARY_LIMIT, TEXT_LIMIT, Incident
+from server.incidents import facts, record, service, words
+from server.incidents.alike import alike as open_alike
+from server.incidents.models import SUMMARY_LIMIT, TEXT_LIMIT
 from server.kernel.call import Actor
 from server.kernel.errors import DeskError
 from server.kernel.formdata import field_errors
@@ -20,10 +18,6 @@ from server.kernel.web import Call, Pages, web
 from server.knowledge.finding import suggested
 
 report = Pages("incidents")
-
-LOOK_AT = 300  # open incidents that are compared with what is typed
-LIKE = 0.34  # share of words in common from which two titles are alike
-SHOWN = 4
 
 
 class Report(BaseModel):
@@ -40,18 +34,6 @@ class Report(BaseModel):
     urgency: Annotated[int, Field(ge=1, le=4)] = 3
     category: Annotated[str, Field(max_length=80)] = ""
     group: Annotated[str, Field(max_length=80)] = ""
-
-
-@dataclass(frozen=True)
-class Alike:
-    """An open incident that looks like what is typed."""
-
-    number: str
-    title: str
-    state: str
-    priority: int
-    same_item: bool
-    opened_at: datetime
 
 
 @report.get("/incidents/new", permission="incident.create")
@@ -99,55 +81,9 @@ def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[st
         else []
     )
     return {
-        "alike": _alike(session, text, ci.id if ci is not None else None, actor),
+        "alike": open_alike(session, text, ci.id if ci is not None else None, actor),
         "fixes": fixes if actor.may("knowledge.read") else [],
     }
-
-
-def _alike(session: Session, text: str, ci_id: int | None, actor: Actor) -> list[Alike]:
-    """Open incidents on the same item, or with many words in common."""
-    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES))
-    rows: Sequence[Incident] = session.scalars(wanted.order_by(Incident.id.desc()).limit(LOOK_AT)).all()
-    typed = _grams(text.partition("\n")[0])
-    scored = []
-    for one in rows:
-        same = ci_id is not None and one.ci_id == ci_id
-        score = max(
-            (_likeness(typed, _grams(title)) for title in (one.summary, views.title(one))), default=0.0
-        )
-        if same or score >= LIKE:
-            scored.append((score + (1.0 if same else 0.0), same, one))
-    scored.sort(key=lambda row: (-row[0], -row[2].id))
-    return [
-        Alike(one.number, views.title(one), one.state.value, one.priority, same, one.opened_at)
-        for _score, same, one in scored[:SHOWN]
-    ]
-
-
-def _grams(text: str) -> set[str]:
-    """Latin words and pairs of Han signs."""
-    found: set[str] = set()
-    word = ""
-    before = ""
-    for sign in f"{text.lower()} ":
-        if sign.isascii() and (sign.isalnum() or sign in "-_."):
-            word += sign
-            before = ""
-            continue
-        if len(word) > 2:
-            found.add(word)
-        word = ""
-        if not sign.isascii() and sign.isalpha():
-            if before:
-                found.add(before + sign)
-            before = sign
-        else:
-            before = ""
-    return found
-
-
-def _likeness(one: set[str], other: set[str]) -> float:
-    return len(one & other) / min(len(one), len(other)) if len(one) > 1 and len(other) > 1 else 0.0
 
 
 async def _form(

@@ -21,6 +21,7 @@ from server.knowledge.manager_pages import manager
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
 from server.knowledge.portal_pages import shelf
+from server.knowledge.ranking_api import ranking_api
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
@@ -57,7 +58,7 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, filed, shelf, asking, pages, answers, managing, api),
+    routes=(manager, filed, shelf, asking, pages, answers, managing, ranking_api, api),
     jobs=(*tending.JOBS, *training.JOBS),
     schedules=(*tending.SCHEDULES, *training.SCHEDULES),
     startup=(_start,),

@@ -2,7 +2,7 @@
 
 `suggest` writes a run for a scorer: documents and questions of a folder, the questions in the order of their
 days where they have one, so that only documents that existed are known. `--train` takes the questions and
-judgements of a folder as engineers' feedback; where it is the same folder, five-fold cross-validation keeps
+judgements of a folder as engineers' feedback; where it is the same folder, ten-fold cross-validation keeps
 every question from its own answer. `silence` tells how sure the answers are and when none is given. `speed`
 measures time and memory over made documents.
 """
@@ -36,9 +36,9 @@ COMMAND = typer.Typer(no_args_is_help=True)
 Set = Annotated[Path, typer.Option("--set", help="folder with corpus.jsonl.gz and queries.jsonl")]
 Train = Annotated[
     Path | None,
-    typer.Option("--train", help="folder whose queries and qrels are feedback; the set itself: five-fold"),
+    typer.Option("--train", help="folder whose queries and qrels are feedback; the set itself: ten-fold"),
 ]
-FOLDS = 5
+FOLDS = 10
 DEPTH = 100  # answers of a question in a run
 SEED = 20_261
 

@@ -17,6 +17,7 @@ from server.knowledge.learned import Standing
 from server.knowledge.learning import Lesson
 from server.knowledge.models import Verdict
 from server.knowledge.suggest import Query, suggest
+from tests.desk_client import Desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALICE, BOB, CHARLIE = 1, 2, 3
@@ -167,3 +168,34 @@ def test_the_own_case_and_later_cases_teach_a_ticket_nothing(db: Database) -> No
         db.run_now(service.record_outcome, "INC-000001", ticket, Verdict.FIXED, by=ALICE, now=NOON)
     [only] = db.read_now(learning.lessons)
     assert (only.ticket, only.right) == ("INC-000003", [True])
+
+
+async def test_rankers_are_listed_put_back_and_learned_anew(desk: Desk) -> None:
+    [begun] = await desk.json("/api/v1/rankers")
+    assert (begun["number"], begun["standing"]) == (0, "live")
+    back = await desk.post("/api/v1/rankers/live", json={"number": 0})
+    assert (back.status, await back.json()) == (200, [begun])
+    assert (await desk.post("/api/v1/rankers/live", json={"number": 7})).status == 404
+    assert (await desk.post("/api/v1/rankers/learn")).status in {202, 204}
+    assert (await desk.charlie.get("/api/v1/rankers")).status == 403
+
+
+def test_a_fix_tells_how_it_did_on_the_very_model_and_which_words_of_the_ticket_matched(
+    db: Database, publish: Publish
+) -> None:
+    number = publish(
+        "Fan tray fails: swap it",
+        symptom="The fan tray reports a fault and the chassis grows hot.",
+        applies_to={"alert": ["FanFault"]},
+    )
+    for n, (model, verdict) in enumerate(
+        [("PX-20", Verdict.FIXED)] * 2 + [("PX-20", Verdict.CAME_BACK), ("PX-40", Verdict.FIXED)]
+    ):
+        facets = {"model": model, "alert": "FanFault"}
+        db.run_now(service.record_outcome, number, f"INC-{n:06}", verdict, by=ALICE, now=NOON, facets=facets)
+    [found] = db.read_now(suggest, Query("SW-1: Fan Tray FAULT", alert="FanFault", model="PX-20"))
+    assert (found.fixed, found.tried) == (3, 4)
+    assert (found.here, found.fixed_here, found.tried_here) == (("model", "PX-20"), 2, 3)
+    assert {"Fan", "Tray", "FAULT"} <= set(found.said)
+    [other] = db.read_now(suggest, Query("Fan tray fault", alert="FanFault", model="ZZ"))
+    assert (other.here, other.tried_here) == (("alert", "FanFault"), 4)

@@ -1,0 +1,95 @@
+"""Is this known already? Open incidents like what is typed: duplicates, and the outage behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from ml.cluster import in_common
+from server.cmdb import service as cmdb
+from server.incidents import views
+from server.incidents.models import OPEN_STATES, Incident
+from server.kernel.call import Actor
+
+LOOK_AT = 300  # the latest open incidents
+OUTAGES = 30  # items whose effect is followed
+LIKE = 0.34  # share of words in common from which two tickets are alike
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Alike:
+    """An open incident that looks like what is typed.
+
+    Args:
+        same_item: it is about the same configuration item.
+        outage: the typed item fails because of what it is about.
+        likeness: share of words in common, 0 to 1.
+    """
+
+    number: str
+    title: str
+    state: str
+    priority: int
+    same_item: bool
+    outage: bool
+    likeness: float
+    opened_at: datetime
+
+
+def alike(session: Session, text: str, ci_id: int | None, actor: Actor, *, limit: int = SHOWN) -> list[Alike]:
+    """Open incidents that this may be, of those the person may see; the likeliest first.
+
+    Args:
+        session: the running transaction.
+        text: what is typed; the first line is its summary.
+        ci_id: the item it is about, if it is known.
+        actor: who types.
+        limit: at most so many.
+    """
+    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES))
+    rows: Sequence[Incident] = session.scalars(wanted.order_by(Incident.id.desc()).limit(LOOK_AT)).all()
+    titles = [views.title(one) for one in rows]
+    summary = text.partition("\n")[0]
+    likeness = [
+        max(pair)
+        for pair in zip(
+            in_common(summary, [one.summary for one in rows]), in_common(summary, titles), strict=True
+        )
+    ]
+    behind = _behind(session, rows, ci_id)
+    found = []
+    for one, title, like in zip(rows, titles, likeness, strict=True):
+        same = ci_id is not None and one.ci_id == ci_id
+        if same or like >= LIKE or one.id in behind:
+            found.append(
+                Alike(
+                    one.number,
+                    title,
+                    one.state.value,
+                    one.priority,
+                    same,
+                    one.id in behind,
+                    round(like, 3),
+                    one.opened_at,
+                )
+            )
+    found.sort(key=lambda one: (-(one.likeness + one.same_item + one.outage), one.priority, one.number))
+    return found[:limit]
+
+
+def _behind(session: Session, rows: Sequence[Incident], ci_id: int | None) -> set[int]:
+    """The incidents whose item, or probable cause, takes this item down."""
+    if ci_id is None:
+        return set()
+    found, asked = set(), dict[int, bool]()
+    for one in rows:
+        roots = {one.ci_id, one.context.get("cause_ci")} - {None, ci_id}
+        for root in sorted(int(root) for root in roots if root is not None):
+            if root not in asked and len(asked) < OUTAGES:
+                effect = cmdb.impact(session, root)
+                asked[root] = ci_id in effect.stops or ci_id in effect.cut_off
+            if asked.get(root):
+                found.add(one.id)
+    return found

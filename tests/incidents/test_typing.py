@@ -1,0 +1,141 @@
+"""While an incident is typed: incidents like it, the outage behind it, and what it probably is."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ml import classify
+from server.cmdb.models import Ci, CiState, Presence, Relation, natural
+from server.incidents import guesses, service
+from server.incidents.alike import alike
+from server.incidents.guessed import Guesser
+from server.incidents.models import Incident, State
+from server.kernel.call import Actor
+from server.kernel.db import Database
+from server.knowledge.models import Gap
+from tests.desk_client import Desk
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+RIGHTS = frozenset({"incident.read", "incident.create", "incident.work"})
+ALICE = Actor(1, "alice", {"en": "Alice"}, RIGHTS)
+CHARLIE = Actor(3, "charlie", {"en": "Charlie"}, frozenset({"incident.create"}))
+
+
+def item(session: Session, name: str, kind: str) -> Ci:
+    ci = Ci(
+        number=f"CI-{name}",
+        class_code=kind,
+        name=name,
+        sort_name=natural(name),
+        search_text="",
+        state=CiState.IN_USE,
+        presence=Presence.ACTIVE,
+        criticality=3,
+        attributes={},
+        conflicts=0,
+        revision=1,
+        seen_at=NOON,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    session.add(ci)
+    session.flush()
+    return ci
+
+
+def opened(db: Database, summary: str, **more: object) -> Incident:
+    values = {"summary": summary, **more}
+    return db.run_now(service.create, values, actor=ALICE, now=NOON)
+
+
+def numbers(db: Database, text: str, ci_id: int | None = None, actor: Actor = ALICE) -> list[str]:
+    return [one.number for one in db.read_now(alike, text, ci_id, actor)]
+
+
+def test_an_open_incident_with_the_same_words_is_found_in_either_language(db: Database) -> None:
+    opened(db, "Printer on floor 3 prints blank pages")
+    english = opened(db, "Nobody can log in to the billing system").number
+    chinese = opened(db, "三楼机房空调停机").number
+    assert numbers(db, "billing system: log in fails") == [english]
+    assert numbers(db, "空调停机了") == [chinese]
+    assert numbers(db, "Coffee machine is empty") == []
+
+
+def test_the_outage_behind_an_item_is_named_though_no_word_agrees(db: Database) -> None:
+    def build(session: Session) -> tuple[int, int]:
+        server, pdu = item(session, "SRV-9", "server"), item(session, "PDU-9", "pdu")
+        session.add(
+            Relation(
+                kind="powered_by",
+                from_id=server.id,
+                to_id=pdu.id,
+                slot="",
+                source="entered",
+                confidence=1.0,
+                attributes={},
+                since_at=NOON,
+                recorded_at=NOON,
+                seen_at=NOON,
+            )
+        )
+        return server.id, pdu.id
+
+    server_id, _pdu = db.run_now(build)
+    outage = opened(db, "Fuse blown", ci="CI-PDU-9").number
+    opened(db, "Paper jam")
+    [found] = db.read_now(alike, "cannot reach it any more", server_id, ALICE)
+    assert (found.number, found.outage, found.same_item) == (outage, True, False)
+
+
+def test_who_may_not_see_an_incident_is_not_told_of_it(db: Database) -> None:
+    opened(db, "Nobody can log in to the billing system")
+    assert numbers(db, "billing system log in", actor=CHARLIE) == []
+
+
+def test_a_typed_ticket_for_which_nothing_is_known_leaves_a_gap(db: Database) -> None:
+    number = opened(db, "The crane in hall 4 does not lift").number
+    assert db.read_now(lambda session: list(session.scalars(select(Gap.ticket)))) == [number]
+
+
+def test_a_guess_is_offered_where_it_is_sure_and_forgotten_where_it_is_not_learned(db: Database) -> None:
+    texts = [f"{word} trouble {n}" for n in range(30) for word in ("breaker", "switchport")]
+    labels = ["power", "network"] * 30
+    made = classify.learn(texts, labels)
+    assert made is not None
+    db.run_now(guesses.take, {"category": made, "priority": None}, now=NOON)
+    [guess] = db.read_now(guesses.guesses, "breaker trouble")
+    assert (guess.field, guess.value) == ("category", "power")
+    assert guess.sure >= made.least
+    assert db.read_now(guesses.guesses, "nothing of the kind") == []
+    db.run_now(guesses.take, {}, now=NOON)
+    assert db.read_now(lambda session: session.scalar(select(Guesser.field))) is None
+
+
+def test_only_what_is_over_is_learned_from(db: Database) -> None:
+    opened(db, "Still open")
+    done = opened(db, "Fan replaced", category="hardware")
+
+    def close(session: Session) -> None:
+        row = session.scalar(select(Incident).where(Incident.number == done.number))
+        assert row is not None
+        row.state = State.CLOSED
+
+    db.run_now(close)
+    tasks = db.read_now(guesses.tasks)
+    assert [text.strip() for text in tasks["category"].texts] == ["Fan replaced"]
+    assert tasks["category"].labels == ["hardware"]
+    assert msgspec.msgpack.encode(tasks)
+
+
+async def test_the_api_tells_what_is_alike_and_what_it_probably_is(desk: Desk) -> None:
+    sent = await desk.post("/api/v1/incidents", json={"summary": "Billing log in fails"})
+    assert sent.status == 201, await sent.text()
+    found = await desk.post("/api/v1/incidents/alike", json={"text": "log in to Billing fails"})
+    assert found.status == 200, await found.text()
+    [one] = await found.json()
+    assert one["number"] == (await sent.json())["number"]
+    assert one["likeness"] > 0.5
+    guessed = await desk.post("/api/v1/incidents/guesses", json={"text": "log in"})
+    assert (guessed.status, await guessed.json()) == (200, [])
