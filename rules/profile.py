@@ -39,7 +39,7 @@ The YAML (unknown keys are refused, by file and line):
         - name: interfaces
           labels: {interface: {oid: column} | index | {index: 1}}      `index`: the row's whole index
           where: {admin: {oid: column, is: [1]}}                        rows that count; all must hold
-                 name: {oid: column, matches: "pattern", is_not: [x]}
+                 name: {oid: column, matches: "pattern", is_not: [x]} | {index: 3, is: [1]}
           metrics: {NAME: {oid: column, ...}}
         - name: disks                  of a transport that names its readings, or of a JSON array
           reading: disks  |  json: /disks

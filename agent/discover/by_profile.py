@@ -17,7 +17,7 @@ from agent.identity import Look, answer, each
 from agent.measure import Raw, converter, counts, factor_of, scaled, text
 from rules.plan import Metric, Plan, Table, plan
 from rules.profile import Profile, rank
-from rules.profile_form import Column, Way
+from rules.profile_form import Column, Way, Where
 
 PLAIN = 500  # from here on a profile matched by sysObjectID or sysDescr, not by what many devices answer
 GENERAL = "maker"  # where no profile fits: what a name in sysDescr tells
@@ -186,7 +186,13 @@ def _table(rows: Rows, table: Table) -> Iterator[Sensor]:
 
 
 def _counts(rows: Rows, table: Table, index: str) -> bool:
-    return all(counts(one, text(rows.get((one.oid or "").strip("."), {}).get(index))) for one in table.where)
+    def word(where: Where) -> str:
+        if where.index is not None:
+            parts = index.split(".")
+            return parts[where.index - 1] if 1 <= where.index <= len(parts) else ""
+        return text(rows.get((where.oid or "").strip("."), {}).get(index))
+
+    return all(counts(one, word(one)) for one in table.where)
 
 
 def _label(rows: Rows, column: Column, index: str) -> str:
