@@ -92,6 +92,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     sysObjectID: list[Oid] = []  # noqa: N815 - the MIB's spelling
     sysDescr: str | None = None  # noqa: N815
     answers: Oid | list[Oid] = []
+    requires: list[Oid] = []
     banner: str | None = None
     http: HttpProbe | None = None
     modbus: ModbusProbe | None = None
