@@ -110,11 +110,7 @@ class Library:
     def probe(self) -> Plan:
         """A poll that learns who an SNMP device is, and which of the profiles' OIDs it answers."""
         generic = profile.plan(self.profiles[GENERIC], identify=True)
-        asked = {
-            profile.oid(one)
-            for form in self.profiles.values()
-            for one in ([form.match.answers] if isinstance(form.match.answers, str) else form.match.answers)
-        }
+        asked = {profile.oid(one) for form in self.profiles.values() for one in profile.asked(form.match)}
         scalars = tuple(Metric(f"answers:{one}", oids=(one,)) for one in sorted(asked))
         return Plan(
             profile=GENERIC,

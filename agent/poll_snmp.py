@@ -16,7 +16,7 @@ from agent.transports.snmp import Answer, Ask, Device, Snmp
 from agent.transports.snmp_walk import FORGET_AFTER, Shape
 from rules.plan import Metric, Plan, Table
 from rules.profile import SYS_DESCR, SYS_OBJECT_ID
-from rules.profile_form import Column, Way
+from rules.profile_form import Column, Way, Where
 
 Converters = dict[int, Convert]  # by the identity of the metric
 Rows = dict[bytes, dict[int, int]]  # row index -> place of the column -> place in the values
@@ -116,12 +116,7 @@ class SnmpPoll:
         ]
         for suffix, cells in rows.items():
             guards += [cells[place] for place in static if place in cells]
-            told = (
-                next((cells[p] for p in choice.places((where.oid or "",), group) if p in cells), -1)
-                for where in table.where
-            )
-            words = [text(values[at]) if at >= 0 else "" for at in told]
-            whole = all(counts(where, word) for where, word in zip(table.where, words, strict=True))
+            whole = all(counts(one, self._word(one, group, suffix, cells, values)) for one in table.where)
             if whole and len(kept) < table.limit:
                 pairs = {
                     name: self._label(column, group, suffix, cells, values)
@@ -158,6 +153,13 @@ class SnmpPoll:
         if key not in self._scaled:
             self._scaled[key] = converter(scaled(metric, share))
         return self._scaled[key]
+
+    def _word(self, where: Where, group: int, suffix: bytes, cells: dict[int, int], values: list[Raw]) -> str:
+        if where.index is not None:
+            parts = ber.arcs(suffix)
+            return str(parts[where.index - 1]) if 1 <= where.index <= len(parts) else ""
+        at = next((cells[p] for p in self._choice.places((where.oid or "",), group) if p in cells), -1)
+        return text(values[at]) if at >= 0 else ""
 
     def _label(
         self, column: Column, group: int, suffix: bytes, cells: dict[int, int], values: list[Raw]

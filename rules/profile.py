@@ -11,6 +11,8 @@ The YAML (unknown keys are refused, by file and line):
       sysObjectID: [1.3.6.1.2.1.33]   prefixes
       sysDescr: "pattern"             RE2
       answers: OID                    an instance that answers (or a list of them)
+      requires: [OID]                 instances that must answer beside what else fits: an agent's number
+                                      alone does not tell whose device it is
       banner: "pattern"               over the greetings of SSH and HTTP, RE2
       http: {path: /status, contains: "pattern"}
       modbus: {kind: holding, address: 0, equals: 17}
@@ -39,7 +41,7 @@ The YAML (unknown keys are refused, by file and line):
         - name: interfaces
           labels: {interface: {oid: column} | index | {index: 1}}      `index`: the row's whole index
           where: {admin: {oid: column, is: [1]}}                        rows that count; all must hold
-                 name: {oid: column, matches: "pattern", is_not: [x]}
+                 name: {oid: column, matches: "pattern", is_not: [x]} | {index: 3, is: [1]}
           metrics: {NAME: {oid: column, ...}}
         - name: disks                  of a transport that names its readings, or of a JSON array
           reading: disks  |  json: /disks
@@ -103,6 +105,7 @@ __all__ = [
     "Transport",
     "Way",
     "Where",
+    "asked",
     "oid",
     "packaged",
     "parents",
@@ -144,6 +147,12 @@ def parents(profile: Profile) -> list[str]:
     return [profile.extends] if isinstance(profile.extends, str) else profile.extends or []
 
 
+def asked(match: Match) -> list[str]:
+    """The instances that tell whether a device is of a profile."""
+    answers = [match.answers] if isinstance(match.answers, str) else match.answers
+    return [*answers, *match.requires]
+
+
 def packaged() -> dict[str, Profile]:
     """All profiles of the package by name, resolved."""
     written: dict[str, Profile] = {}
@@ -166,28 +175,39 @@ def rank(
 
     1000 + length of the prefix; 500 for the pattern over sysDescr, 400 for the one over greetings; 100 +
     length of a probed OID that answers, so that what every device answers counts least.
-    Where a profile names both a prefix and a pattern, both must hold.
+    Where a profile names both a prefix and a pattern, both must hold; what it requires must answer as well.
     """
     match = profile.match
-    points = 0
-    if match.sysObjectID:
-        own = oid(sys_object_id) if sys_object_id else ""
-        fitting = [one for one in map(oid, match.sysObjectID) if own == one or own.startswith(one + ".")]
-        if fitting:
-            points = 1000 + max(map(len, fitting))
-        elif match.sysDescr is None and not match.answers:
-            return 0
-    if match.sysDescr is not None:
-        if _pattern(match.sysDescr).found(sys_descr):
-            points += 500
-        elif match.sysObjectID:
-            return 0
+    required = [oid(one) for one in match.requires]
+    points = _by_name(match, sys_object_id, sys_descr) if answered.issuperset(required) else -1
+    if points < 0:
+        return 0
+    if points and required:
+        points += 100 + max(map(len, required))
     if match.banner is not None and _pattern(match.banner).found(banner):
         points += 400
     probes = [match.answers] if isinstance(match.answers, str) else match.answers
     found = [oid(one) for one in probes if oid(one) in answered]
     if found:
         points += 100 + max(map(len, found))
+    return points
+
+
+def _by_name(match: Match, sys_object_id: str, sys_descr: str) -> int:
+    """Points for sysObjectID and sysDescr; -1 where what is asked of them does not hold."""
+    points = 0
+    if match.sysObjectID:
+        own = oid(sys_object_id) if sys_object_id else ""
+        fitting = [one for one in map(oid, match.sysObjectID) if own == one or own.startswith(one + ".")]
+        if fitting:
+            points = 1000 + max(map(len, fitting))
+        elif match.sysDescr is None and not match.answers and match.banner is None:
+            return -1
+    if match.sysDescr is not None:
+        if _pattern(match.sysDescr).found(sys_descr):
+            points += 500
+        elif match.sysObjectID:
+            return -1
     return points
 
 

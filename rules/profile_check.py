@@ -31,6 +31,7 @@ def check(profile: Profile, document: Document) -> None:
 def _check_match(profile: Profile, document: Document) -> None:
     match = profile.match
     _check_oids(match.sysObjectID, document, ("match", "sysObjectID"))
+    _check_oids(match.requires, document, ("match", "requires"))
     _check_oids(
         (match.answers,) if isinstance(match.answers, str) else match.answers, document, ("match", "answers")
     )

@@ -92,6 +92,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     sysObjectID: list[Oid] = []  # noqa: N815 - the MIB's spelling
     sysDescr: str | None = None  # noqa: N815
     answers: Oid | list[Oid] = []
+    requires: list[Oid] = []
     banner: str | None = None
     http: HttpProbe | None = None
     modbus: ModbusProbe | None = None
@@ -140,9 +141,13 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Where(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row counts only if this column is one of `is_` (in YAML: `is`), none of `is_not`, and `matches`."""
+    """A row counts only if this column is one of `is_` (in YAML: `is`), none of `is_not`, and `matches`.
+
+    `index` looks at a part of the row's index instead (from 1).
+    """
 
     oid: Oid | None = None
+    index: int | None = None
     reading: str | None = None
     json: str | None = None
     is_: list[int | str] = field(name="is", default_factory=list)

@@ -16,8 +16,8 @@ from agent.discover.traits import AGENTS
 from agent.identity import Look, answer, each
 from agent.measure import Raw, converter, counts, factor_of, scaled, text
 from rules.plan import Metric, Plan, Table, plan
-from rules.profile import Profile, rank
-from rules.profile_form import Column, Way
+from rules.profile import Profile, asked, rank
+from rules.profile_form import Column, Way, Where
 
 PLAIN = 500  # from here on a profile matched by sysObjectID or sysDescr, not by what many devices answer
 GENERAL = "maker"  # where no profile fits: what a name in sysDescr tells
@@ -67,36 +67,35 @@ def choose(values: Mapping[str, Raw], profiles: Mapping[str, Profile], *, banner
 
 
 def _answered(one: Profile, values: Mapping[str, Raw]) -> frozenset[str]:
-    asked = [one.match.answers] if isinstance(one.match.answers, str) else one.match.answers
-    return frozenset(oid.strip(".") for oid in asked if oid.strip(".") in values)
+    return frozenset(oid.strip(".") for oid in asked(one.match) if oid.strip(".") in values)
 
 
 def wanted(profile: Profile) -> Wanted:
     """What to ask a device of this profile."""
-    asked = plan(profile, identify=True)
-    instances = [oid for one in asked.scalars for oid in (*one.oids, *(by.oid for by in one.factor))]
+    whole = plan(profile, identify=True)
+    instances = [oid for one in whole.scalars for oid in (*one.oids, *(by.oid for by in one.factor))]
     columns: list[tuple[str, ...]] = []
-    for ways in asked.identity.values():
+    for ways in whole.identity.values():
         for way in each(ways):
             if way.oid is not None:
                 instances.append(way.oid.strip("."))
             if way.column is not None:
                 columns.append((way.column.strip("."),))
-    columns += [tuple(_columns(table)) for table in asked.tables if _columns(table)]
+    columns += [tuple(_columns(table)) for table in whole.tables if _columns(table)]
     return Wanted(tuple(dict.fromkeys(instances)), tuple(dict.fromkeys(columns)))
 
 
 def read(values: Mapping[str, Raw], profile: Profile) -> Told:
     """What a profile says of a device, by what it answered."""
-    asked = plan(profile, identify=True)
-    rows = _rows(values, asked)
-    sensors = (*_scalars(values, asked), *(one for table in asked.tables for one in _table(rows, table)))
-    covers = {oid for one in asked.scalars for oid in one.oids}
-    covers |= {oid for table in asked.tables for one in table.metrics for oid in one.oids}
-    return Told(profile.profile, _guesses(values, rows, profile, asked), sensors, frozenset(covers))
+    whole = plan(profile, identify=True)
+    rows = _rows(values, whole)
+    sensors = (*_scalars(values, whole), *(one for table in whole.tables for one in _table(rows, table)))
+    covers = {oid for one in whole.scalars for oid in one.oids}
+    covers |= {oid for table in whole.tables for one in table.metrics for oid in one.oids}
+    return Told(profile.profile, _guesses(values, rows, profile, whole), sensors, frozenset(covers))
 
 
-def _guesses(values: Mapping[str, Raw], rows: Rows, profile: Profile, asked: Plan) -> dict[str, Guess]:
+def _guesses(values: Mapping[str, Raw], rows: Rows, profile: Profile, whole: Plan) -> dict[str, Guess]:
     object_id = text_of(values.get(SYS_OBJECT_ID)).strip(".")
     reason = f"profile {profile.profile}"
     plain = SAME_CLASS.get(profile.ci_class or "", profile.ci_class or "")
@@ -108,7 +107,7 @@ def _guesses(values: Mapping[str, Raw], rows: Rows, profile: Profile, asked: Pla
         found["vendor"] = Guess(profile.vendor, SURE, reason, "profile")
     look, descr = _look(values, rows), text_of(values.get(SYS_DESCR))
     for name in FIELDS:
-        for way in asked.identity.get(name, ()):
+        for way in whole.identity.get(name, ()):
             said = text_of(answer(way, look, sys_descr=descr, sys_object_id=object_id).encode())
             if said:
                 found[name] = Guess(said, way.sure, reason, "profile")
@@ -135,12 +134,12 @@ def _columns(table: Table) -> list[str]:
     return list(dict.fromkeys(one.strip(".") for one in every if one is not None))
 
 
-def _rows(values: Mapping[str, Raw], asked: Plan) -> Rows:
+def _rows(values: Mapping[str, Raw], whole: Plan) -> Rows:
     """The rows of all columns the plan names, found in one pass."""
-    names = {oid for table in asked.tables for oid in _columns(table)}
+    names = {oid for table in whole.tables for oid in _columns(table)}
     names |= {
         way.column.strip(".")
-        for ways in asked.identity.values()
+        for ways in whole.identity.values()
         for way in each(ways)
         if way.column is not None
     }
@@ -157,8 +156,8 @@ def _rows(values: Mapping[str, Raw], asked: Plan) -> Rows:
     return found
 
 
-def _scalars(values: Mapping[str, Raw], asked: Plan) -> Iterator[Sensor]:
-    for metric in asked.scalars:
+def _scalars(values: Mapping[str, Raw], whole: Plan) -> Iterator[Sensor]:
+    for metric in whole.scalars:
         oid = next((one for one in metric.oids if one in values), "")
         if oid:
             share = 1.0
@@ -186,7 +185,13 @@ def _table(rows: Rows, table: Table) -> Iterator[Sensor]:
 
 
 def _counts(rows: Rows, table: Table, index: str) -> bool:
-    return all(counts(one, text(rows.get((one.oid or "").strip("."), {}).get(index))) for one in table.where)
+    def word(where: Where) -> str:
+        if where.index is not None:
+            parts = index.split(".")
+            return parts[where.index - 1] if 1 <= where.index <= len(parts) else ""
+        return text(rows.get((where.oid or "").strip("."), {}).get(index))
+
+    return all(counts(one, word(one)) for one in table.where)
 
 
 def _label(rows: Rows, column: Column, index: str) -> str:

@@ -106,18 +106,25 @@ def candidates(known: Evidence, knowledge: Knowledge, wanted: Field) -> list[Can
     found += _product(known, knowledge, wanted)
     found += _enterprise(known, wanted)
     found += _descr(known.descr, wanted)
-    kept = [one for one in found if _possible(one.value, wanted)][:MAX_CANDIDATES]
+    kept = [one for one in found if _possible(one.value, wanted, named=_named(one))][:MAX_CANDIDATES]
     _agreement(kept, known)
     return kept
 
 
-def _possible(value: str, wanted: Field) -> bool:
+def _named(one: Candidate) -> bool:
+    """Whether its place says plainly that it is a serial number: it need not have digits then."""
+    return bool({"at entSerial", "at prtSerial", "level 0", "d key serial number"} & one.features.keys())
+
+
+def _possible(value: str, wanted: Field, *, named: bool = False) -> bool:
     flat = value.lower().strip(" .")
     if flat in EMPTY or len(flat) < 2 or len(flat) > 90 or "<private>" in flat:
         return False
     if wanted == "model":
         return any(char.isalpha() for char in flat)
     digits = any(char.isdigit() for char in flat)
+    if wanted == "serial" and named and flat.isalnum():
+        return len(flat) >= 4
     return digits and (wanted == "version" or len(flat) >= 4)
 
 

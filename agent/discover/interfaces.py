@@ -11,11 +11,12 @@ MAX_INTERFACES = 10_000
 
 
 def interfaces(known: Evidence) -> tuple[Interface, ...]:
-    """All rows by ifIndex; a row counts where it has a description, a name or a type."""
+    """All rows by ifIndex that are named and whose hardware is there (RFC 2863 calls others notPresent)."""
     rows: set[str] = set()
     for stem in (f"{TABLE}.2", f"{TABLE}.3", f"{EXTENSION}.1"):
         rows |= {index for index in known.column(stem) if index.isdigit()}
-    return tuple(_interface(known, index) for index in sorted(rows, key=int)[:MAX_INTERFACES])
+    every = (_interface(known, index) for index in sorted(rows, key=int)[:MAX_INTERFACES])
+    return tuple(one for one in every if one.oper != "notPresent" and (one.name or one.type))
 
 
 def _interface(known: Evidence, index: str) -> Interface:

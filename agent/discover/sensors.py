@@ -129,6 +129,7 @@ NOTHING = frozenset(
     {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
 )
 _LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
+LIGHT_W = 0.05  # no transceiver sends more
 MAX_SENSORS = 2_000
 MAX_LOOKED_AT = 20_000
 
@@ -143,6 +144,7 @@ class Possible:
     features: dict[str, float] = field(default_factory=dict)
     kind: str = ""
     factor: float | None = None
+    light: bool = False  # watts of light, told in dBm
 
 
 @lru_cache(maxsize=1)
@@ -236,6 +238,9 @@ def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> N
     power = 3 * (scale - 9) if isinstance(scale, int) and 0 < scale < 18 else 0
     digits = precision if isinstance(precision, int) and -9 < precision < 10 else 0
     made.factor = 10.0 ** (power - digits) * (35.3147 if made.kind == "airflow" else 1.0)
+    watts = abs(made.number) * made.factor
+    if made.kind == "power" and watts < LIGHT_W and _LIGHT & set(words_in(made.label)):
+        made.kind, made.light = "dbm", True
     made.features |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
 
 
@@ -401,7 +406,7 @@ def in_unit(value: float, one: Possible, kind: str) -> float:
     unit = one.bind.fact.unit if one.bind.fact is not None else ""
     if kind == "temperature" and (unit == "F" or (unit == "C|F" and value > 50)):
         return (value - 32) / 1.8
-    if kind == "dbm" and unit == "W":
+    if kind == "dbm" and (unit == "W" or one.light):
         return 10 * math.log10(value * 1_000) if value > 0 else -40.0
     return value
 

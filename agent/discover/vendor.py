@@ -36,6 +36,7 @@ MARKET = {  # what registered names are called today
     "General Instrument": "Arris",
     "Meru (Fortinet)": "Fortinet",
     "Cerent (Cisco ONS)": "Cisco",
+    "ASUSTek COMPUTER INC.": "ASUS",
 }
 PRODUCTS = {  # names of products and systems that need no maker's name beside them
     "ubiquiti": "edgeswitch edgeos edgerouter unifi airos airmax airfiber ubnt nanostation",

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.measure import counts
 from rules import profile
 from rules.plan import Metric, Table
+from rules.profile_form import Where
 
 FOLDER = Path(__file__).parent.parent / "recordings"
 ELSEWHERE = {"axis-video"}  # recorded devices of the demonstration room, tested with it
@@ -33,10 +35,11 @@ def rows(oids: dict[str, str], table: Table, metric: Metric) -> list[str]:
 
 
 def _counts(oids: dict[str, str], table: Table, index: str) -> bool:
-    return all(
-        not one.is_ or oids.get(f"{one.oid}{index}") in {str(value) for value in one.is_}
-        for one in table.where
-    )
+    def said(where: Where) -> str:
+        part = index.split(".")[where.index] if where.index is not None else ""
+        return part or oids.get(f"{where.oid}{index}", "")
+
+    return all(counts(one, said(one)) for one in table.where)
 
 
 def means(metric: Metric, raw: str) -> bool:

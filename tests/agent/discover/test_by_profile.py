@@ -120,6 +120,41 @@ def test_a_profile_is_chosen_by_more_than_what_many_devices_answer() -> None:
     assert choose({SYS_DESCR: b"x", SYS_OBJECT_ID: "1.3.6.1.4.1.5"}, {"other": other}) == ""
 
 
+def test_an_agents_number_alone_does_not_tell_whose_device_it_is() -> None:
+    agent = "1.3.6.1.4.1.8072.3.2.10"
+    plain = profile.read(f"profile: plain\nmatch: {{sysObjectID: [{agent}]}}", "plain.yaml")
+    box = profile.read(
+        f"profile: box\nmatch: {{sysObjectID: [{agent}], requires: [{MAKER}.1.0]}}", "box.yaml"
+    )
+    library = {"box": box, "plain": plain}
+    assert choose({SYS_OBJECT_ID: agent}, library) == "plain"
+    assert choose({SYS_OBJECT_ID: agent, f"{MAKER}.1.0": 1}, library) == "box"
+    assert choose({SYS_OBJECT_ID: "1.3.6.1.4.1.5", f"{MAKER}.1.0": 1}, library) == ""
+
+
+def test_a_greeting_finds_a_profile_only_where_no_name_does() -> None:
+    door = profile.read('profile: door\nmatch: {banner: "(?i)doorkeeper"}', "door.yaml")
+    assert profile.rank(door, banner="SSH-2.0-DoorKeeper_3") == 400
+    assert profile.rank(door, banner="SSH-2.0-OpenSSH_9.6") == 0
+
+
+def test_rows_count_by_a_part_of_their_index() -> None:
+    text = f"""profile: box
+poll:
+  tables:
+    - name: readings
+      labels: {{outlet: {{index: 2}}}}
+      where: {{type: {{index: 3, is: [4]}}}}
+      metrics: {{outlet_volts: {{oid: {MAKER}.8.1}}}}
+"""
+    rows: dict[str, Raw] = {f"{MAKER}.8.1.1.{outlet}.{kind}": 230 for outlet in (1, 2) for kind in (1, 4)}
+    told = read(rows, profile.read(text, "box.yaml")).sensors
+    assert [(one.name, one.oid.rpartition(".")[2]) for one in told] == [
+        ("1 outlet volts", "4"),
+        ("2 outlet volts", "4"),
+    ]
+
+
 def test_a_profile_stands_in_for_guesses_at_its_places_and_leaves_the_others() -> None:
     found = Found("", facts={"sysDescr": "box 12", "sysObjectID": f"{MAKER}.3"})
     found.sensors = tuple(
