@@ -45,7 +45,7 @@ GLYPHS: Mapping[RunState, str] = {
     RunState.FAILED: "cancelled",
 }
 ITEM_STATES: Mapping[ItemState, str] = {
-    ItemState.OPEN: N_("Waiting"),
+    ItemState.OPEN: N_("To decide"),
     ItemState.LATER: N_("Later"),
     ItemState.DONE: N_("Decided"),
     ItemState.IGNORED: N_("Ignored"),
@@ -77,7 +77,7 @@ WAYS: Mapping[str, str] = {
     "tcp": "TCP",
 }
 TRIED: Mapping[str, str] = {
-    "answered": N_("answered"),
+    "answered": N_("it answered"),
     "silent": N_("no answer"),
     "refused": N_("refused"),
     "malformed": N_("answered nonsense"),
