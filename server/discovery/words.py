@@ -9,8 +9,8 @@ from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
 from server.kernel.i18n import N_, _, format_duration
 
 OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.NEW: N_("New"),
-    Outcome.CHANGED: N_("Changed"),
+    Outcome.NEW: N_("Newly found"),
+    Outcome.CHANGED: N_("Has changed"),
     Outcome.UNCHANGED: N_("Unchanged"),
     Outcome.WAITING: N_("Waits for approval"),
     Outcome.UNSURE: N_("Not recognised"),
