@@ -269,8 +269,8 @@ async def test_the_api_does_what_the_pages_do(desk: Desk) -> None:
     assert (await desk.send("PUT", f"/api/v1/discovery/jobs/{made['id']}", json=put)).status == 200
     assert (await desk.send("DELETE", f"/api/v1/discovery/jobs/{made['id']}")).status == 204
     assert await desk.db.read(lambda session: session.get_one(RangeJob, made["id"]).enabled) is False
-    faults = await (await desk.post("/api/v1/profiles/check", json={"text": "profile: [x"})).json()
-    assert faults[0]["line"] == 1
+    faults = await (await desk.post("/api/v1/profiles/check", json={"text": "profile: x-y\nodd: 1\n"})).json()
+    assert faults[0]["line"] == 2
     assert await (await desk.post("/api/v1/profiles/check", json={"text": TEXT})).json() == []
     names = {one["name"] for one in await desk.json("/api/v1/profiles")}
     assert {"ups-mib", "snmp-device"} <= names
