@@ -1,7 +1,7 @@
 """Find out what stands at one address: knock, then ask by every way that a job allows.
 
 SNMP is asked first, for it tells most; a page or a register that a profile names, and a machine that takes
-a pinned key and a sign-in, add to it. Whatever a device does, the address ends within ADDRESS_S.
+a pinned key and a sign-in, add to it. Whatever a device does, asking it ends within ADDRESS_S.
 """
 
 import asyncio
@@ -32,8 +32,9 @@ from rules.profile_form import Profile, Register
 from rules.wire import Outcome, RangeCredential, RangeJob, Way
 
 log = logging.getLogger("watchdesk.agent")
-ADDRESS_S = 150.0  # for one address, whatever stands there
-SNMP_S = 2.0  # for the first answer to a community or user
+ADDRESS_S = 150.0  # for asking one device, whatever it does
+AT_ONCE = 32  # devices that are asked thoroughly
+SNMP_S = 3.0  # for the first answer to a community or user
 PAGE_S = 5.0
 SECURE = {443, 8443}
 IDENTITY = ("vendor", "model", "version", "serial", "name")
@@ -73,6 +74,7 @@ class Scout:
         self._poller = Poller()
         self._icmp = Icmp()
         self._http: Http | None = None
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._thinking = ThreadPoolExecutor(1, thread_name_prefix="recognise")
 
     def learn(self, library: Library, learned: Learned) -> None:
@@ -93,8 +95,7 @@ class Scout:
         begun = monotonic()
         seen = Seen(Found(address))
         try:
-            async with asyncio.timeout(ADDRESS_S):
-                await self._look(job, seen, guard)
+            await self._look(job, seen, guard)
         except TimeoutError:
             seen.found.truncated = True
             seen.attempts.append(Attempt("icmp", 0, "malformed", f"Not done within {ADDRESS_S:g} s."))
@@ -106,33 +107,38 @@ class Scout:
         return seen if seen.ways else None
 
     async def _look(self, job: RangeJob, seen: Seen, guard: Guard) -> None:
-        address = seen.found.address
-        signs = await knock(self._icmp, address, job.ways, job.ports)
+        """Knock, then ask; few are asked thoroughly at a time, so that nobody's answer is missed for it."""
+        signs = await knock(self._icmp, seen.found.address, job.ways, job.ports)
         if signs.alive:
             seen.ways["icmp"] = 0
-        if "snmp" in job.ways:
-            await self._by_snmp(job, seen, guard)
         for way, numbers in signs.open.items():
             seen.ways.setdefault(way, numbers[0])
-        self._banners(seen, signs)
-        for port in signs.open.get("http", ()):
-            await self._by_http(job, seen, guard, port)
-        for port in signs.open.get("modbus", ()):
-            await self._by_modbus(seen, port)
-        for port in signs.open.get("ssh", ()):
-            await self._by_ssh(job, seen, guard, port)
+        opened = await self._by_snmp(job, seen, guard) if "snmp" in job.ways else None
+        if opened is None and not signs.open:
+            return
+        async with self._room, asyncio.timeout(ADDRESS_S):
+            if opened is not None:
+                await self._recognised(seen, opened)
+            self._banners(seen, signs)
+            for port in signs.open.get("http", ()):
+                await self._by_http(job, seen, guard, port)
+            for port in signs.open.get("modbus", ()):
+                await self._by_modbus(seen, port)
+            for port in signs.open.get("ssh", ()):
+                await self._by_ssh(job, seen, guard, port)
 
-    async def _by_snmp(self, job: RangeJob, seen: Seen, guard: Guard) -> None:
-        for port in job.ports.get("snmp", PORTS["snmp"]):
-            for one in _sets(job, "snmp"):
-                target = _target(seen, one, "snmp", port)
-                if await self._opens(seen, target, one, guard) and await self._recognised(seen, target, one):
-                    seen.ways["snmp"], seen.opened["snmp"] = port, one.id
-                    return
+    async def _by_snmp(self, job: RangeJob, seen: Seen, guard: Guard) -> Target | None:
+        """The target with the first port and set that the device answers; the ports in turn for each set."""
+        for one in _sets(job, "snmp"):
+            for target in [_target(seen, one, "snmp", port) for port in job.ports.get("snmp", PORTS["snmp"])]:
+                if await self._opens(seen, target, one, guard):
+                    seen.ways["snmp"], seen.opened["snmp"] = target.port, one.id
+                    return target
+        return None
 
     async def _opens(self, seen: Seen, target: Target, one: RangeCredential, guard: Guard) -> bool:
         """Whether the device answers this community or user at all."""
-        async with guard.turn(seen.found.address, one.id) as turn:
+        async with guard.turn(f"{seen.found.address}:{target.port}", one.id) as turn:
             if not turn.allowed:
                 seen.attempts.append(Attempt("snmp", one.id, "held_back", turn.why))
                 return False
@@ -140,23 +146,22 @@ class Scout:
                 device = Device(target, Ask.of([SYS_DESCR, SYS_OBJECT_ID], []))
                 await self._poller.snmp.fetch(device, timeout_s=SNMP_S)
             except TroubleError as error:
-                attempt = failed(error, one.id)
                 turn.refused = True if error.reason in {"auth", "security"} else None
-                seen.attempts.append(attempt)
+                seen.attempts.append(failed(error, one.id))
                 return False
             turn.refused = False
             return True
 
-    async def _recognised(self, seen: Seen, target: Target, one: RangeCredential) -> bool:
+    async def _recognised(self, seen: Seen, target: Target) -> None:
+        credential = seen.opened["snmp"]
         try:
             walked = await read(self._poller.snmp, target)
         except TroubleError as error:
-            seen.attempts.append(failed(error, one.id))
-            return False
-        work = partial(judge, seen.found.address, walked, self.known, credential=one.id)
+            seen.attempts.append(failed(error, credential))
+            return
+        work = partial(judge, seen.found.address, walked, self.known, credential=credential)
         seen.found = await asyncio.get_running_loop().run_in_executor(self._thinking, work)
         seen.attempts += seen.found.attempts
-        return True
 
     async def _by_http(self, job: RangeJob, seen: Seen, guard: Guard, port: int) -> None:
         """Pages that profiles name, without a sign-in; those that ask for one, with each that the job has."""

@@ -54,7 +54,7 @@ def view(session: Session, agent_id: int, *, now: datetime) -> AgentView:
             JoinToken.agent_id == agent_id, JoinToken.used_at.is_(None), JoinToken.expires_at > now
         )
     )
-    targets = tuple(_target(one, agent, now) for one in targets_of(session, agent_id))
+    targets = tuple(target_view(one, agent, now) for one in targets_of(session, agent_id))
     return AgentView(agent, targets, waiting, skewed(agent))
 
 
@@ -63,7 +63,8 @@ def skewed(agent: Agent) -> bool:
     return agent.skew_s is not None and abs(agent.skew_s) > SHOWN_SKEW_S
 
 
-def _target(target: Target, agent: Agent, now: datetime) -> TargetView:
+def target_view(target: Target, agent: Agent, now: datetime) -> TargetView:
+    """A target with the state of its polling."""
     pulse = target.pulse
     late = timedelta(seconds=LATE * target.every_s + 2 * agent.report_every_s)
     fresh = pulse.polled_at is not None and now - pulse.polled_at <= late

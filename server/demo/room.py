@@ -13,8 +13,11 @@ from server.agents.targets import NewTarget, add_target
 from server.cmdb.importing import import_rows
 from server.cmdb.models import Ci
 from server.demo.living import AGENT_NAME
+from server.discovery import jobs
+from server.discovery.jobs import NewJob
 
 SITE = "HQ"
+ZONE = "Asia/Shanghai"  # in which the demo's company keeps its nights
 FIELD_OF = {"auth": "auth_protocol", "priv": "priv_protocol"}
 TRANSPORT_OF = {"snmp-v1": "snmp", "snmp-v2c": "snmp", "snmp-v3": "snmp", "ssh": "ssh", "http": "http"}
 
@@ -54,7 +57,28 @@ def write(session: Session, told: Mapping[str, Any], *, now: datetime) -> str:
                 ci=ci.number,
             )
             add_target(session, agent_id, new, now=now)
+    _range_job(session, told, agent_id, list(kept.values()), now=now)
     return token.token
+
+
+def _range_job(
+    session: Session, told: Mapping[str, Any], agent_id: int, sets: list[int], *, now: datetime
+) -> None:
+    """A range job over the room's addresses, to be run by hand or at night."""
+    ports: dict[str, set[int]] = {}
+    for device in told["devices"]:
+        for way in [device, *device["more_targets"]]:
+            ports.setdefault(way["transport"], set()).add(int(way["port"]))
+    new = NewJob(
+        name=f"{SITE} B1",
+        agent_id=agent_id,
+        ranges=[device["address"] for device in told["devices"]],
+        ways=["icmp", *sorted(ports)],
+        ports={way: sorted(numbers) for way, numbers in ports.items()},
+        credentials=sets,
+        cron="0 3 * * *",
+    )
+    jobs.create(session, new, zone=ZONE, now=now)
 
 
 def _credentials(session: Session, rows: list[Mapping[str, Any]], *, now: datetime) -> dict[str, int]:

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from server.cmdb.providers import provide_panel
 from server.discovery import inbox, jobs, models, service
 from server.discovery.api import api
+from server.discovery.monitoring import watched
 from server.discovery.pages import pages
 from server.kernel import keys
 from server.kernel.call import Actor
@@ -14,6 +16,8 @@ from server.kernel.jobs import Work
 from server.kernel.practice import Job, NavItem, Permission, Practice, Schedule
 
 __all__ = ["PRACTICE", "models"]
+
+provide_panel(watched)
 
 READERS = (
     "second_line",

@@ -374,8 +374,10 @@ async def list_items(call: Call, query: ItemsQuery) -> Page[ItemOut]:
 )
 async def approve(call: Call, item_id: int, body: ApproveIn) -> Taken:
     """It becomes a configuration item."""
-    ci = await call.db.run(deciding.approve, item_id, poll=body.poll, by=call.actor.id, now=call.now)
-    return Taken(cis=[ci.number])
+    made = await call.db.run(
+        deciding.approve, item_id, poll=body.poll, alike=body.alike, by=call.actor.id, now=call.now
+    )
+    return _taken(made)
 
 
 @api.post(

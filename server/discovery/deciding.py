@@ -1,6 +1,5 @@
 """What a person decides about an entry of the inbox."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,13 +37,19 @@ class Said:
     poll: bool = True
 
 
-def approve(session: Session, item_id: int, *, poll: bool, by: int | None, now: datetime) -> Ci:
-    """Take a device as it was recognised."""
+def approve(
+    session: Session, item_id: int, *, poll: bool, alike: bool = False, by: int | None, now: datetime
+) -> list[Ci]:
+    """Take a device as it was recognised; `alike`: those like it that wait for approval as well."""
     item = _open(session, item_id)
     told = inbox.told_of(session, item)
     if class_of(told)[0] == UNKNOWN_CLASS:
         raise InvalidError(N_("Say what it is: nothing recognised it."), field="/class_code")
-    return _accepted(session, item, told, poll=poll, by=by, now=now)
+    made = [_accepted(session, item, told, poll=poll, by=by, now=now)]
+    for one in inbox.alike(session, item) if alike else ():
+        if one.kind is Outcome.WAITING:
+            made += _as_well(session, one, inbox.told_of(session, one), poll=poll, by=by, now=now)
+    return made
 
 
 def answer(session: Session, item_id: int, said: Said, *, by: int | None, now: datetime) -> list[Ci]:
@@ -64,11 +69,11 @@ def answer(session: Session, item_id: int, said: Said, *, by: int | None, now: d
     said = Said(code, said.vendor.strip(), said.model.strip(), said.alike, said.poll)
     if item.shape:
         _learn(session, item, said, by=by, now=now)
-    others: Sequence[Item] = inbox.alike(session, item) if said.alike else ()
-    made = []
-    for one in (item, *others):
+    told = _as_said(inbox.told_of(session, item), said)
+    made = [_accepted(session, item, told, poll=said.poll, by=by, now=now)]
+    for one in inbox.alike(session, item) if said.alike else ():
         told = _as_said(inbox.told_of(session, one), said)
-        made.append(_accepted(session, one, told, poll=said.poll, by=by, now=now))
+        made += _as_well(session, one, told, poll=said.poll, by=by, now=now)
     return made
 
 
@@ -146,6 +151,18 @@ def _accepted(
     finding.outcome, finding.reason = Outcome.NEW, "decided"
     emit(session, TOPIC, {"item": item.id})
     return made
+
+
+def _as_well(
+    session: Session, item: Item, told: wire.Finding, *, poll: bool, by: int | None, now: datetime
+) -> list[Ci]:
+    """Take one of those alike; one that may be several known items goes on waiting."""
+    try:
+        with session.begin_nested():
+            return [_accepted(session, item, told, poll=poll, by=by, now=now)]
+    except ConflictError:
+        item.kind = Outcome.CONFLICT
+        return []
 
 
 def _as_said(told: wire.Finding, said: Said) -> wire.Finding:

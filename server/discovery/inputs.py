@@ -103,9 +103,10 @@ class AnswerIn(ApiModel):
 
 
 class ApproveIn(ApiModel):
-    """Take it as it was recognised."""
+    """Take it as it was recognised; `alike`: those that say the same of themselves as well."""
 
     poll: bool = True
+    alike: bool = False
 
 
 class ProfileIn(ApiModel):

@@ -161,10 +161,14 @@ async def stub(call: Call, item_id: int) -> web.Response:
 @pages.post("/discovery/inbox/{item_id}/approve", permission="discovery.manage")
 async def approve(call: Call, item_id: int) -> web.Response:
     """Take it as it was recognised."""
-    poll = bool(call.form.get("poll"))
-    ci = await call.db.run(deciding.approve, item_id, poll=poll, by=call.actor.id, now=call.now)
+    poll, alike = bool(call.form.get("poll")), bool(call.form.get("alike"))
+    made = await call.db.run(
+        deciding.approve, item_id, poll=poll, alike=alike, by=call.actor.id, now=call.now
+    )
+    if len(made) > 1:
+        return call.redirect("/discovery/inbox", N_("{n} devices are taken."), n=len(made))
     return call.redirect(
-        "/discovery/inbox", N_("{name} is taken as {number}."), name=ci.name, number=ci.number
+        "/discovery/inbox", N_("{name} is taken as {number}."), name=made[0].name, number=made[0].number
     )
 
 

@@ -52,8 +52,8 @@ def library(session: Session) -> dict[str, Profile]:
     written = {
         one.profile: one for one in (_read(text) for text in told(session).values()) if one is not None
     }
-    known = {**profiles.packaged(), **written}
-    found = dict(profiles.packaged())
+    known = {**packaged_forms(), **written}
+    found = dict(packaged_forms())
     for name, one in written.items():
         try:
             found[name] = profiles.resolve(one, known)
@@ -210,6 +210,17 @@ def _part(one: Metric, table: str) -> Part:
 
 
 @cache
+def packaged_forms() -> Mapping[str, Profile]:
+    """The packaged profiles by name; read once, for a file takes some milliseconds."""
+    return profiles.packaged()
+
+
+@cache
+def _rules() -> Mapping[str, Rule]:
+    return packaged_rules()
+
+
+@cache
 def packaged_texts() -> Mapping[str, str]:
     """The YAML of the packaged profiles by name."""
     found = {}
@@ -235,12 +246,11 @@ def _read(text: str) -> Profile | None:
 
 
 def _shown(form: Profile, row: OwnProfile | None) -> Shown:
-    plan = profiles.plan(form)
-    names = {one.name for one in plan.scalars} | {one.name for table in plan.tables for one in table.metrics}
+    names = {one.name for one in parts(form)}
     kind = form.ci_class or ""
     rules = tuple(
         rule
-        for rule in packaged_rules().values()
+        for rule in _rules().values()
         if rule.metric in names and (not rule.classes or kind in rule.classes)
     )
     return Shown(form, len(names), rules, row, row is not None and form.profile in packaged_texts())

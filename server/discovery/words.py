@@ -9,8 +9,8 @@ from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
 from server.kernel.i18n import N_, _, format_duration
 
 OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.NEW: N_("New"),
-    Outcome.CHANGED: N_("Changed"),
+    Outcome.NEW: N_("Newly found"),
+    Outcome.CHANGED: N_("Has changed"),
     Outcome.UNCHANGED: N_("Unchanged"),
     Outcome.WAITING: N_("Waits for approval"),
     Outcome.UNSURE: N_("Not recognised"),
@@ -45,7 +45,7 @@ GLYPHS: Mapping[RunState, str] = {
     RunState.FAILED: "cancelled",
 }
 ITEM_STATES: Mapping[ItemState, str] = {
-    ItemState.OPEN: N_("Waiting"),
+    ItemState.OPEN: N_("To decide"),
     ItemState.LATER: N_("Later"),
     ItemState.DONE: N_("Decided"),
     ItemState.IGNORED: N_("Ignored"),
@@ -77,7 +77,7 @@ WAYS: Mapping[str, str] = {
     "tcp": "TCP",
 }
 TRIED: Mapping[str, str] = {
-    "answered": N_("answered"),
+    "answered": N_("it answered"),
     "silent": N_("no answer"),
     "refused": N_("refused"),
     "malformed": N_("answered nonsense"),

@@ -222,12 +222,21 @@ def test_approving_takes_it_as_it_was_recognised_and_merging_takes_it_as_a_known
     asking.report(
         findings=[asking.found(run, "10.20.8.4"), asking.found(run, "10.20.8.5", serial="", name="x9")]
     )
-    ci = asking.db.run_now(deciding.approve, entry(asking, "10.20.8.4").id, poll=False, by=None, now=NOON)
+    ci, *_ = asking.db.run_now(deciding.approve, entry(asking, "10.20.8.4").id, poll=False, by=None, now=NOON)
     assert (ci.class_code, count(asking, Target)) == ("switch", 0)
     same = asking.db.run_now(deciding.merge, entry(asking, "10.20.8.5").id, ci.number, by=None, now=NOON)
     assert same.id == ci.id
     assert count(asking, Ci) == 1
     assert entry(asking, "10.20.8.5").state is ItemState.DONE
+
+
+def test_approving_those_alike_takes_them_all_but_one_that_may_be_several(asking: Place) -> None:
+    run = asking.begin()
+    asking.report(findings=[asking.found(run, f"10.20.8.{n}") for n in range(4, 9)])
+    first = entry(asking, "10.20.8.4").id
+    made = asking.db.run_now(deciding.approve, first, poll=True, alike=True, by=None, now=NOON)
+    assert len(made) == count(asking, Ci) == count(asking, Target) == 5
+    assert asking.db.read_now(inbox.count_open) == 0
 
 
 def test_an_ignored_address_is_asked_no_more_until_it_is_taken_back(asking: Place) -> None:
