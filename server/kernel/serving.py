@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SLOW_S = 1.0
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-SEARCHES = ("q", "text")  # what a person typed, in the query
+SEARCHES = ("q", "text", "words")  # what a person typed, in the query
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "

@@ -33,6 +33,7 @@ UNIT_LINES = {
     "panel": ("contact_state",),
 }
 UNITS_SHOWN = 3
+ROWS_SHOWN = 300  # of the table
 WATTS = 1000.0
 
 
@@ -451,7 +452,7 @@ def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> 
 
 
 def _rows(stock: Stock) -> list[Mapping[str, Any]]:
-    """The table twin: every item, worst first, with its main values."""
+    """The table twin: items with their main values, the worst first and no more than a page bears."""
     classes = catalogue()
 
     def line(one: Ci) -> Mapping[str, Any]:
@@ -467,7 +468,5 @@ def _rows(stock: Stock) -> list[Mapping[str, Any]]:
             "values": own[:3],
         }
 
-    return sorted(
-        (line(one) for one in stock.items),
-        key=lambda row: (providers.RANK[row["health"]], row["ci"].sort_name),
-    )
+    order = sorted(stock.items, key=lambda one: (providers.RANK[stock.health[one.id]], one.sort_name))
+    return [line(one) for one in order[:ROWS_SHOWN]]

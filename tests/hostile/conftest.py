@@ -17,11 +17,15 @@ from server.accounts import sessions
 from server.accounts.models import Person
 from server.app import create_app
 from server.demo.command import seed
+from server.incidents.models import Incident
 from server.kernel import keys
+from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.routing import Route
 from server.kernel.settings import Settings
+from server.problems import patterns
+from server.problems import service as problems
 from tests.desk_client import Browser
 
 
@@ -68,8 +72,23 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a demo that was seeded and never served."""
     folder = tmp_path_factory.mktemp("seeded") / "data"
     folder.mkdir()
-    seed(Settings(data=folder, demo=True))
+    settings = Settings(data=folder, demo=True)
+    seed(settings)
+    database = Database(settings.database_url)
+    database.run_now(_comes_again)
+    database.close()
     return folder
+
+
+def _comes_again(session: Session) -> None:
+    """A problem with an incident, and patterns that wait for a decision."""
+    now = datetime.now(UTC)
+    rights = frozenset({"problem.read", "problem.manage", "incident.read"})
+    ada = Actor(1, "admin", {"en": "Ada"}, rights)
+    problem = problems.create(session, {"title": "The pump stops each spring"}, actor=ada, now=now)
+    first = session.scalars(select(Incident.number).order_by(Incident.id).limit(1)).one()
+    problems.link(session, problem.number, first, actor=ada, now=now)
+    patterns.refresh(session, now=now)
 
 
 @pytest.fixture

@@ -69,6 +69,9 @@ PAGES = (
     "/", "/mine", "/incidents", f"/incidents?q={SECRET}", "/incidents?view=all", "/incidents.csv",
     f"/palette?q={SECRET}",
     f"/incidents/find?q={SECRET}", f"/api/v1/incidents?text={SECRET}", "/api/v1/incidents", "/rooms", "/cis",
+    "/problems", f"/problems?q={SECRET}", "/problems/patterns",
+    "/api/v1/problems", "/api/v1/problem-patterns",
+    "/knowledge/gaps", f"/knowledge?q={SECRET}", "/knowledge/quality", f"/api/v1/articles?words={SECRET}",
     f"/api/v1/search?q={SECRET}", "/incidents?format=csv", "/incidents/export", "/notify", "/knowledge",
 )  # fmt: skip
 

@@ -11,6 +11,8 @@ from server.incidents import service
 from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
+from server.knowledge import service as knowledge
+from server.problems import service as problems
 from tests.desk_client import open_desk
 
 ODD = {
@@ -31,6 +33,8 @@ async def test_SEARCH_characters_are_literal_in_every_search(  # noqa: N802
     async with open_desk(db, clock, tmp_path) as desk:
         alice = Actor(desk.person_id, "alice", {"en": "Alice"}, frozenset({"incident.create"}))
 
+        manager = Actor(1, "alice", {"en": "Alice"}, frozenset({"problem.manage", "problem.read"}))
+
         def write(session: Session) -> None:
             for summary in (*ODD.values(), "plain words"):
                 service.create(session, {"summary": summary}, actor=alice, now=clock.now())
@@ -38,6 +42,11 @@ async def test_SEARCH_characters_are_literal_in_every_search(  # noqa: N802
                 editing.create(
                     session, "server", {"name": name, "serial": f"S{number}"}, by="alice", now=clock.now()
                 )
+
+                knowledge.write(
+                    session, {"title": name, "solution": "x", "language": "en"}, by=1, now=clock.now()
+                )
+                problems.create(session, {"title": name}, actor=manager, now=clock.now())
 
         await db.run(write)
         for word in ODD:
@@ -49,6 +58,10 @@ async def test_SEARCH_characters_are_literal_in_every_search(  # noqa: N802
             assert "plain words" not in page, word
             items = await desk.text(f"/cis?q={asked}")
             assert "plain item" not in items, word
+            for path in (f"/knowledge?view=all&q={asked}", f"/problems?view=all&q={asked}"):
+                assert "plain item" not in await desk.admin.text(path), (path, word)
+            articles = await desk.json(f"/api/v1/articles?words={asked}")
+            assert "plain item" not in str(articles), word
             found = await desk.json(f"/palette?q={asked}")
             assert not [entry for entry in found["entries"] if "plain" in str(entry)], word
             people = await desk.get(f"/api/v1/people?q={asked}")

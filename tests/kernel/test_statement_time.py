@@ -98,6 +98,7 @@ async def test_T22_who_searches_waits_two_seconds_who_reads_ten(  # noqa: N802
             ("/incidents?q=pump", SEARCH_S),
             ("/palette?q=pump", SEARCH_S),
             ("/api/v1/incidents?text=pump", SEARCH_S),
+            ("/api/v1/articles?words=pump", SEARCH_S),
             ("/api/v1/incidents", PAGE_S),
         ):
             met.clear()
