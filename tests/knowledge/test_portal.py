@@ -1,14 +1,17 @@
 """The shelf for everybody: what end users find, what they do not, and what it saves."""
 
+import io
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from aiohttp import FormData
 from sqlalchemy import select
 
 from server.kernel.clock import ManualClock
 from server.knowledge import portal, quality, service
-from server.knowledge.models import PortalSearch, State, Told
+from server.knowledge.models import ArticleFile, PortalSearch, State, Told
 from tests.desk_client import Desk
 
 
@@ -147,6 +150,32 @@ async def test_an_end_user_is_led_to_the_shelf_and_an_engineer_to_all_of_knowled
     bob = await desk.bob.text("/")
     assert 'href="/portal/knowledge"' not in bob
     assert 'href="/knowledge"' in bob
+
+
+async def test_T20_a_file_on_the_shelf_is_given_out_inert_and_only_with_its_article(desk: Desk) -> None:  # noqa: N802
+    for audience, status in (("everybody", 200), ("engineers", 404), ("partners", 404)):
+        number = await shelve(desk, f"Printer for {audience}", audience)
+        data: Any = FormData()
+        data.add_field("file", io.BytesIO(b"toner list"), filename="list.txt", content_type="text/html")
+        assert (await desk.post(f"/knowledge/{number}/files", data)).status == 303
+        rows = await desk.db.read(lambda s: s.scalars(select(ArticleFile).order_by(ArticleFile.id)).all())
+        answer = await desk.charlie.get(f"/portal/knowledge/{number}/files/{rows[-1].storage}")
+        assert answer.status == status, audience
+        if status == 200:
+            assert await answer.read() == b"toner list"
+            assert answer.headers["Content-Disposition"].startswith("attachment")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "sandbox" in answer.headers["Content-Security-Policy"]
+            assert answer.headers["Content-Type"].startswith("text/plain")
+    assert (await desk.charlie.get(f"/portal/knowledge/{number}/files/..%2f..%2fmaster.key")).status == 404
+
+
+@pytest.mark.parametrize("said", ["空白", "0x8004010F", "8004010", "operstatus", "打印机 空白"])
+async def test_two_signs_an_error_code_and_a_part_of_a_name_find_it(desk: Desk, said: str) -> None:
+    await shelve(desk, "打印机打出空白页 0x8004010F ifOperStatus")
+    await shelve(desk, "Badge reader is offline")
+    found = await desk.db.read(portal.look, said, "en")
+    assert [one.title for one in found] == ["打印机打出空白页 0x8004010F ifOperStatus"]
 
 
 async def test_who_reports_is_shown_what_may_help_while_typing(desk: Desk) -> None:
