@@ -133,14 +133,19 @@ def _enrol(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
+    from agent.devices import heard_rules  # noqa: PLC0415
+
     settings = _settings(chosen)
     told = _("The settings are in order. Server {server}, data in {data}.")
     _say(told.format(server=settings.server, data=settings.directory))
+    found = heard_rules(settings.own_heard)[1] if settings.own_heard is not None else []
     config = load_config(settings.directory)
     if config is None:
         _say(_("There is no configuration from the server yet."))
-        return 0
-    found = faults(config, settings.poll.transports)
+        for fault in found:
+            _say(fault)
+        return 2 if found else 0
+    found += faults(config, settings.poll.transports)
     told = _("The last configuration has {n} targets (generation {generation}).")
     _say(told.format(n=len(config.targets), generation=config.generation))
     for fault in found:

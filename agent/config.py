@@ -3,6 +3,7 @@
 server = "https://desk.example.org:8400"
 data = "/var/lib/watchdesk-agent"
 ca = "/etc/watchdesk/ca.pem"          # to trust, beside the system's
+heard = "/etc/watchdesk/heard"        # folder with own rules for traps and syslog, as rules/heard_form tells
 
 [spool]
 max_mb = 1024
@@ -131,6 +132,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Exposition = Exposition()
     traps: TrapSettings = TrapSettings()
     syslog: SyslogSettings = SyslogSettings()
+    heard: str = ""
     checks: dict[str, Check] = {}
 
     @property
@@ -142,6 +144,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def listening(self) -> bool:
         """Whether a port is to be opened."""
         return any((self.traps.port, self.syslog.udp, self.syslog.tcp, self.syslog.tls))
+
+    @property
+    def own_heard(self) -> Path | None:
+        """The folder with own rules for traps and syslog, if one is named."""
+        return Path(self.heard).expanduser() if self.heard else None
 
     @property
     def directory(self) -> Path:

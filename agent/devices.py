@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.reading import Target
+from agent.texts import _
 from rules import catalog, heard, profile
 from rules.alert_rule import Rule
 from rules.document import DocumentError
@@ -122,10 +124,23 @@ class Library:
         )
 
 
-def library(config: Config | None, *, listening: bool = False) -> Library:
+def heard_rules(folder: Path | None) -> tuple[dict[str, HeardRule], list[str]]:
+    """The package's rules for traps and syslog with those of a folder over them, and what is wrong there."""
+    rules, faults = dict(heard.packaged()), []
+    for path in sorted(folder.glob("*.yaml")) if folder is not None else []:
+        try:
+            rules |= {one.name: one for one in heard.read(path.read_text(encoding="utf-8"), str(path))}
+        except (DocumentError, OSError, UnicodeDecodeError) as error:
+            faults.append(str(error))
+    if folder is not None and not folder.is_dir():
+        faults.append(_("There is no folder {path} with rules.").format(path=folder))
+    return rules, faults
+
+
+def library(config: Config | None, *, listening: bool = False, own: Path | None = None) -> Library:
     """The package's profiles and rules with the server's own over them; a file that is faulty is left out.
 
-    Rules for what is heard are read only where something listens.
+    Rules for what is heard are read only where something listens; `own` is a folder with more of them.
     """
     profiles, rules = dict(profile.packaged()), dict(catalog.packaged())
     faults: list[str] = []
@@ -141,7 +156,10 @@ def library(config: Config | None, *, listening: bool = False) -> Library:
             profiles[name] = profile.resolve(one, {**profiles, **written})
         except DocumentError as error:
             faults.append(str(error))
-    listened = dict(heard.packaged()) if listening else {}
+    listened: dict[str, HeardRule] = {}
+    if listening:
+        listened, wrong = heard_rules(own)
+        faults += wrong
     for name, text in (config.alerts if config else {}).items():
         try:
             if not name.startswith(HEARD):

@@ -60,7 +60,7 @@ class Agent:
         self.watch = Watch()
         self.observer = Observer()
         self.schedule = Schedule(seed=str(self.identity.agent_id))
-        self.library: Library = library(None, listening=self.settings.listening)
+        self.library: Library = library(None, listening=self.settings.listening, own=self.settings.own_heard)
         self.devices: dict[str, Device] = {}
         self.chosen: dict[str, str] = {}
         self.config: Config | None = None
@@ -129,7 +129,7 @@ class Agent:
             self.config.profiles,
             self.config.alerts,
         ):
-            self.library = library(config, listening=self.settings.listening)
+            self.library = library(config, listening=self.settings.listening, own=self.settings.own_heard)
             for fault in self.library.faults:
                 log.error("a file of the server is left out: %s", fault)
         wanted: dict[str, Device] = {}

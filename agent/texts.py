@@ -62,6 +62,7 @@ CHINESE: Final = {
     "{path}: the relay '{address}' is no address; write it in numbers.": (
         "{path}：转发主机“{address}”不是 IP 地址，请填写数字形式的地址。"
     ),
+    "There is no folder {path} with rules.": "找不到规则目录 {path}。",
     "Stopped: {reason}": "已停止：{reason}",
     "The connection must be https; http is taken for this machine only (127.0.0.0/8, ::1, localhost).": (
         "必须使用 https 连接；http 仅限本机（127.0.0.0/8、::1、localhost）。"

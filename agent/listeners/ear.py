@@ -82,4 +82,5 @@ class Ear:
 
     def figures(self) -> dict[str, int]:
         """Messages by what became of them."""
-        return {**self.counts, "unknown_source": self.strangers.total}
+        none = dict.fromkeys(("taken", "repeated", "limited", "malformed", "security"), 0)
+        return {**none, **self.counts, "unknown_source": self.strangers.total}

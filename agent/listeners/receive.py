@@ -118,7 +118,8 @@ class Receiver:
         try:
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
+            forced = (_SO_RCVBUFFORCE,) if sys.platform == "linux" else ()
+            for option in (socket.SO_RCVBUF, *forced):
                 with contextlib.suppress(OSError):
                     self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER)
             self._socket.bind((host, port))

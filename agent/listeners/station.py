@@ -178,6 +178,8 @@ class Station:
 
     async def close(self) -> None:
         """Let go of all ports; what was heard before is taken."""
+        if self._naming is not None:
+            self._naming.cancel()
         receivers, self._receivers = self._receivers, []
         for receiver in receivers:
             await asyncio.to_thread(receiver.close)

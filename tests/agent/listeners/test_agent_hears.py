@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import main
+from agent.config import SettingsError, load
 from agent.listeners.bench import free_port
 from agent.vault import Identity, save_identity
 from rules.wire import Config, TargetConfig
@@ -30,6 +32,7 @@ async def start(folder: Path, desk: Desk, traps: int, syslog: int) -> Process:
     settings = folder / "agent.toml"
     settings.write_text(
         f'server = "{desk.address}"\ndata = "{folder / "data"}"\n'
+        f'heard = "{folder}"\n'
         f"[traps]\nport = {traps}\n[syslog]\nudp = {syslog}\ntcp = {syslog}\n[metrics]\nport = 0\n"
     )
     save_identity(folder / "data", Identity(desk.address, 7, "agent-b1", "s3cret"))
@@ -58,7 +61,8 @@ async def until_told(desk: Desk, port: int, message: bytes, rule: str, status: s
 
 async def test_traps_and_lines_reach_the_desk_and_what_stands_outlives_a_kill(tmp_path: Path) -> None:
     traps, syslog = free_port(), free_port()
-    async with Desk(config=Config("1", [SILENT], report_every_s=1.0, alerts={"heard/mine": OWN})) as desk:
+    (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
+    async with Desk(config=Config("1", [SILENT], report_every_s=1.0)) as desk:
         agent = await start(tmp_path, desk, traps, syslog)
         await until_told(desk, traps, messages.v2c(LINK_DOWN, dict(ROW)), "LinkDownHeard", "firing")
         await until_told(desk, syslog, b"<13>door 3 open", "DoorOpened", "info")
@@ -93,3 +97,27 @@ async def test_a_port_that_others_have_is_told_and_the_agent_polls_on(tmp_path: 
                 await asyncio.sleep(0.1)
             assert desk.series
             assert "not listening for traps on 127.0.0.1" in await stop(agent)
+
+
+def test_check_config_says_what_is_wrong_in_own_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "agent.toml"
+    settings.write_text(f'data = "{tmp_path}"\nheard = "{tmp_path}"\n[traps]\nport = 1\n')
+    (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
+    assert main(["check-config", "--config", str(settings)]) == 0
+    (tmp_path / "bad.yaml").write_text("- {alert: Some, severity: grave}", encoding="utf-8")
+    assert main(["check-config", "--config", str(settings)]) == 2
+    assert "bad.yaml:1:" in capsys.readouterr().err
+    settings.write_text(f'data = "{tmp_path}"\nheard = "{tmp_path}/nowhere"\n')
+    assert main(["check-config", "--config", str(settings)]) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["[syslog]\ntls = 6514\n", "[traps]\nrelays = ['core']\n", "[traps]\nport = -1\n"]
+)
+def test_settings_that_cannot_be_meant_are_refused_by_file(tmp_path: Path, text: str) -> None:
+    settings = tmp_path / "agent.toml"
+    settings.write_text(text)
+    with pytest.raises(SettingsError, match=r"agent\.toml"):
+        load(settings)
