@@ -4,8 +4,10 @@
     FILE]
 
 DIR holds `recordings.tar.xz` and `truth.jsonl`; FILE the comparisons that count. Whole families are left out
-of training, of the models that say how sure an answer is, and no profile is asked. `--models` writes what was
-learned from all families together, with confidences measured on those left out: the models the agent carries.
+of training, of the models that say how sure an answer is, and no profile is asked; what our own tables of
+makers' words, brands and market names say of a device's maker is hidden from it as well. `--models` writes
+what was learned from all families together, with confidences measured on those left out: the models the
+agent carries.
 """
 
 import json
@@ -90,9 +92,8 @@ def bench(devices: Path, scorer: Path, *, folds: int, out: Path | None, models_t
         for case in held:
             known = identifying[fold].by_name | {model.name: model for model in sure}
             known |= sensing[fold_of(case.family, SENSOR_FOLDS)].by_name
-            results.append(
-                (case, line_of(case.name, recognise("", case.known.values, knowledge, Models(known))))
-            )
+            found = recognise("", case.known.values, knowledge, Models(known), hidden=case.hidden)
+            results.append((case, line_of(case.name, found)))
     if out is not None:
         out.write_text("".join(json.dumps(line) + "\n" for _, line in results), encoding="utf-8")
     told = [(case.truth, line) for case, line in results]

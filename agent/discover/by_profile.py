@@ -56,7 +56,7 @@ def choose(values: Mapping[str, Raw], profiles: Mapping[str, Profile], *, banner
     object_id, descr = text_of(values.get(SYS_OBJECT_ID)).strip("."), text_of(values.get(SYS_DESCR))
     best, most = "", 0
     for name, one in sorted(profiles.items()):
-        if (one.transport or "snmp") != "snmp":
+        if not reads(one):
             continue
         points = rank(
             one, sys_object_id=object_id, sys_descr=descr, answered=_answered(one, values), banner=banner
@@ -64,6 +64,11 @@ def choose(values: Mapping[str, Raw], profiles: Mapping[str, Profile], *, banner
         if points > most:
             best, most = name, points
     return best if most >= PLAIN else GENERAL if GENERAL in profiles else ""
+
+
+def reads(profile: Profile) -> bool:
+    """Whether a profile is of devices that are asked over SNMP."""
+    return (profile.transport or "snmp") == "snmp"
 
 
 def _answered(one: Profile, values: Mapping[str, Raw]) -> frozenset[str]:

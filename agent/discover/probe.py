@@ -1,9 +1,9 @@
 """Ask one device over SNMP what it is, in few round trips, and recognise it from its answers.
 
 One GET of identity scalars tells whether somebody is there; then the tables of IF-MIB, ENTITY-MIB and its
-sensors, UPS-MIB and Printer-MIB by GETBULK (an absent table costs one round trip), then the subtrees of
-makers, bounded by `MAKER_VARBINDS`. What a device answers wrongly, endlessly or not at all ends in an
-attempt with its reason; its neighbours share nothing with it but the socket.
+sensors, UPS-MIB and Printer-MIB by GETBULK (an absent table costs one round trip), then what the best profile
+asks for, then the subtrees of makers, bounded by `MAKER_VARBINDS`. What a device answers wrongly, endlessly
+or not at all ends in an attempt with its reason; its neighbours share nothing with it but the socket.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import msgspec
 
 from agent.discover.answers import Learned, apply
 from agent.discover.bench import line_of
+from agent.discover.by_profile import GENERAL, choose, reads, wanted
 from agent.discover.evidence import ENTERPRISES, ENTITY, SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, SYS_SERVICES
 from agent.discover.found import SURE, Attempt, Found
 from agent.discover.models import Models
@@ -35,6 +36,7 @@ from agent.transports.ber import Raw
 from agent.transports.snmp import Ask, Device, Snmp
 from agent.transports.trouble import TroubleError
 from rules.profile import Profile
+from rules.profile import asked as asks
 from rules.profile import packaged as packaged_profiles
 
 log = logging.getLogger("watchdesk.agent")
@@ -64,7 +66,7 @@ TABLES = (
     ["1.3.6.1.3.94.1.8.1"],
     *NEIGHBOURS,
 )
-MAKER_VARBINDS = 8_000
+MAKER_VARBINDS, PROFILED_VARBINDS = 8_000, 2_000  # of makers' subtrees; the less where a profile reads them
 TABLE_ROWS = 10_000
 FIRST_S, REST_S = 5.0, 60.0
 
@@ -147,15 +149,19 @@ class Walked:
     truncated: bool = False
 
 
-async def read(snmp: Snmp, target: Target) -> Walked:
-    """Ask a device all that recognition wants; raises TroubleError where it says nothing at all."""
+async def read(snmp: Snmp, target: Target, profiles: Mapping[str, Profile]) -> Walked:
+    """Ask a device all that recognition and the best profile want.
+
+    Raises TroubleError where it says nothing at all.
+    """
     asked = Asked(snmp, target)
     values: dict[str, Raw] = {}
     detail = ""
     try:
         values |= await asked.get(SCALARS)
         values |= await asked.tables(TABLES)
-        values |= await asked.walk([ENTERPRISES.rstrip(".")], limit=MAKER_VARBINDS)
+        limit = PROFILED_VARBINDS if await _by_profile(asked, values, profiles) else MAKER_VARBINDS
+        values |= await asked.walk([ENTERPRISES.rstrip(".")], limit=limit)
     except TroubleError as error:
         if not values:
             raise
@@ -180,10 +186,26 @@ def judge(address: str, walked: Walked, known: Known, *, credential: int = 0) ->
 async def probe(snmp: Snmp, target: Target, known: Known, *, credential: int = 0) -> Found:
     """What stands behind a target; never raises for what a device does."""
     try:
-        walked = await read(snmp, target)
+        walked = await read(snmp, target, known.profiles)
     except TroubleError as error:
         return Found(target.address, attempts=(failed(error, credential),))
     return judge(target.address, walked, known, credential=credential)
+
+
+async def _by_profile(asked: Asked, values: dict[str, Raw], profiles: Mapping[str, Profile]) -> bool:
+    """Read what the best profile asks for; whether there is one that knows the device by name."""
+    probes = dict.fromkeys(oid for one in profiles.values() if reads(one) for oid in asks(one.match))
+    if probes:
+        values |= await asked.get([oid.strip(".") for oid in probes])
+    name = choose(values, profiles)
+    if not name or name == GENERAL:
+        return False
+    plan = wanted(profiles[name])
+    if plan.instances:
+        values |= await asked.get(plan.instances)
+    if plan.columns:
+        values |= await asked.tables(list(group) for group in plan.columns)
+    return True
 
 
 def failed(error: TroubleError, credential: int) -> Attempt:

@@ -42,17 +42,24 @@ SECONDS = "s"  # of the power model: seconds, told in minutes
 SAMPLE = 12  # rows of a column that tell its scale
 
 
-def recognise(address: str, values: Mapping[str, Raw], knowledge: Knowledge, models: Models) -> Found:
-    """All that can be said of a device."""
+def recognise(
+    address: str,
+    values: Mapping[str, Raw],
+    knowledge: Knowledge,
+    models: Models,
+    *,
+    hidden: frozenset[str] = frozenset(),
+) -> Found:
+    """All that can be said of a device; `hidden` as in `traits` and `vendor`, to measure without tables."""
     known = evidence(values, knowledge)
     found = Found(
         address,
         facts={"sysDescr": known.descr, "sysObjectID": known.object_id, "sysName": known.text(SYS_NAME)},
     )
-    told = traits(known, knowledge)
+    told = traits(known, knowledge, hidden=hidden)
     classed = classify(models.by_name[CLASS], known, told)
     found.guesses[CLASS] = _class_guess(classed, models)
-    if (made := vendor(known, knowledge)) is not None:
+    if (made := vendor(known, knowledge, hidden=hidden)) is not None:
         found.guesses["vendor"] = _calibrated(
             "vendor", made, {f"{made.source} {made.confidence}": 1.0}, models
         )

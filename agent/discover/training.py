@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from agent.discover.classes import classify
-from agent.discover.evidence import Evidence, evidence
+from agent.discover.evidence import Evidence, evidence, words_in
 from agent.discover.identity import FIELDS, Candidate, candidates
 from agent.discover.models import CLASS, KIND, POWER, SURE, Models
 from agent.discover.recognise import NONE, RIGHT, SECONDS, class_signs, field_signs, ranked, top_class
@@ -47,6 +47,12 @@ class Case:
     traits: dict[str, float]
     candidates: dict[str, list[tuple[Candidate, bool]]]
     columns: list[list[Possible]] | None
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Words of its maker and system: what our tables say of them counts as seen."""
+        told = [self.truth["os"], self.truth.get("vendor") or "", *(self.truth.get("vendor_accept") or ())]
+        return frozenset(word for text in told for word in words_in(text.replace("_", " ").replace("-", " ")))
 
     @property
     def family(self) -> str:
@@ -166,10 +172,11 @@ def _power(one: Possible, wanted: dict[str, Any]) -> str | None:
 def sure_examples(case: Case, models: Models, knowledge: Knowledge, same: ModuleType) -> dict[str, Example]:
     """By field: what tells how sure an answer is, and whether it was right. The case must be untrained."""
     found: dict[str, Example] = {}
-    classed = classify(models.by_name[CLASS], case.known, case.traits)
+    told = traits(case.known, knowledge, hidden=case.hidden)
+    classed = classify(models.by_name[CLASS], case.known, told)
     right = classed.name in case.truth["device_class_accept"]
     found[CLASS] = Example(class_signs(classed), RIGHT if right else WRONG, case.family)
-    made = vendor(case.known, knowledge)
+    made = vendor(case.known, knowledge, hidden=case.hidden)
     if made is not None and case.scored("vendor"):
         signs = {f"{made.source} {made.confidence}": 1.0}
         label = RIGHT if same.same_vendor(case.truth, made.value) else WRONG

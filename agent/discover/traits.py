@@ -71,8 +71,10 @@ STANDARD = {
 }
 
 
-def traits(known: Evidence, knowledge: Knowledge) -> dict[str, float]:
-    """The features of one device."""
+def traits(
+    known: Evidence, knowledge: Knowledge, *, hidden: frozenset[str] = frozenset()
+) -> dict[str, float]:
+    """The features of one device. `hidden` are makers' words that the table of makers is not asked for."""
     sources = _sources(known, knowledge)
     found: dict[str, float] = {}
     for source, counts in sources.items():
@@ -83,7 +85,8 @@ def traits(known: Evidence, knowledge: Knowledge) -> dict[str, float]:
     for source in ("descr", "name", "module", "product", "org", "text"):
         found |= _classes(f"lex {source}", sources[source], WORDS, LEXICON)
     for source in ("org", "descr", "product"):
-        found |= _classes(f"maker {source}", sources[source], MAKER_WORDS, MAKER)
+        words = Counter({word: n for word, n in sources[source].items() if word not in hidden})
+        found |= _classes(f"maker {source}", words, MAKER_WORDS, MAKER)
     product = knowledge.product(known.object_id) if known.object_id else None
     for source, text in (
         ("descr", known.descr),

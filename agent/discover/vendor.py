@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
-from agent.discover.evidence import ENTITY, Evidence, text_of
+from agent.discover.evidence import ENTITY, Evidence, text_of, words_in
 from agent.discover.found import Guess
 from agent.discover.lexicon import EVERYDAY, MAKER_WORDS
 from agent.discover.traits import AGENTS, enterprises
@@ -93,33 +93,36 @@ NO_BRAND = frozenset(
 _FIRST = re.compile(r"[A-Za-z][A-Za-z&-]{2,}")
 
 
-def vendor(known: Evidence, knowledge: Knowledge) -> Guess | None:
-    """The likeliest maker; None where nothing tells."""
-    return next(_ladder(known, knowledge), None)
+def vendor(known: Evidence, knowledge: Knowledge, *, hidden: frozenset[str] = frozenset()) -> Guess | None:
+    """The likeliest maker; None where nothing tells.
+
+    `hidden` are names that our own tables of brands and market names are not asked for; registries are.
+    """
+    return next(_ladder(known, knowledge, hidden), None)
 
 
-def known_as(number: int, knowledge: Knowledge) -> str:
+def known_as(number: int, knowledge: Knowledge, hidden: frozenset[str] = frozenset()) -> str:
     """The name people know a registered maker by, and an owner behind it in brackets."""
     maker = knowledge.maker(number)
     if maker is None:
         return ""
     name = maker.alias or maker.organisation
-    if name in MARKET:
+    if name in MARKET and not hidden & set(words_in(MARKET[name])):
         return MARKET[name]
     head, _, rest = name.partition(" (")
     return name if rest.rstrip(")") in knowledge.brands or rest.endswith("Electric)") or "/" in head else head
 
 
-def _ladder(known: Evidence, knowledge: Knowledge) -> Iterator[Guess]:
+def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> Iterator[Guess]:
     own = known.enterprise
-    if own > 0 and own not in AGENTS and (name := known_as(own, knowledge)):
+    if own > 0 and own not in AGENTS and (name := known_as(own, knowledge, hidden)):
         yield Guess(name, 0.9, f"sysObjectID is under enterprise {own}, registered by {name}", "registry")
-    if brand := brand_in(known.descr, knowledge):
+    if brand := brand_in(known.descr, knowledge, hidden):
         yield Guess(brand, 0.85, f"sysDescr names {brand}", "reading")
     if made := manufacturer(known):
         yield Guess(made, 0.85, f"the device names {made} as its manufacturer", "standard")
     for number in enterprises(known):
-        if number not in AGENTS and (name := known_as(number, knowledge)):
+        if number not in AGENTS and (name := known_as(number, knowledge, hidden)):
             yield Guess(name, 0.75, f"it answers in the subtree of enterprise {number}, {name}", "registry")
     if (word := first_word(known.descr)) and not unix(known.descr):
         yield Guess(word, 0.5, f"sysDescr begins with {word}", "reading")
@@ -155,14 +158,16 @@ def unix(descr: str) -> bool:
     return re.match(r"(Linux|FreeBSD|OpenBSD|NetBSD|SunOS|Darwin|AIX) ", descr) is not None
 
 
-def brand_in(text: str, knowledge: Knowledge) -> str:
+def brand_in(text: str, knowledge: Knowledge, hidden: frozenset[str] = frozenset()) -> str:
     """The first brand a text names; "" where it names none."""
     brands = _brands(knowledge)
+    registered = {brand.lower() for brand in knowledge.brands}
     words = re.findall(r"[A-Za-z0-9&-]+", text[:200])
     for at in range(len(words)):
         for width in (3, 2, 1):
             name = " ".join(words[at : at + width]).lower()
-            if name in brands and (len(name) > 3 or words[at].isupper()):
+            ours = name not in registered and bool(hidden & set(words_in(f"{name} {brands.get(name, '')}")))
+            if name in brands and not ours and (len(name) > 3 or words[at].isupper()):
                 return brands[name]
     return ""
 
