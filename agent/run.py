@@ -194,14 +194,16 @@ class Agent:
 
     async def _poll(self, key: str) -> None:
         up = False
+        begun = self.clock.steady()
         try:
             device = self.devices.get(key)
             if device is not None:
                 up = await self._ask(key, device)
         finally:
             self.room.release()
-            for parent in self.schedule.done(key, self.clock.steady(), up=up):
-                self.schedule.hasten(parent, self.clock.steady())
+            now = self.clock.steady()
+            for parent in self.schedule.done(key, now, up=up, took_s=now - begun):
+                self.schedule.hasten(parent, now)
             self.wake.set()
 
     async def _ask(self, key: str, device: Device) -> bool:

@@ -1,5 +1,8 @@
 """When which device is asked: spread evenly by a hash, backed off when dead, its lag measured.
 
+A device that needs long to answer is asked less often, so that it has at least as long a rest: asking it
+again at once would only make it slower. It has its own interval back as soon as it answers quickly again.
+
 Times are seconds of a clock that does not run backwards.
 """
 
@@ -11,6 +14,8 @@ from dataclasses import dataclass, field
 PATIENCE = 4  # polls without an answer before a device is asked less often
 SLOWEST_S = 300.0
 JITTER = 0.1
+BUSY = 0.5  # of its interval that a device may be asked; slower ones get a longer interval
+CALM = 0.3  # weight of the latest poll in how long a device needs
 
 
 @dataclass(slots=True)
@@ -22,6 +27,7 @@ class Turn:
     parents: tuple[str, ...] = ()
     due: float = 0.0
     failures: int = 0
+    took_s: float = 0.0  # how long a poll takes, smoothed
     running: bool = False
     generation: int = 0  # entries of the heap with another one are stale
 
@@ -91,13 +97,19 @@ class Schedule:
         turn.running = True
         return key
 
-    def done(self, key: str, now: float, *, up: bool) -> list[str]:
-        """A poll is over: the next turn is set. Returns parents to be asked at once, where it just failed."""
+    def done(self, key: str, now: float, *, up: bool, took_s: float = 0.0) -> list[str]:
+        """A poll is over: the next turn is set. Returns parents to be asked at once, where it just failed.
+
+        Args:
+            took_s: how long it took; of a device that is silent this says nothing of its load.
+        """
         turn = self._turns.get(key)
         if turn is None:
             return []
         turn.running = False
         turn.failures = 0 if up else turn.failures + 1
+        if up:
+            turn.took_s += CALM * (took_s - turn.took_s)
         interval = self._interval(turn)
         following = turn.due + interval
         if following <= now:
@@ -114,11 +126,16 @@ class Schedule:
             self._at(turn, now)
 
     def _interval(self, turn: Turn) -> float:
-        """The interval, doubled with every failure beyond PATIENCE, at most SLOWEST_S, with jitter."""
+        """The interval: longer for a slow device, doubled with every failure beyond PATIENCE, with jitter.
+
+        At most SLOWEST_S, or the interval itself where that is longer.
+        """
+        most = max(SLOWEST_S, turn.every_s)
+        usual = min(max(turn.every_s, turn.took_s / BUSY), most)
         beyond = turn.failures - PATIENCE
         if beyond <= 0:
-            return turn.every_s
-        slow = min(turn.every_s * 2.0 ** min(beyond, 10), max(SLOWEST_S, turn.every_s))
+            return usual
+        slow = min(usual * 2.0 ** min(beyond, 10), most)
         return slow * (1 + self._random.uniform(-JITTER, JITTER))
 
     def _at(self, turn: Turn, due: float) -> None:

@@ -10,18 +10,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.clock import Clock
 from agent.collect import Collector
 from agent.devices import Library
 from agent.discover.guard import Guard
 from agent.discover.journal import Journal
-from agent.discover.scout import Scout
 from agent.discover.sweep import Pace
-from agent.discover.tell import finding
 from agent.discover.trial import attempt
 from rules import ranges
 from rules.wire import Config, Progress, RangeJob, RunState, Trial
+
+if TYPE_CHECKING:
+    from agent.discover.scout import Scout
 
 log = logging.getLogger("watchdesk.agent")
 AT_ONCE = 256  # addresses
@@ -64,7 +66,7 @@ class Runs:
     clock: Clock
     told: Callable[[], None]
     library: Library
-    scout: Scout | None = None
+    scout: "Scout | None" = None
     runs: dict[int, Run] = field(default_factory=dict)
     trials: "dict[int, asyncio.Task[None]]" = field(default_factory=dict)
     _learned: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -140,7 +142,7 @@ class Runs:
         run.journal.end()
         self._tell(run.progress(self.clock.wall(), state, detail))
 
-    async def _sweep(self, run: Run, scout: Scout) -> bool:
+    async def _sweep(self, run: Run, scout: "Scout") -> bool:
         """All addresses that are left; False where the time was over before."""
         pace, room = Pace(run.job.rate), asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
@@ -155,10 +157,12 @@ class Runs:
                 task.add_done_callback(lambda _: room.release())
         return True
 
-    async def _look(self, run: Run, scout: Scout, place: int) -> None:
+    async def _look(self, run: Run, scout: "Scout", place: int) -> None:
         address = run.addresses[place]
         seen = await scout.look(run.job, address, run.guard)
         if seen is not None:
+            from agent.discover.tell import finding  # noqa: PLC0415 - as the scout
+
             self.collector.find(finding(run.job, seen, self.library.profiles, at=self.clock.wall()))
         run.journal.looked(place, alive=seen is not None)
 
@@ -176,7 +180,10 @@ class Runs:
         self.collector.tried(result)
         self.told()
 
-    def _scout(self) -> Scout:
+    def _scout(self) -> "Scout":
         if self.scout is None:
+            # What recognises devices is read when the first job comes: most agents start without one.
+            from agent.discover.scout import Scout  # noqa: PLC0415
+
             self.scout = Scout(self.library, self._learned)
         return self.scout

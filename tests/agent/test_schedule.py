@@ -71,3 +71,34 @@ def test_a_late_poll_skips_the_turns_it_missed_and_the_lag_is_told() -> None:
     schedule.done("slow", start + 35.0, up=True)
     assert schedule.wait(start + 35.0) == 5.0
     assert (schedule.lag.count, round(schedule.lag.worst, 6), schedule.lag.skipped) == (1, 1.0, 3)
+
+
+def test_a_slow_device_gets_rests_as_long_as_its_polls_and_its_own_interval_back() -> None:
+    schedule = Schedule(seed="a")
+    schedule.put("slow", 10.0, 0.0)
+    now, gaps, last = 0.0, [], None
+    for turn in range(60):
+        now += schedule.wait(now) or 0.0
+        key = schedule.take(now)
+        assert key == "slow"
+        if last is not None:
+            gaps.append(now - last)
+        last = now
+        took = 20.0 if turn < 30 else 0.1
+        now += took
+        schedule.done("slow", now, up=True, took_s=took)
+    assert gaps[0] >= 20.0, "never two polls at once"
+    assert 38.0 <= gaps[28] <= 50.0, "half of the time it is left alone"
+    assert gaps[-1] == 10.0
+
+
+def test_silence_says_nothing_of_a_devices_load_and_no_interval_is_beyond_the_slowest() -> None:
+    schedule = Schedule(seed="a")
+    schedule.put("d", 10.0, 0.0)
+    now = 0.0
+    for up, took in [(False, 5.0), (False, 5.0), *[(True, 5_000.0)] * 20]:
+        now += schedule.wait(now) or 0.0
+        assert schedule.take(now) == "d"
+        now += took
+        schedule.done("d", now, up=up, took_s=took)
+        assert (schedule.wait(now) or 0.0) <= 300.0
