@@ -5,6 +5,7 @@ import socket
 from dataclasses import dataclass, field
 
 import psutil
+from msgspec import structs
 
 from agent.reading import Reading, Target
 from rules.plan import Plan
@@ -41,7 +42,8 @@ class Observer:
         if not reading.up or not reading.identity:
             return None
         self.known[target.key] = Known(at, reading.identity)
-        return observation(target, plan, reading.identity, wall=wall, trace=trace)
+        told = observation(target, plan, reading.identity, wall=wall, trace=trace)
+        return structs.replace(told, relations=list(reading.relations)) if reading.relations else told
 
     def forget(self, key: str) -> None:
         """A device is gone, or another profile asks it."""

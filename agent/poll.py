@@ -142,7 +142,9 @@ class Poller:
             from agent.transports.ssh import Ssh  # noqa: PLC0415 - 9 MiB that most agents never need
 
             self._ssh = Ssh()
-        return reading_of(plan, await self._ssh.fetch(target, timeout_s=timeout_s))
+        inventoried, now = bool(plan.identity), self._clock()
+        facts = await self._ssh.fetch(target, inventoried=inventoried, now=now, timeout_s=timeout_s)
+        return reading_of(plan, facts)
 
     async def _by_icmp(self, target: Target, plan: Plan, timeout_s: float) -> Reading:
         count = target.params.get("count", 3)

@@ -28,7 +28,8 @@ def reading_of(plan: Plan, facts: Facts) -> Reading:
     return Reading(
         up=True,
         values=tuple(values),
-        identity=identity(plan, look, sys_descr=text(facts.readings.get("banner"))),
+        identity=facts.about | identity(plan, look, sys_descr=text(facts.readings.get("banner"))),
+        relations=tuple(facts.relations),
         rtt_s=facts.rtt_s,
         truncated=facts.truncated,
     )

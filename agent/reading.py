@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rules.wire import ObservedRelation
+
 Param = str | int | float | bool | None
 
 Reason = Literal[
@@ -56,6 +58,7 @@ class Reading:
     detail: str = ""
     values: tuple[Value, ...] = ()
     identity: dict[str, str] = field(default_factory=dict)  # by the profile's names, where it was asked for
+    relations: tuple[ObservedRelation, ...] = ()  # to other devices, as this one tells them
     rtt_s: float | None = None
     truncated: bool = False
     evidence: str = ""  # of a bad response: its first 256 bytes, in hex

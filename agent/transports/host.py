@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from agent.parsers.disks import UNREAL
 from agent.transports.facts import Facts, Raw
-from agent.transports.linux import UNREAL
 from agent.transports.trouble import TroubleError, clean
 
 MAX_ROWS = 500

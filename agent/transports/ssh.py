@@ -1,8 +1,12 @@
-"""SSH: one fixed, read-only command on machines that carry no software of ours.
+"""SSH: fixed, read-only commands on machines that carry no software of ours.
+
+A new session asks once which family of systems it is (`uname -s`). Then each poll sends that family's
+command, and one that is to identify the machine a second one, for what it has and does (`agent.parsers`).
 
 The server's key must be pinned in the credential (`host_key`: `SHA256:...` or a line of known_hosts); an
 unknown or changed key ends the poll before any credential leaves. No agent, no search for keys, one attempt
-to log in per poll. Sessions stay open between polls. Bounds: 30 s in all, 1 MiB from both streams together.
+to log in per poll. What is weak is not spoken, and named in the refusal. Sessions stay open between polls.
+Bounds: 30 s in all, 1 MiB from both streams together.
 """
 
 import asyncio
@@ -13,12 +17,16 @@ import io
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 
 import paramiko
 
+from agent.parsers import inventory
+from agent.parsers.families import CATALOGUE, Family, Ticks, of_answer
 from agent.reading import Target
-from agent.transports import linux
+from agent.transports import ssh_offer
 from agent.transports.facts import Facts
 from agent.transports.trouble import BadResponseError, TroubleError, clean, of_os
 
@@ -27,7 +35,6 @@ DEADLINE_S = 30.0
 MAX_OUTPUT = 1 << 20
 THREADS = 16
 _CHUNK = 65_536
-CATALOGUE = {"linux": linux.COMMAND}  # all that is ever sent
 
 
 class _Machine:
@@ -38,7 +45,8 @@ class _Machine:
         self.transport: paramiko.Transport | None = None
         self.socket: socket.socket | None = None
         self.target: Target | None = None
-        self.ticks: tuple[float, float] | None = None
+        self.family: Family | None = None
+        self.ticks: Ticks | None = None
 
     def close(self) -> None:
         """End the session; a thread that waits on it wakes up."""
@@ -65,15 +73,30 @@ class Ssh:
             machine.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def fetch(self, target: Target, *, timeout_s: float = DEADLINE_S) -> Facts:
-        """The readings of a Linux machine; raises TroubleError, after `timeout_s` (at most 30 s) in all."""
+    async def fetch(
+        self,
+        target: Target,
+        *,
+        inventoried: bool = False,
+        now: datetime | None = None,
+        timeout_s: float = DEADLINE_S,
+    ) -> Facts:
+        """The readings of a machine, after `timeout_s` (at most 30 s) in all; raises TroubleError.
+
+        Args:
+            target: whose credential holds user, host_key, and password or key.
+            inventoried: whether to ask as well what the machine has and does.
+            now: the agent's time, against which certificates end; the system's where it is not given.
+            timeout_s: for all of it.
+        """
         timeout_s = min(timeout_s, DEADLINE_S)
         machine = self._machines.setdefault(target.key, _Machine())
         if machine.target != target:
             machine.close()
-            machine.target = target
+            machine.target, machine.family, machine.ticks = target, None, None
+        ask = _Ask(target, monotonic() + timeout_s, inventoried, now or datetime.now(UTC))
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, _read, machine, target, monotonic() + timeout_s)
+        work = loop.run_in_executor(self._pool, _read, machine, ask)
         done, _ = await asyncio.wait({work}, timeout=timeout_s)
         if not done:
             machine.close()
@@ -83,19 +106,31 @@ class Ssh:
         return work.result()
 
 
-def _read(machine: _Machine, target: Target, until: float) -> Facts:
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One poll. `until`: the steady clock at which it ends."""
+
+    target: Target
+    until: float
+    inventoried: bool
+    now: datetime
+
+
+def _read(machine: _Machine, ask: _Ask) -> Facts:
     with machine.lock:
         begun = monotonic()
         try:
-            fresh = machine.transport is None or not machine.transport.is_active()
-            if fresh:
+            if machine.transport is None or not machine.transport.is_active():
                 machine.close()
-                _connect(machine, target, until)
-            assert machine.transport is not None
-            output, truncated = run(machine.transport, "linux", until)
+                _connect(machine, ask.target, ask.until)
+            facts = _facts(machine, ask)
         except TroubleError:
             machine.close()
             raise
+        except paramiko.ssh_exception.IncompatiblePeer:
+            machine.close()
+            offered = ssh_offer.offered_by(ask.target.address, ask.target.port or PORT, ask.until)
+            raise TroubleError("security", f"{ssh_offer.REFUSED}: {offered}.") from None
         except paramiko.SSHException as error:
             machine.close()
             raise _trouble(error) from None
@@ -104,18 +139,47 @@ def _read(machine: _Machine, target: Target, until: float) -> Facts:
             if isinstance(error, OSError):
                 raise of_os(error) from None
             raise TroubleError("refused", "The machine closed the connection.") from None
-        facts, machine.ticks = linux.read(output, machine.ticks)
-        facts.truncated = truncated
         facts.rtt_s = monotonic() - begun
         return facts
+
+
+def _facts(machine: _Machine, ask: _Ask) -> Facts:
+    transport = machine.transport
+    assert transport is not None
+    if machine.family is None:
+        machine.family = _family(transport, ask.until)
+    family = machine.family
+    said = run(transport, family.name, ask.until)
+    facts, machine.ticks = family.read(said.output, machine.ticks)
+    facts.truncated = said.truncated
+    if ask.inventoried:
+        try:
+            more = run(transport, f"{family.name}-facts", ask.until)
+        except BadResponseError:  # the readings stand without it
+            facts.truncated = True
+        else:
+            facts.truncated |= more.truncated
+            inventory.tell(family.tell(more.output), facts, now=ask.now)
+    return facts
+
+
+def _family(transport: paramiko.Transport, until: float) -> Family:
+    said = run(transport, "who", until)
+    family = of_answer(said.output, said.status)
+    if family is None:
+        shown = said.output.strip()[:80] or "nothing"
+        raise BadResponseError(
+            f"The machine's system is not one that can be read over SSH; to `uname -s` it says: {shown}.",
+            place="uname",
+            evidence=said.output.encode("utf-8", "replace"),
+        )
+    return family
 
 
 def _trouble(error: paramiko.SSHException) -> TroubleError:
     text = clean(str(error), 300)
     if isinstance(error, paramiko.AuthenticationException):
         return TroubleError("auth", "The machine did not accept the credential.")
-    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        return TroubleError("security", f"No algorithm that is strong enough is offered: {text}.")
     return BadResponseError(f"The session failed: {text}.", place="SSH")
 
 
@@ -135,7 +199,7 @@ def _connect(machine: _Machine, target: Target, until: float) -> None:
         raise TroubleError("configuration", "The SSH credential lacks a user.")
     machine.socket = socket.create_connection((target.address, target.port or PORT), timeout=_left(until))
     machine.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport = machine.transport = paramiko.Transport(machine.socket)
+    transport = machine.transport = paramiko.Transport(machine.socket, disabled_algorithms=ssh_offer.WEAK)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = _left(until)
     transport.start_client(timeout=_left(until))
     _check_key(transport.get_remote_server_key(), pinned)
@@ -178,8 +242,17 @@ def _private(text: str, passphrase: str | None) -> paramiko.PKey:
     raise TroubleError("configuration", "The private key of the credential cannot be read.")
 
 
-def run(transport: paramiko.Transport, name: str, until: float) -> tuple[str, bool]:
-    """The output of a command of the catalogue, cleaned, and whether it was cut. Raises TroubleError."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command printed, cleaned; its exit status; whether the output was cut at MAX_OUTPUT."""
+
+    output: str
+    status: int
+    truncated: bool
+
+
+def run(transport: paramiko.Transport, name: str, until: float) -> Said:
+    """Run a command of the catalogue. Raises TroubleError; `until`: the steady clock."""
     channel = transport.open_session(timeout=_left(until))
     try:
         channel.settimeout(_left(until))
@@ -190,9 +263,10 @@ def run(transport: paramiko.Transport, name: str, until: float) -> tuple[str, bo
                 raise BadResponseError("The command ended without an exit code.", place="exit")
             if channel.exit_status < 0:
                 raise BadResponseError("The command was killed.", place="exit")
+        status = channel.exit_status
     finally:
         channel.close()
-    return clean(output.decode("utf-8", "replace"), MAX_OUTPUT), truncated
+    return Said(clean(output.decode("utf-8", "replace"), MAX_OUTPUT), status, truncated)
 
 
 def _drain(channel: paramiko.Channel, until: float) -> tuple[bytes, bool]:

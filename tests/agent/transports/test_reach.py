@@ -3,7 +3,9 @@ import socket
 
 import pytest
 
-from agent.transports import linux, tcp
+from agent.parsers import linux
+from agent.parsers.text import MARK
+from agent.transports import tcp
 from agent.transports.host import Host
 from agent.transports.icmp import Icmp, checksum
 from agent.transports.trouble import TroubleError
@@ -93,7 +95,7 @@ async def test_this_machine_is_read() -> None:
 
 
 OUTPUT = "\n".join(
-    f"{linux.MARK}{name}\n{body}"
+    f"{MARK}{name}\n{body}"
     for name, body in {
         "uptime": "93784.12 180000.1",
         "load": "0.50 0.40 0.30 1/200 999",

@@ -11,8 +11,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from agent.parsers.families import CATALOGUE, FAMILIES
 from agent.reading import Target
-from agent.transports import ssh
 from agent.transports.ssh import Ssh, fingerprint
 from agent.transports.trouble import TroubleError
 from tests.realness import note
@@ -23,8 +23,10 @@ SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 class Deaf(paramiko.ServerInterface):
     """A paramiko server that notes what is offered to it and lets a command print what a test says."""
 
-    def __init__(self, output: Callable[[paramiko.Channel], None]) -> None:
+    def __init__(self, output: Callable[[paramiko.Channel], None], who: bytes | None) -> None:
         self.offered: list[str] = []
+        self.asked: list[bytes] = []
+        self._who = None if who is None else printing(who)
         self._output = output
 
     def get_allowed_auths(self, username: str) -> str:
@@ -38,16 +40,25 @@ class Deaf(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined,no-any-return]
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._output, args=(channel,), daemon=True).start()
+        self.asked.append(command)
+        who = self._who if command == CATALOGUE["who"].encode() else None
+        threading.Thread(target=who or self._output, args=(channel,), daemon=True).start()
         return True
 
 
 class Peer:
-    """A listening socket of paramiko servers, one per connection."""
+    """A listening socket of paramiko servers, one per connection. `who` None: `uname` prints as all else."""
 
-    def __init__(self, output: Callable[[paramiko.Channel], None]) -> None:
+    def __init__(
+        self,
+        output: Callable[[paramiko.Channel], None],
+        who: bytes | None = b"Linux\n",
+        *,
+        weak: bool = False,
+    ) -> None:
         self.key = paramiko.ECDSAKey.generate()
-        self.server = Deaf(output)
+        self.server = Deaf(output, who)
+        self.weak = weak
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.transports: list[paramiko.Transport] = []
@@ -61,6 +72,8 @@ class Peer:
                 return
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
+            if self.weak:
+                transport.get_security_options().ciphers = ("3des-cbc",)
             self.transports.append(transport)
             try:
                 transport.start_server(server=self.server)
@@ -252,6 +265,53 @@ async def test_a_real_machine_is_read_over_openssh(client: Ssh, sshd: tuple[int,
     assert facts.tables["disks"]
 
 
-def test_nothing_but_the_catalogue_can_be_sent() -> None:
-    assert set(ssh.CATALOGUE) == {"linux"}
-    assert "{" not in ssh.CATALOGUE["linux"]
+async def test_a_real_machine_tells_what_it_has_and_does(client: Ssh, sshd: tuple[int, str, str]) -> None:
+    port, host_key, key = sshd
+    one = Target("t9", "me", "127.0.0.1", port, {"user": "root", "key": key, "host_key": host_key})
+    facts = await client.fetch(one, inventoried=True, timeout_s=30.0)
+    assert "root" in facts.about["accounts"].split(", ")
+    if shutil.which("dpkg-query"):
+        assert "dpkg " in facts.about["packages"]
+    assert facts.tables.keys() >= {"disks", "interfaces", "certificates"}
+
+
+async def test_only_commands_of_the_catalogue_are_ever_sent(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    one = target(peer.port, host_key=fingerprint(peer.key))
+    await client.fetch(one, inventoried=True, timeout_s=5.0)
+    await client.fetch(one, timeout_s=5.0)
+    peer.close()
+    names = {command.encode(): name for name, command in CATALOGUE.items()}
+    assert [names[one] for one in peer.server.asked] == ["who", "linux", "linux-facts", "linux"]
+
+
+def test_the_catalogue_has_two_constant_commands_for_each_family_and_one_to_tell_them_apart() -> None:
+    assert set(CATALOGUE) == {"who", *FAMILIES, *(f"{name}-facts" for name in FAMILIES)}
+    for command in CATALOGUE.values():
+        assert "\n" not in command
+        assert "{}" not in command
+        assert not {"rm", "mv", "cp", "tee", "chmod", "kill", "sudo"} & set(command.split())
+
+
+async def test_a_machine_of_no_known_system_is_named_as_it_answers(client: Ssh) -> None:
+    peer = Peer(printing(LINUX), who=b"HP-UX\n")
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)))
+    peer.close()
+    assert (trouble.reason, trouble.place) == ("bad_response", "uname")
+    assert "HP-UX" in trouble.detail
+
+
+async def test_endless_output_to_the_first_question_is_cut_as_well(client: Ssh) -> None:
+    peer = Peer(flooding, who=None)
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=20.0)
+    peer.close()
+    assert (trouble.reason, trouble.place) == ("bad_response", "uname")
+
+
+async def test_weak_algorithms_are_refused_by_name_before_the_password_leaves(client: Ssh) -> None:
+    peer = Peer(printing(LINUX), weak=True)
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)))
+    peer.close()
+    assert trouble.reason == "security"
+    assert "3des-cbc" in trouble.detail
+    assert peer.server.offered == []
