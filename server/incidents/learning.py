@@ -16,7 +16,7 @@ from server.incidents.models import Incident
 from server.kernel.i18n import N_, _, use_language
 from server.knowledge import service as knowledge
 from server.knowledge.models import Article, Case
-from server.knowledge.suggest import Query, note_gap, suggest
+from server.knowledge.suggest import Query, note_gap
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 SYMPTOM_LINES = 60
@@ -39,13 +39,6 @@ def opened(session: Session, incident: Incident, *, now: datetime) -> None:
     if known is None:
         known = facts.suggest(session, query, limit=1)
     if not known:
-        note_gap(session, incident.number, query, now=now)
-
-
-def reported(session: Session, incident: Incident, *, now: datetime) -> None:
-    """A person typed it and nothing known fits: remember what is missing."""
-    query = query_of(session, incident)
-    if not suggest(session, query, limit=1):
         note_gap(session, incident.number, query, now=now)
 
 

@@ -111,7 +111,6 @@ def create(session: Session, values: Mapping[str, Any], *, actor: Actor, now: da
     tell(session, incident, Kind.PERSON, N_("Reported"), now=now, by=actor.id, text=incident.description)
     say(session, incident, "incident.opened", now=now)
     session.flush()
-    learning.reported(session, incident, now=now)
     return incident
 
 

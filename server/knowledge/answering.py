@@ -32,7 +32,7 @@ from server.knowledge import finding
 from server.knowledge.models import Article, State
 from server.knowledge.redaction import Redactor, names_of
 from server.knowledge.reranking import Reranker, best_first
-from server.knowledge.suggest import Query
+from server.knowledge.suggest import NEXT_SCORE, Query
 from server.notify.channels import Guard, check_url
 from server.notify.outgoing import SendError
 
@@ -123,7 +123,7 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
 
 def _fitting(session: Session, text: str, actor: Actor) -> list[Article]:
     query = Query(text, language=actor.language)
-    near = finding.suggested(session, query, actor, limit=CANDIDATES)
+    near = finding.suggested(session, query, actor, limit=CANDIDATES, least=NEXT_SCORE)  # a reader judges
     numbers = [one.number for one in near if one.kind == "article"]
     seen = finding.visible_to(actor)
     rows = session.scalars(

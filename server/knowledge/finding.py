@@ -10,7 +10,7 @@ from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching
 from server.knowledge.models import Article, ArticleVersion, Audience, Case, Kind, Outcome, State, Verdict
-from server.knowledge.suggest import Query, Suggestion, suggest
+from server.knowledge.suggest import LEAST_SCORE, Query, Suggestion, suggest
 
 FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
 FOR_VENDORS = and_(
@@ -34,14 +34,16 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
     return or_(Article.state == State.PUBLISHED, Article.author_id == actor.id)
 
 
-def suggested(session: Session, query: Query, actor: Actor, *, limit: int) -> Sequence[Suggestion]:
+def suggested(
+    session: Session, query: Query, actor: Actor, *, limit: int, least: float = LEAST_SCORE
+) -> Sequence[Suggestion]:
     """What fixed this before, as far as this person may see it.
 
     Past cases are other groups' incidents: people of outside companies are shown none.
     """
     if not actor.vendor:
-        return suggest(session, query, limit=limit)
-    found = suggest(session, query, limit=limit * WIDER)
+        return suggest(session, query, limit=limit, least=least)
+    found = suggest(session, query, limit=limit * WIDER, least=least)
     numbers = [one.number for one in found if one.kind == "article"]
     seen = set(session.scalars(select(Article.number).where(Article.number.in_(numbers), visible_to(actor))))
     return [one for one in found if one.number in seen][:limit]

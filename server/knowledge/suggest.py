@@ -114,8 +114,10 @@ def changed(session: Session, key: str) -> None:
     session.add(IndexChange(key=key))
 
 
-def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestion]:
-    """The best known fixes for a ticket, best first; empty where nothing fits well enough."""
+def suggest(
+    session: Session, query: Query, *, limit: int = 3, least: float = LEAST_SCORE
+) -> list[Suggestion]:
+    """The best known fixes for a ticket, best first; empty where none is right with probability `least`."""
     shelf = shelves.up_to_date(session)
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
     with shelf.lock:
@@ -130,7 +132,7 @@ def suggest(session: Session, query: Query, *, limit: int = 3) -> list[Suggestio
             meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
             found.append(_weighed(answer, record, outcome, query, meant=meant))
     found.sort(key=lambda one: (-one.worth, not one.meant, one.other_language, one.record.number))
-    shown = _with_place(_told(_distinct(found)), limit)
+    shown = _with_place(_told(_distinct(found), least), limit)
     here = _here(session, [one.record.number for one in shown], query)
     written = _written(text) if shown else {}
     return [_suggestion(one, here.get(one.record.number), written) for one in shown]
@@ -230,10 +232,10 @@ def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query
     )
 
 
-def _told(found: Sequence[_Weighed]) -> list[_Weighed]:
+def _told(found: Sequence[_Weighed], least_best: float) -> list[_Weighed]:
     """What is sure enough to be told, and what was written for the ticket's alert; nothing is a guess."""
     best = max((one.score for one in found), default=0.0)
-    least = NEXT_SCORE if best >= LEAST_SCORE else 1.0
+    least = NEXT_SCORE if best >= least_best else 1.0
     told, highest = [], 0.99
     for one in found:
         if one.meant or one.score >= least:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 import server.alerts
 import server.incidents
+import server.knowledge
 from rules.wire import AlertNews
 from server.accounts.models import Group
 from server.alerts.memory import forget_memory
@@ -25,7 +26,9 @@ from server.kernel.practice import Practice
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 EVERY = frozenset(
-    p.key for practice in (server.incidents.PRACTICE, server.alerts.PRACTICE) for p in practice.permissions
+    p.key
+    for practice in (server.incidents.PRACTICE, server.alerts.PRACTICE, server.knowledge.PRACTICE)
+    for p in practice.permissions
 )
 ALICE = Actor(1, "alice", {"en": "Alice"}, EVERY)
 CHARLIE = Actor(3, "charlie", {"en": "Charlie"}, frozenset({"incident.create"}))
