@@ -80,8 +80,9 @@ def words_of(said: str) -> Iterator[str]:
         if piece[0] >= "\u3400" and re.match(rf"[{_HAN}]", piece):
             yield from (piece[at : at + 2] for at in range(len(piece)))  # the last sign stands alone
             continue
-        starts = [0, *(mark.start() for mark in _PART.finditer(piece))][:MOST_PARTS]
-        for start in dict.fromkeys(starts):
+        marks = [mark.start() for mark in _PART.finditer(piece)]
+        after = [0, *(start for start in marks if start and not piece[start - 1].isalnum())]
+        for start in list(dict.fromkeys([*after, *marks]))[:MOST_PARTS]:  # of too many, those a person sees
             yield piece[start:].lower()[:LONGEST_WORD]
         yield from (STEM + stem for stem in _stems(piece))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
@@ -112,6 +112,7 @@ def test_whatever_is_typed_is_answered(db: Database, said: str) -> None:
     numbers(db, said)
 
 
+@example(word="SAjZiS_i1637b_3l3e2.3ehkc9")
 @given(word=st.from_regex(r"[A-Za-z]{2,8}([._-][A-Za-z0-9]{1,6}){0,3}", fullmatch=True))
 @settings(max_examples=60, deadline=None)
 def test_an_identifier_is_found_by_each_beginning_of_each_part(word: str) -> None:
