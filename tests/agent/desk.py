@@ -26,6 +26,7 @@ class Desk:
     enrolled: list[Enrol] = field(default_factory=list)
     answer: Callable[[Report], Answer | web.Response | None] = lambda _: None
     down: bool = False
+    asked: int = 0  # times a configuration was asked for
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=wire.MAX_BODY)
@@ -56,6 +57,7 @@ class Desk:
 
     async def _config(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Agent 7:s3cret"
+        self.asked += 1
         etag = f'"{self.config.generation}"'
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304)

@@ -45,6 +45,15 @@ async def until(what: str, met: object, seconds: float = 20.0) -> None:
     pytest.fail(f"not within {seconds:g} s: {what}")
 
 
+async def living(folder: Path, desk: Desk) -> Process:
+    """An agent that has asked the desk what to do, and had two seconds to do it."""
+    asked = desk.asked
+    agent = await start(folder, desk)
+    await until("it asks for its configuration", lambda: desk.asked > asked)
+    await asyncio.sleep(2.0)
+    return agent
+
+
 async def stop(process: Process, how: signal.Signals = signal.SIGTERM) -> str:
     began = time.monotonic()
     process.send_signal(how)
@@ -81,8 +90,7 @@ async def test_p1_killed_and_started_again_it_neither_repeats_nor_forgets(tmp_pa
         await until("the device is told as gone", desk.alerts)
         for _ in range(3):
             await stop(agent, signal.SIGKILL)
-            agent = await start(tmp_path, desk)
-            await asyncio.sleep(2.0)
+            agent = await living(tmp_path, desk)
         assert [(one.rule, one.status) for one in desk.alerts() if one.rule == "Gone"] == [("Gone", "firing")]
         desk.config = config("2")
         desk.answer = lambda _: None
@@ -117,8 +125,7 @@ async def test_t9_an_absurd_configuration_is_refused_and_the_good_one_kept(tmp_p
         await stop(agent)
         evil = TargetConfig(2, "x", "-oProxyCommand=x", 22, "ssh", None, 0.001)
         desk.config = config("2", evil)
-        agent = await start(tmp_path, desk)
-        await asyncio.sleep(2.0)
+        agent = await living(tmp_path, desk)
         error = await stop(agent)
         assert "refused, the last good one is kept" in error
         assert all(one.status == "firing" for one in desk.alerts())
