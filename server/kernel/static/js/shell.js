@@ -5,10 +5,12 @@ import "./toasts.js";
 import "./appearance.js";
 import "./keys.js";
 import "./palette.js";
-import "./cards.js";
 import "./table.js";
 import "./siblings.js";
 import "./lookup.js";
 import "./drafts.js";
 import "./timeline.js";
 import "./live.js";
+
+// The cards of chips come with the first sign of a hand.
+for (const sign of ["pointerover", "focusin", "touchstart"]) document.addEventListener(sign, () => import("./cards.js"), { once: true, passive: true });
