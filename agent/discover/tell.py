@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from agent.discover import by_profile
 from agent.discover.answers import fingerprint
 from agent.discover.evidence import enterprise_of
-from agent.discover.found import SURE, Attempt, Found, Guess
+from agent.discover.found import SURE, Attempt, Found, Guess, Link
 from agent.discover.scout import Seen
 from agent.discover.traits import AGENTS
 from agent.observe import MAX_MACS, mac
@@ -14,6 +14,8 @@ from rules.profile_form import Profile
 
 OTHER = "other"
 MAX_ATTEMPTS, MAX_FACTS, MAX_RELATIONS = 100, 40, 500
+MAX_LINKS, MAX_KEYS = 1_000, 16  # neighbours; keys of a kind of one neighbour
+INTRODUCED = {"lldp", "cdp"}
 ATTRIBUTES = ("vendor", "model", "version", "serial")
 DEVICE = "found:"  # what an address is called in an observation: `found:10.20.8.4`
 
@@ -35,6 +37,7 @@ def finding(job: wire.RangeJob, seen: Seen, profiles: Mapping[str, Profile], *, 
         profile=found.profile,
         guesses={name[:200]: _guess(one) for name, one in list(guesses.items())[:40]},
         observation=_observation(seen, guesses, at=at),
+        links=[_link(one) for one in found.links[:MAX_LINKS]],
         attempts=[_attempt(one) for one in seen.attempts[:MAX_ATTEMPTS]],
         facts=facts,
         interfaces=len(found.interfaces),
@@ -94,9 +97,7 @@ def _observation(seen: Seen, guesses: Mapping[str, Guess], *, at: float) -> wire
         name=name or found.address,
         keys=keys,
         attributes=told,
-        relations=[
-            _relation(one.port, one.far_port, one.kind, one.keys) for one in found.links[:MAX_RELATIONS]
-        ],
+        relations=[_relation(one) for one in found.links if one.kind in INTRODUCED][:MAX_RELATIONS],
         evidence={"profile": found.profile or OTHER, "transport": " ".join(sorted(seen.ways))},
     )
 
@@ -110,13 +111,19 @@ def _macs(identity: Mapping[str, str]) -> list[str]:
     return f"{identity.get('mac', '')} {identity.get('macs', '')}".replace(",", " ").split()
 
 
-def _relation(port: str, far_port: str, told_by: str, keys: Mapping[str, object]) -> wire.ObservedRelation:
-    words = {"local_port": port[:200], "remote_port": far_port[:200], "told_by": told_by}
+def _relation(one: Link) -> wire.ObservedRelation:
+    words = {"local_port": one.port[:200], "remote_port": one.far_port[:200], "told_by": one.kind}
     return wire.ObservedRelation(
         kind="connects_to",
-        keys={kind: list(values) for kind, values in keys.items()},  # type: ignore[call-overload]
+        keys={kind: list(values) for kind, values in one.keys.items()},
         attributes={name: text for name, text in words.items() if text},
     )
+
+
+def _link(one: Link) -> wire.ObservedLink:
+    keys = {kind: [text[:200] for text in values[:MAX_KEYS]] for kind, values in one.keys.items()}
+    sure = min(1.0, max(0.0, one.confidence))
+    return wire.ObservedLink(one.kind, one.port[:200], keys, one.far_port[:200], sure)
 
 
 def _guess(one: Guess) -> wire.Guess:
