@@ -257,6 +257,7 @@ class Finding(Struct, frozen=True):
         guesses: by field: device_class, vendor, model, version, serial, name ...
         observation: what the CMDB takes of it.
         links: its neighbours, surest first; what follows of all devices' words is the server's to say.
+        ports: of the ports in `links`, what else they are called: description, alias, hardware address.
         stub: YAML of a profile to begin with, where class or vendor are unsure.
     """
 
@@ -270,6 +271,7 @@ class Finding(Struct, frozen=True):
     guesses: Annotated[dict[Short, Guess], Meta(max_length=40)] = {}
     observation: Observation | None = None
     links: Annotated[list[ObservedLink], Meta(max_length=2_000)] = []
+    ports: Annotated[dict[Short, Annotated[list[Short], Meta(max_length=8)]], Meta(max_length=2_000)] = {}
     attempts: Annotated[list[Attempt], Meta(max_length=100)] = []
     facts: Annotated[dict[Short, Long], Meta(max_length=40)] = {}
     interfaces: Count = 0
