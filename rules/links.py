@@ -71,12 +71,13 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A link between two devices; the end with the smaller id comes first."""
+    """A link between two devices; the end with the smaller id comes first. `tellers`: whose word it is."""
 
     one: End
     other: End
     sources: tuple[Kind, ...]
     confidence: float
+    tellers: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,12 @@ def port_key(name: str) -> str:
     return f"{short}{number}"
 
 
-class _Directory:
+def same_port(one: str, other: str) -> bool:
+    """Whether two words may mean one port: one that is not told meets every port."""
+    return not one or not other or port_key(one) == port_key(other)
+
+
+class Directory:
     """Finds devices by their keys, and ports by their words."""
 
     def __init__(self, members: Iterable[Member]) -> None:
@@ -127,7 +133,7 @@ class _Directory:
         self.ports: dict[int, dict[str, str]] = {}
         self.by_mac: dict[tuple[int, str], str] = {}
         for one in members:
-            for kind, value in _usable(one.keys):
+            for kind, value in usable(one.keys):
                 self.by_key[kind, value].add(one.id)
             words = self.ports[one.id] = {}
             for name, others in sorted(one.ports.items()):
@@ -147,10 +153,10 @@ class _Directory:
             if one.kind == "arp":
                 owners = {
                     owner
-                    for kind, value in _usable({"address": one.keys.get("address", ())})
+                    for kind, value in usable({"address": one.keys.get("address", ())})
                     for owner in self.by_key.get((kind, value), ())
                 }
-                for kind, mac in _usable({"macs": one.keys.get("macs", ())}):
+                for kind, mac in usable({"macs": one.keys.get("macs", ())}):
                     if not self.by_key.get((kind, mac)):
                         said[mac] |= owners
         for mac, owners in said.items():
@@ -164,10 +170,10 @@ class _Directory:
         different devices decide nothing.
         """
         possible: set[int] = set()
-        usable = list(_usable(keys))
+        found = list(usable(keys))
         for wanted in KEYS:
             hits: set[int] = set()
-            for kind, value in usable:
+            for kind, value in found:
                 if kind == wanted:
                     hits |= self.by_key.get((kind, value), set())
             possible |= hits
@@ -184,7 +190,7 @@ class _Directory:
         return known if known is not None else name
 
 
-def _usable(keys: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+def usable(keys: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """The keys that can identify; of a full name its first part too."""
     for kind in KEYS:
         for value in keys.get(kind, ()):
@@ -222,7 +228,7 @@ def merge(
         members: the devices that are known; what others tell is ignored.
         entered: links that a person entered, with ports as the devices call them.
     """
-    directory = _Directory(members)
+    directory = Directory(members)
     mine = sorted(
         ((device, one) for device, one in told if device in directory.ports), key=lambda item: _order(*item)
     )
@@ -255,9 +261,11 @@ def _order(device: int, one: Neighbour) -> tuple[object, ...]:
     return device, one.kind, one.port, one.far_port, keys, -one.confidence
 
 
-def _joint(near: End, far: End, sources: Iterable[Kind], confidence: float) -> Joint:
+def _joint(near: End, far: End, claims: Sequence[_Claim], confidence: float) -> Joint:
     one, other = sorted((near, far))
-    return Joint(one, other, tuple(sorted(set(sources))), round(min(confidence, SURE), 3))
+    sources = tuple(sorted({claim.kind for claim in claims}))
+    tellers = tuple(sorted({claim.near.device for claim in claims}))
+    return Joint(one, other, sources, round(min(confidence, SURE), 3), tellers)
 
 
 def _introduced(claims: Sequence[_Claim]) -> list[Joint]:
@@ -277,7 +285,7 @@ def _introduced(claims: Sequence[_Claim]) -> list[Joint]:
                 best = max(claim.confidence for claim in group if claim.near.device == teller)
                 alone = all(len(crowd[claim.near]) == 1 for claim in group if claim.near.device == teller)
                 doubt *= 1 - best * (1.0 if alone else CROWDED)
-            found.append(_joint(*ends, (claim.kind for claim in group), 1 - doubt))
+            found.append(_joint(*ends, group, 1 - doubt))
     return found
 
 
@@ -309,10 +317,7 @@ def _ends(group: Sequence[_Claim]) -> tuple[End, End]:
 
 def _agree(ends: tuple[End, End], claim: _Claim) -> bool:
     known = {end.device: end.port for end in ends}
-    return all(
-        not end.port or not known[end.device] or port_key(end.port) == port_key(known[end.device])
-        for end in (claim.near, claim.far)
-    )
+    return all(same_port(end.port, known[end.device]) for end in (claim.near, claim.far))
 
 
 def _learned(claims: Sequence[_Claim], better: Sequence[Joint]) -> list[Joint]:
@@ -330,9 +335,9 @@ def _learned(claims: Sequence[_Claim], better: Sequence[Joint]) -> list[Joint]:
         for port in sorted({claim.far.port for claim in many}):
             mine = [claim for claim in many if claim.far.port == port]
             best = max(claim.confidence for claim in mine)
-            likely = sorted({claim.near for claim in mine if claim.confidence == best})
-            sure = best if len(likely) == 1 else best * TIED
-            joint = _joint(likely[0], mine[0].far, ["bridge"], sure)
+            likely = sorted((claim for claim in mine if claim.confidence == best), key=lambda one: one.near)
+            sure = best if len({claim.near for claim in likely}) == 1 else best * TIED
+            joint = _joint(likely[0].near, mine[0].far, likely[:1], sure)
             known = found.get((joint.one, joint.other))
             if known is None or known.confidence < joint.confidence:
                 found[joint.one, joint.other] = joint
@@ -352,7 +357,8 @@ def _once(joints: Iterable[Joint]) -> list[Joint]:
         right = [one for one in halves if one.other.port and not one.one.port]
         if len(left) == 1 and len(right) == 1:
             sure = max(left[0].confidence, right[0].confidence)
-            halves = [Joint(left[0].one, right[0].other, left[0].sources, sure)]
+            tellers = tuple(sorted({*left[0].tellers, *right[0].tellers}))
+            halves = [Joint(left[0].one, right[0].other, left[0].sources, sure, tellers)]
         out += whole + halves
     return out
 
@@ -363,7 +369,7 @@ def _routed(claims: Sequence[_Claim], better: Sequence[Joint]) -> list[Joint]:
     found: dict[tuple[int, int], Joint] = {}
     for claim in claims:
         if claim.kind == "route" and claim.pair not in known and claim.pair not in found:
-            found[claim.pair] = _joint(claim.near, claim.far, ["route"], claim.confidence)
+            found[claim.pair] = _joint(claim.near, claim.far, [claim], claim.confidence)
     return list(found.values())
 
 
@@ -402,8 +408,5 @@ def _plain(end: End) -> End:
 
 
 def _may_be(entered: tuple[End, End], seen: tuple[End, End]) -> bool:
-    """Whether two links between the same two devices may be one: an open port meets every port."""
-    return all(
-        not mine.port or not theirs.port or mine.port == theirs.port
-        for mine, theirs in zip(entered, seen, strict=True)
-    )
+    """Whether two links between the same two devices may be one."""
+    return all(same_port(mine.port, theirs.port) for mine, theirs in zip(entered, seen, strict=True))

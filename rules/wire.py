@@ -36,6 +36,7 @@ Outcome = Literal["answered", "silent", "refused", "malformed", "held_back"]
 RunState = Literal["running", "done", "cancelled", "cut", "failed"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+LinkKind = Literal["lldp", "cdp", "bridge", "arp", "route"]
 Document = Annotated[str, Meta(max_length=65_536)]
 
 
@@ -235,6 +236,19 @@ class Attempt(Struct, frozen=True):
     detail: Long = ""
 
 
+class ObservedLink(Struct, frozen=True):
+    """A neighbour as a device tells it: at which of its ports, by which keys, at which port of its own.
+
+    Keys: macs, name, address, each several. `confidence`: how far such a word is to be believed.
+    """
+
+    kind: LinkKind
+    port: Short
+    keys: dict[Short, Annotated[list[Short], Meta(max_length=100)]]
+    far_port: Short = ""
+    confidence: Share = 1.0
+
+
 class Finding(Struct, frozen=True):
     """One address of a run where something answered. The same again for a run and address changes nothing.
 
@@ -242,6 +256,8 @@ class Finding(Struct, frozen=True):
         ways: with the port that answered; `credentials` the set that opened each.
         guesses: by field: device_class, vendor, model, version, serial, name ...
         observation: what the CMDB takes of it.
+        links: its neighbours, surest first; what follows of all devices' words is the server's to say.
+        ports: of the ports in `links`, what else they are called: description, alias, hardware address.
         stub: YAML of a profile to begin with, where class or vendor are unsure.
     """
 
@@ -254,6 +270,8 @@ class Finding(Struct, frozen=True):
     profile: Short = ""
     guesses: Annotated[dict[Short, Guess], Meta(max_length=40)] = {}
     observation: Observation | None = None
+    links: Annotated[list[ObservedLink], Meta(max_length=2_000)] = []
+    ports: Annotated[dict[Short, Annotated[list[Short], Meta(max_length=8)]], Meta(max_length=2_000)] = {}
     attempts: Annotated[list[Attempt], Meta(max_length=100)] = []
     facts: Annotated[dict[Short, Long], Meta(max_length=40)] = {}
     interfaces: Count = 0

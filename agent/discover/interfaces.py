@@ -1,7 +1,10 @@
 """Interfaces by IF-MIB: a row of ifTable with what ifXTable adds."""
 
-from agent.discover.evidence import Evidence, text_of
+from collections.abc import Mapping
+
+from agent.discover.evidence import Evidence, Varbind, text_of
 from agent.discover.found import Interface
+from agent.transports.ber import Raw
 
 TABLE, EXTENSION = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
 ADMIN = {1: "up", 2: "down", 3: "testing"}
@@ -17,6 +20,18 @@ def interfaces(known: Evidence) -> tuple[Interface, ...]:
         rows |= {index for index in known.column(stem) if index.isdigit()}
     every = (_interface(known, index) for index in sorted(rows, key=int)[:MAX_INTERFACES])
     return tuple(one for one in every if one.oper != "notPresent" and (one.name or one.type))
+
+
+def of_values(values: Mapping[str, Raw]) -> tuple[Interface, ...]:
+    """The same out of bare values, before they have got their names."""
+    known = Evidence(values)
+    for oid, value in values.items():
+        for table in (TABLE, EXTENSION):
+            if oid.startswith(table + "."):
+                column, _, index = oid[len(table) + 1 :].partition(".")
+                stem = f"{table}.{column}"
+                known.columns.setdefault(stem, {})[index] = Varbind(oid, value, stem, index, None)
+    return interfaces(known)
 
 
 def _interface(known: Evidence, index: str) -> Interface:

@@ -35,9 +35,9 @@ PORT_ALIAS, PORT_MAC, PORT_NAME, PORT_LOCAL = 1, 3, 5, 7
 LEARNED, INVALID, LOCAL = 3, 2, 5
 
 MAX_NEIGHBOURS = 4_000  # varbinds of one table of neighbours: about 400 neighbours
-MAX_LEARNED = 40_000  # varbinds of one table of learned addresses
-MAX_ROUTES = 4_000
-MAX_LINKS = 5_000  # of one device, surest first
+MAX_LEARNED = 4_000  # varbinds of one column of learned addresses
+MAX_ROUTES = 1_000
+MAX_LINKS = 2_000  # of one device, surest first
 MANY = 24  # addresses behind a port, from which on it leads to another bridge
 
 # How far each source is to be believed: a neighbour's own word, then what frames gave away.
@@ -77,17 +77,24 @@ class Ports:
         return known or next((word for word in words if word), str(index))
 
 
-async def links(reader: Reader, interfaces: Sequence[Interface]) -> tuple[Link, ...]:
-    """All neighbours that a device tells of, surest first, at most `MAX_LINKS`."""
+async def links(reader: Reader, interfaces: Sequence[Interface], *, learned: bool = True) -> tuple[Link, ...]:
+    """All neighbours that a device tells of, surest first, at most `MAX_LINKS`.
+
+    Args:
+        interfaces: the device's own, so that its ports are called as it calls them.
+        learned: also what frames gave away: bridge tables, ARP, routes. Without, three questions find out
+            that nobody introduced himself.
+    """
     ports = Ports.of(interfaces)
     found: list[Link] = []
     try:
         found += await _lldp(reader, ports)
         found += await _lldp_v2(reader, ports)
         found += await _cdp(reader, ports)
-        found += await _bridge(reader, ports, {one.port for one in found})
-        found += await _arp(reader, ports)
-        found += await _routes(reader, ports)
+        if learned:
+            found += await _bridge(reader, ports, {one.port for one in found})
+            found += await _arp(reader, ports)
+            found += await _routes(reader, ports)
     except TroubleError:
         pass  # it fell silent: what it said before stands
     once = {(one.kind, one.port, one.far_port, _flat(one.keys)): one for one in reversed(found)}

@@ -2,17 +2,21 @@
 
 One GET of identity scalars tells whether somebody is there; then the tables of IF-MIB, ENTITY-MIB and its
 sensors, UPS-MIB and Printer-MIB by GETBULK (an absent table costs one round trip), then what the best profile
-asks for, then the subtrees of makers, bounded by `MAKER_VARBINDS`. What a device answers wrongly, endlessly
-or not at all ends in an attempt with its reason; its neighbours share nothing with it but the socket.
+asks for, then the subtrees of makers, bounded by `MAKER_VARBINDS`, at last the neighbours it tells of; what
+it learned of others (bridge tables, ARP, routes) only where that is wanted and it forwards. What a device
+answers wrongly, endlessly or not at all ends in an attempt with its reason; its neighbours share nothing with
+it but the socket.
 """
 
 import asyncio
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
@@ -20,11 +24,11 @@ from agent.discover.answers import Learned, apply
 from agent.discover.bench import line_of
 from agent.discover.by_profile import GENERAL, choose, reads, wanted
 from agent.discover.evidence import ENTERPRISES, ENTITY, SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, SYS_SERVICES
-from agent.discover.found import SURE, Attempt, Found
+from agent.discover.found import SURE, Attempt, Found, Link
+from agent.discover.interfaces import of_values
+from agent.discover.links import LLDP, MAX_NEIGHBOURS, links, mac_of
 from agent.discover.models import Models
 from agent.discover.models import packaged as packaged_models
-from agent.discover.neighbours import BRIDGE, CHASSIS, chassis_mac, links
-from agent.discover.neighbours import TABLES as NEIGHBOURS
 from agent.discover.profiled import profiled
 from agent.discover.recognise import recognise
 from agent.discover.stub import stub
@@ -40,6 +44,9 @@ from rules.profile import asked as asks
 from rules.profile import packaged as packaged_profiles
 
 log = logging.getLogger("watchdesk.agent")
+CHASSIS, BRIDGE = "1.0.8802.1.1.2.1.3.2.0", "1.3.6.1.2.1.17.1.1.0"  # the address neighbours know it by
+FORWARDING = "1.3.6.1.2.1.4.1.0"
+FORWARDS = 0b110  # layers 2 and 3 of sysServices (RFC 3418)
 SCALARS = (
     SYS_DESCR,
     SYS_OBJECT_ID,
@@ -64,11 +71,12 @@ TABLES = (
     ["1.3.6.1.2.1.105.1.3.1.1"],
     ["1.3.6.1.3.94.1.6.1"],
     ["1.3.6.1.3.94.1.8.1"],
-    *NEIGHBOURS,
 )
 MAKER_VARBINDS, PROFILED_VARBINDS = 8_000, 2_000  # of makers' subtrees; the less where a profile reads them
 TABLE_ROWS = 10_000
+INTRODUCED = f"{LLDP}."
 FIRST_S, REST_S = 5.0, 60.0
+LINKS_S = 40.0  # for all that is asked of neighbours
 
 
 class Line(msgspec.Struct):
@@ -89,6 +97,8 @@ class Asked:
         self.target = target
         self.round_trips = 0
         self.truncated = False
+        self.silent = False  # once it did not answer
+        self.until = math.inf  # by the monotonic clock; asking later is silence
 
     async def get(self, oids: Sequence[str]) -> Mapping[str, Raw]:
         """Instances that answered."""
@@ -103,7 +113,15 @@ class Asked:
         return await self._ask(Ask.of([], list(groups), max_rows=limit), REST_S)
 
     async def _ask(self, ask: Ask, timeout_s: float) -> dict[str, Raw]:
-        answer = await self.snmp.fetch(Device(self.target, ask), timeout_s=timeout_s)
+        left = min(timeout_s, self.until - monotonic())
+        if left <= 0:
+            self.silent = True
+            raise TroubleError("no_answer", "Asking for its neighbours took too long.")
+        try:
+            answer = await self.snmp.fetch(Device(self.target, ask), timeout_s=left)
+        except TroubleError:
+            self.silent = True
+            raise
         self.round_trips += answer.round_trips
         self.truncated |= answer.truncated
         names = [*ask.scalars, *(column for group in ask.groups for column in group)]
@@ -111,6 +129,22 @@ class Asked:
             ber.decode_oid(names[place] + suffix): value
             for (place, suffix), value in zip(answer.shape.keys, answer.values, strict=True)
         }
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A reader that keeps what neighbours introduced themselves with: recognition looks at it as well."""
+
+    asked: Asked
+    values: dict[str, Raw] = field(default_factory=dict)
+
+    async def get(self, oids: Sequence[str]) -> Mapping[str, Raw]:
+        return await self.asked.get(oids)
+
+    async def walk(self, roots: Sequence[str], *, limit: int = MAX_NEIGHBOURS) -> Mapping[str, Raw]:
+        told = await self.asked.walk(roots, limit=limit)
+        self.values |= {oid: value for oid, value in told.items() if oid.startswith(INTRODUCED)}
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,35 +181,68 @@ class Walked:
     detail: str = ""
     round_trips: int = 0
     truncated: bool = False
+    links: tuple[Link, ...] = ()
 
 
-async def read(snmp: Snmp, target: Target, profiles: Mapping[str, Profile]) -> Walked:
-    """Ask a device all that recognition and the best profile want.
+async def read(
+    snmp: Snmp, target: Target, profiles: Mapping[str, Profile], *, learned: bool = False
+) -> Walked:
+    """Ask a device all that recognition and the best profile want, and who its neighbours are.
+
+    Args:
+        learned: also what a bridge or router learned of others from their frames.
 
     Raises TroubleError where it says nothing at all.
     """
     asked = Asked(snmp, target)
     values: dict[str, Raw] = {}
+    told: tuple[Link, ...] = ()
     detail = ""
     try:
         values |= await asked.get(SCALARS)
         values |= await asked.tables(TABLES)
         limit = PROFILED_VARBINDS if await _by_profile(asked, values, profiles) else MAKER_VARBINDS
         values |= await asked.walk([ENTERPRISES.rstrip(".")], limit=limit)
+        told = await _links(asked, values, learned=learned)
     except TroubleError as error:
         if not values:
             raise
         detail = error.detail
         asked.truncated = True
     ordered = dict(sorted(values.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
-    return Walked(ordered, detail, asked.round_trips, asked.truncated)
+    return Walked(ordered, detail, asked.round_trips, asked.truncated, told)
+
+
+async def _links(asked: Asked, values: dict[str, Raw], *, learned: bool) -> tuple[Link, ...]:
+    """Who its neighbours are; a table that has more than is asked for does not make the rest incomplete."""
+    asked.until = monotonic() + LINKS_S
+    cut = asked.truncated
+    kept = _Kept(asked)
+    deep = learned and await _forwards(asked, values)
+    told = await links(kept, of_values(values), learned=deep)
+    values |= kept.values
+    asked.truncated = cut or asked.silent
+    return told
+
+
+async def _forwards(asked: Asked, values: Mapping[str, Raw]) -> bool:
+    """Whether a device passes on what others send: only such learn who stands where."""
+    services = values.get(SYS_SERVICES)
+    if mac_of(values.get(BRIDGE)) or (isinstance(services, int) and services & FORWARDS):
+        return True
+    return (await asked.get([FORWARDING])).get(FORWARDING) == 1
+
+
+def chassis_mac(values: Mapping[str, Raw]) -> str:
+    """The hardware address of the device as a whole, "" where it tells none."""
+    return mac_of(values.get(CHASSIS)) or mac_of(values.get(BRIDGE))
 
 
 def judge(address: str, walked: Walked, known: Known, *, credential: int = 0) -> Found:
     """What stands behind an address, from what it answered. Pure, some ten milliseconds of work."""
     found = known.recognise(address, walked.values)
     found.ways = ("snmp",)
-    found.links = links(walked.values)
+    found.links = walked.links
     if own := chassis_mac(walked.values):
         found.facts["chassis_mac"] = own
     found.attempts = (Attempt("snmp", credential, "answered", walked.detail),)

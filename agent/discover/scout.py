@@ -155,7 +155,7 @@ class Scout:
     async def _recognised(self, seen: Seen, target: Target) -> None:
         credential = seen.opened["snmp"]
         try:
-            walked = await read(self._poller.snmp, target, self.known.profiles)
+            walked = await read(self._poller.snmp, target, self.known.profiles, learned=True)
         except TroubleError as error:
             seen.attempts.append(failed(error, credential))
             return

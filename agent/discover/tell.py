@@ -1,11 +1,12 @@
 """What a scout saw as a message: guesses with confidence and reason, and an observation for the CMDB."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from agent.discover import by_profile
 from agent.discover.answers import fingerprint
 from agent.discover.evidence import enterprise_of
-from agent.discover.found import SURE, Attempt, Found, Guess
+from agent.discover.found import SURE, Attempt, Found, Guess, Link
 from agent.discover.scout import Seen
 from agent.discover.traits import AGENTS
 from agent.observe import MAX_MACS, mac
@@ -13,7 +14,8 @@ from rules import wire
 from rules.profile_form import Profile
 
 OTHER = "other"
-MAX_ATTEMPTS, MAX_FACTS, MAX_RELATIONS = 100, 40, 500
+MAX_ATTEMPTS, MAX_FACTS = 100, 40
+MAX_LINKS, MAX_KEYS = 1_000, 16  # neighbours; keys of a kind of one neighbour
 ATTRIBUTES = ("vendor", "model", "version", "serial")
 DEVICE = "found:"  # what an address is called in an observation: `found:10.20.8.4`
 
@@ -24,6 +26,7 @@ def finding(job: wire.RangeJob, seen: Seen, profiles: Mapping[str, Profile], *, 
     guesses = dict(found.guesses)
     if (kind := class_of(found, profiles)) is not None:
         guesses["device_class"] = kind
+    links = [_link(one) for one in found.links[:MAX_LINKS]]
     facts = {name[:200]: text[:4_000] for name, text in list(found.facts.items())[:MAX_FACTS]}
     return wire.Finding(
         job=job.id,
@@ -35,6 +38,8 @@ def finding(job: wire.RangeJob, seen: Seen, profiles: Mapping[str, Profile], *, 
         profile=found.profile,
         guesses={name[:200]: _guess(one) for name, one in list(guesses.items())[:40]},
         observation=_observation(seen, guesses, at=at),
+        links=links,
+        ports=_ports(found, links),
         attempts=[_attempt(one) for one in seen.attempts[:MAX_ATTEMPTS]],
         facts=facts,
         interfaces=len(found.interfaces),
@@ -94,9 +99,6 @@ def _observation(seen: Seen, guesses: Mapping[str, Guess], *, at: float) -> wire
         name=name or found.address,
         keys=keys,
         attributes=told,
-        relations=[
-            _relation(one.port, one.far_port, one.kind, one.keys) for one in found.links[:MAX_RELATIONS]
-        ],
         evidence={"profile": found.profile or OTHER, "transport": " ".join(sorted(seen.ways))},
     )
 
@@ -110,13 +112,22 @@ def _macs(identity: Mapping[str, str]) -> list[str]:
     return f"{identity.get('mac', '')} {identity.get('macs', '')}".replace(",", " ").split()
 
 
-def _relation(port: str, far_port: str, told_by: str, keys: Mapping[str, object]) -> wire.ObservedRelation:
-    words = {"local_port": port[:200], "remote_port": far_port[:200], "told_by": told_by}
-    return wire.ObservedRelation(
-        kind="connects_to",
-        keys={kind: list(values) for kind, values in keys.items()},  # type: ignore[call-overload]
-        attributes={name: text for name, text in words.items() if text},
-    )
+def _ports(found: Found, links: Sequence[wire.ObservedLink]) -> dict[str, list[str]]:
+    """What else the ports of the links are called; a word that several share is none."""
+    wanted = {one.port for one in links}
+    shared = Counter(word for one in found.interfaces for word in {one.descr, one.alias} if word)
+    out: dict[str, list[str]] = {}
+    for one in found.interfaces:
+        if one.name[:200] in wanted:
+            words = [word for word in (one.descr, one.alias) if shared[word] == 1]
+            out[one.name[:200]] = [word[:200] for word in (*words, one.mac) if word]
+    return out
+
+
+def _link(one: Link) -> wire.ObservedLink:
+    keys = {kind: [text[:200] for text in values[:MAX_KEYS]] for kind, values in one.keys.items()}
+    sure = min(1.0, max(0.0, one.confidence))
+    return wire.ObservedLink(one.kind, one.port[:200], keys, one.far_port[:200], sure)
 
 
 def _guess(one: Guess) -> wire.Guess:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from rules import identify
+from rules.links import same_port
 from rules.wire import ObservedRelation
 from server.cmdb.classes import catalogue
 from server.cmdb.marks import touch_graph
@@ -29,6 +30,7 @@ TELLS = (
 # Nearer the core first; the rest is farther. Decides which end of an observed link depends on which.
 NEAR = {"router": 0, "firewall": 1, "switch": 2, "fc_switch": 2, "wireless": 4}
 FAR = 5
+CHUNK = 5_000  # values of one question to the database
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,88 @@ def link_observed(
         )
         new += (other.id, slot) not in known
     return new
+
+
+def join(
+    session: Session,
+    ends_of: tuple[tuple[Ci, str], tuple[Ci, str]],
+    told: Told,
+    *,
+    sources: str,
+    tellers: frozenset[int],
+    at: datetime,
+    now: datetime,
+) -> tuple[Relation, bool]:
+    """Bring a link that follows of many devices' words to its relation; whether that is new.
+
+    What a person entered between the two is left as it is, and is for the caller to compare.
+
+    Args:
+        ends_of: the items with their ports, "" where it is not told which.
+        sources: who tell it, as `cdp lldp`.
+        tellers: the items whose word it is.
+        at: when they told it.
+    """
+    (one, mine), (other, theirs) = ends_of
+    pair = or_(
+        and_(Relation.from_id == one.id, Relation.to_id == other.id),
+        and_(Relation.from_id == other.id, Relation.to_id == one.id),
+    )
+    ports = {one.id: mine, other.id: theirs}
+    for known in _living(session, Relation.kind == "connects_to", pair):
+        has = [str(known.attributes.get(name) or "") for name in ("source_port", "target_port")]
+        says = [ports[known.from_id], ports[known.to_id]]
+        if people(known.source) or not all(map(same_port, has, says)):
+            continue
+        better = {name: text for name, text in zip(("source_port", "target_port"), says, strict=True) if text}
+        words = {**better, "told_by": sources, "tellers": _tellers(known.from_id, tellers)}
+        known.confidence = told.confidence
+        _confirm(session, known, told.source, words, now=max(at, known.seen_at))
+        return known, False
+    from_, to = (other, one) if _distance(session, one) < _distance(session, other) else (one, other)
+    named = {"source_port": ports[from_.id], "target_port": ports[to.id]}
+    attributes = {name: port for name, port in named.items() if port}
+    made = relate(
+        session,
+        "connects_to",
+        from_.id,
+        to.id,
+        now=now,
+        source=told.source,
+        slot=f"{ports[from_.id]}>{ports[to.id]}"[:120] if attributes else "",
+        confidence=told.confidence,
+        attributes={**attributes, "told_by": sources, "tellers": _tellers(from_.id, tellers)},
+        since_at=at,
+    )
+    return made, True
+
+
+def tellers_of(relation: Relation) -> frozenset[int]:
+    """The items on whose word a discovered link rests."""
+    words = str(relation.attributes.get("tellers") or "").split()
+    return frozenset({"from": relation.from_id, "to": relation.to_id}[word] for word in words)
+
+
+def seen(session: Session, relation: Relation, *, at: datetime) -> None:
+    """A link was seen again; nothing else of it changes."""
+    _confirm(session, relation, "", {}, now=max(at, relation.seen_at))
+
+
+def cables(session: Session, ci_ids: Iterable[int]) -> list[Relation]:
+    """Living links between items of which at least one is one of these."""
+    found: dict[int, Relation] = {}
+    ids = sorted(set(ci_ids))
+    for start in range(0, len(ids), CHUNK):
+        some = ids[start : start + CHUNK]
+        where = or_(Relation.from_id.in_(some), Relation.to_id.in_(some))
+        found |= {one.id: one for one in _living(session, Relation.kind == "connects_to", where)}
+    return [found[number] for number in sorted(found)]
+
+
+def _tellers(from_id: int, tellers: frozenset[int]) -> str:
+    """Which ends tell of a link, as it is kept with it."""
+    far = bool(tellers - {from_id})
+    return " ".join(word for word, tells in (("from", from_id in tellers), ("to", far)) if tells)
 
 
 def find_by_keys(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from server.cmdb.providers import provide_panel
-from server.discovery import inbox, jobs, models, service
+from server.discovery import inbox, jobs, links, models, service
 from server.discovery.api import api
 from server.discovery.monitoring import watched
 from server.discovery.pages import pages
@@ -33,6 +33,10 @@ READERS = (
 
 async def _due(work: Work) -> None:
     await work.db.run(jobs.due, zone=work.app[keys.SETTINGS].timezone, now=work.now)
+
+
+async def _links(work: Work) -> None:
+    await work.db.run(links.settle_latest, work.payload["run"], now=work.now)
 
 
 async def _tidy(work: Work) -> None:
@@ -73,6 +77,7 @@ PRACTICE = Practice(
     ),
     jobs=(
         Job("discovery.due", _due, timeout=timedelta(seconds=30), width=1),
+        Job(jobs.LINKS, _links, timeout=timedelta(minutes=10), width=1),
         Job("discovery.tidy", _tidy, width=1),
     ),
     schedules=(

@@ -15,7 +15,7 @@ from server.cmdb.classes import UNKNOWN_CLASS, catalogue
 from server.cmdb.models import Ci
 from server.discovery import inbox
 from server.discovery.findings import accept, class_of
-from server.discovery.jobs import TOPIC
+from server.discovery.jobs import TOPIC, settle_links
 from server.discovery.models import Answer, Finding, Item, ItemState, Outcome
 from server.kernel.errors import ConflictError, InvalidError
 from server.kernel.events import emit
@@ -149,6 +149,7 @@ def _accepted(
     finding = session.get_one(Finding, item.finding_id)
     finding.ci_id, finding.class_code, finding.name = made.id, made.class_code, made.name[:200]
     finding.outcome, finding.reason = Outcome.NEW, "decided"
+    settle_links(session, finding.run_id, now=now)
     emit(session, TOPIC, {"item": item.id})
     return made
 

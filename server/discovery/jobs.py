@@ -20,8 +20,10 @@ from server.discovery.models import NAME_LIMIT, Item, ItemState, Policy, RangeJo
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
+from server.kernel.jobs import enqueue
 
 TOPIC = "discovery"
+LINKS = "discovery.links"  # the job that brings the links of a run to the CMDB
 WAYS: tuple[wire.Way, ...] = get_args(wire.Way)
 LIVING = (RunState.QUEUED, RunState.RUNNING)
 RATE = (0.1, 1_000.0)
@@ -164,9 +166,15 @@ def stop(session: Session, run: Run, state: RunState, *, detail: str = "", now: 
     """Put a run to an end and take it from its agent."""
     run.state, run.ended_at = state, now
     run.detail = detail[:400] or run.detail
+    settle_links(session, run.id, now=now)
     touch(agents.agent_of(session, run.agent_id))
     emit(session, TOPIC, {"job": run.job_id, "run": run.id})
     return run
+
+
+def settle_links(session: Session, run_id: int, *, now: datetime) -> None:
+    """Have the links of a run brought to the CMDB soon; asked again before that, it is done once."""
+    enqueue(session, LINKS, {"run": run_id}, now=now, key=f"run {run_id}")
 
 
 def progress(session: Session, told: wire.Progress, agent_id: int, *, now: datetime) -> bool:

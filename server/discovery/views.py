@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules import wire
+from rules.links import INTRODUCED
 from server.accounts.service import people_by_ids
 from server.agents import attempts
 from server.agents.attempts import Tried
@@ -18,6 +19,7 @@ from server.cmdb.classes import UNKNOWN_CLASS, catalogue
 from server.cmdb.models import Ci
 from server.discovery import inbox, jobs
 from server.discovery.findings import SURE, class_of, observation_of, source_of
+from server.discovery.links import Against, Heard, heard_by
 from server.discovery.models import Finding, Item, ItemState, Outcome, RangeJob, Run, RunState
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, loc
@@ -25,6 +27,7 @@ from server.kernel.i18n import N_, loc
 PAGE = 100
 RUNS_SHOWN = 30
 INBOX_SHOWN = 300
+LINKS_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ class FindingView:
     item: Item | None
     tried: Sequence[tuple[wire.Attempt, str]]
     log: Sequence[Tried]
-    links: Sequence[Mapping[str, str]]
+    links: Sequence[Heard]
+    links_in_all: int
+    against: Sequence[Against]
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,8 @@ def finding(session: Session, finding_id: int) -> FindingView:
     row = finding_rows(session, [one])[0]
     names = {one[0]: one[1] for one in session.execute(select(Credential.id, Credential.name))}
     item = session.scalar(select(Item).where(Item.agent_id == agent.id, Item.address == one.address))
-    relations = row.told.observation.relations if row.told.observation is not None else []
+    said = heard_by(session, one)
+    heard = [link for link in said.heard if link.link.kind in INTRODUCED or link.known is not None]
     return FindingView(
         row=row,
         run=run_,
@@ -197,7 +203,9 @@ def finding(session: Session, finding_id: int) -> FindingView:
         item=item,
         tried=[(attempt, names.get(attempt.credential, "")) for attempt in row.told.attempts],
         log=attempts.of_address(session, agent.id, one.address),
-        links=[_link(relation) for relation in relations],
+        links=heard[:LINKS_SHOWN],
+        links_in_all=len(heard),
+        against=said.against,
     )
 
 
@@ -291,17 +299,6 @@ def _gone(session: Session, one: Run, before: Run | None) -> Sequence[Finding]:
         .limit(PAGE)
     )
     return session.scalars(query).all()
-
-
-def _link(relation: wire.ObservedRelation) -> Mapping[str, str]:
-    words = relation.attributes
-    far = next((values[0] for kind in ("name", "address", "macs") if (values := relation.keys.get(kind))), "")
-    return {
-        "port": words.get("local_port", ""),
-        "far": far,
-        "far_port": words.get("remote_port", ""),
-        "told_by": words.get("told_by", "").upper(),
-    }
 
 
 def _count(job: RangeJob) -> int:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from rules import wire
+from server.cmdb.classes import catalogue
 from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
-from server.kernel.i18n import N_, _, format_duration
+from server.kernel.i18n import N_, _, format_duration, loc
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.NEW: N_("Newly found"),
@@ -106,6 +107,13 @@ GUESS_SOURCES: Mapping[str, str] = {
     "learned": N_("learned"),
     "operator": N_("answered by a person"),
 }
+TOLD_BY: Mapping[str, str] = {
+    "lldp": "LLDP",
+    "cdp": "CDP",
+    "bridge": N_("bridge table"),
+    "arp": "ARP",
+    "route": N_("route"),
+}
 FAULTS: Mapping[str, str] = {
     "": "",
     "no_answer": N_("The device did not answer."),
@@ -132,7 +140,7 @@ WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"the profile (?P<a>\S+) says so", N_("the profile {a} says so")),
         (r"the profile (?P<a>\S+) fits over (?P<b>\S+)", N_("the profile {a} fits over {b}")),
         (r"read from (?P<a>.+)", N_("read from {a}")),
-        (r"speaks for it: (?P<a>.+)", N_("speaks for it: {a}")),
+        (r"speaks for it: nothing in particular", N_("nothing in particular speaks for it")),
         (r"a computer with Net-SNMP and no maker's subtree",
          N_("a computer with Net-SNMP and no maker's subtree")),
         (r"sysName", "sysName"),
@@ -153,13 +161,77 @@ WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 
 
+# What the model of classes counts, and where each word of it was read.
+SIGNS: Mapping[str, str] = {
+    "descr": N_("sysDescr says “{a}”"),
+    "gram": N_("“{a}” stands in sysDescr"),
+    "name": N_("objects that it answers are named “{a}”"),
+    "module": N_("a MIB that it answers is named “{a}”"),
+    "org": N_("its maker's name says “{a}”"),
+    "product": N_("its product's name says “{a}”"),
+    "text": N_("one of its texts says “{a}”"),
+    "mib": N_("it answers the standard tables “{a}”"),
+    "shape": N_("its tables have the shape “{a}”"),
+}
+KINDS_OF_SIGNS: Mapping[str, str] = {
+    "lex": N_("{where} speaks of: {kind}"),
+    "maker": N_("{where} names a maker known for: {kind}"),
+    "line": N_("{where} names a product line of: {kind}"),
+}
+WHERE: Mapping[str, str] = {
+    "descr": "sysDescr",
+    "name": N_("the names of its objects"),
+    "module": N_("the names of its MIBs"),
+    "org": N_("its maker's name"),
+    "product": N_("its product's name"),
+    "text": N_("what its texts say"),
+}
+_GROUND = "|".join(SIGNS)
+_GROUNDS = re.compile(rf", (?=(?:(?:lex|maker|line) )?(?:{_GROUND}|host):)")
+_SPEAKS = "speaks for it: "
+
+
 def why(guess: wire.Guess) -> str:
     """A guess's reason in the reader's language; as the agent said it where it is a new one."""
+    if guess.reason.startswith(_SPEAKS) and ":" in guess.reason[len(_SPEAKS) :]:
+        return _("; ").join(map(_ground, _GROUNDS.split(guess.reason[len(_SPEAKS) :])))
     for pattern, text in WHY:
         found = pattern.fullmatch(guess.reason)
         if found is not None:
             return _(text).format(**found.groupdict())
     return guess.reason
+
+
+def _ground(feature: str) -> str:
+    """What the model counted, as a sentence: `descr:switch`, `lex product:ups`."""
+    head, _colon, word = feature.partition(":")
+    kind, _space, source = head.partition(" ")
+    if head in SIGNS:
+        return _(SIGNS[head]).format(a=word.strip())
+    if feature == "lex host:server":
+        return _("a computer with Net-SNMP and no maker's subtree")
+    if kind not in KINDS_OF_SIGNS or source not in WHERE:
+        return feature
+    where = WHERE[source] if source == "descr" else _(WHERE[source])
+    label = loc(catalogue().of(catalogue().code_of(word)).label)
+    return _(KINDS_OF_SIGNS[kind]).format(where=where, kind=label)
+
+
+def far(link: wire.ObservedLink) -> str:
+    """What a neighbour is called: its name, else its address, else its hardware address."""
+    kinds = ("name", "address", "macs")
+    return next((values[0] for kind in kinds if (values := link.keys.get(kind))), "–")
+
+
+def end(name: str, port: str) -> str:
+    """A device with its port, as `SW-1 Gi1/0/7`."""
+    return f"{name} {port}".strip()
+
+
+def told_by(link: wire.ObservedLink) -> str:
+    """What a neighbour is told by, as people call it."""
+    text = TOLD_BY[link.kind]
+    return text if text.isupper() else _(text)
 
 
 def outcome(value: str) -> str:

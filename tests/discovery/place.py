@@ -68,7 +68,6 @@ def finding(job: int, run: int, address: str, **how: Any) -> wire.Finding:
         name,
         keys,
         {"vendor": "Acme", **how.get("attributes", {}), **({"serial": serial} if serial else {})},
-        relations=how.get("relations", []),
     )
     return wire.Finding(
         job,
@@ -79,6 +78,9 @@ def finding(job: int, run: int, address: str, **how: Any) -> wire.Finding:
         credentials=how.get("credentials", {}),
         guesses=guesses,
         observation=seen,
+        links=how.get("links", []),
+        ports=how.get("ports", {}),
+        truncated=how.get("truncated", False),
         attempts=how.get("attempts", []),
         facts=dict(facts),
         shape=shape(facts),

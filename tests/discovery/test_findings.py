@@ -15,8 +15,7 @@ from rules import wire
 from server.agents import attempts
 from server.agents import service as agents
 from server.agents.models import Agent, Target
-from server.cmdb.models import Ci, Relation
-from server.cmdb.service import relate
+from server.cmdb.models import Ci
 from server.discovery import deciding, inbox, jobs
 from server.discovery.models import Answer, Finding, Item, ItemState, Outcome, Policy, RangeJob
 from server.discovery.service import configured
@@ -275,33 +274,6 @@ def test_several_known_items_make_a_conflict_and_change_nothing(adding: Place) -
     assert outcomes(adding, run)["10.20.8.6"] == "conflict"
     assert count(adding, Ci) == 2
     assert entry(adding, "10.20.8.6").kind is Outcome.CONFLICT
-
-
-def test_a_link_that_a_person_entered_is_confirmed_and_never_changed(adding: Place) -> None:
-    run = adding.begin()
-    adding.report(
-        findings=[adding.found(run, "10.20.8.4", name="near"), adding.found(run, "10.20.8.5", name="far")]
-    )
-
-    def enter(session: Session) -> int:
-        ids = {one.name: one.id for one in session.scalars(select(Ci))}
-        ports = {"source_port": "A1", "target_port": "B1"}
-        return relate(session, "connects_to", ids["near"], ids["far"], now=NOON, attributes=ports).id
-
-    link = adding.db.run_now(enter)
-    adding.db.run_now(jobs.cancel, run, now=NOON)
-    second = adding.begin()
-    told = wire.ObservedRelation("connects_to", {"name": ["far"]}, {"local_port": "A1", "remote_port": "B9"})
-    adding.report(findings=[adding.found(second, "10.20.8.4", name="near", relations=[told])])
-
-    def read(session: Session) -> Relation:
-        return session.get_one(Relation, link)
-
-    kept = adding.db.read_now(read)
-    assert (kept.source, kept.attributes, kept.ended_at) == (
-        "entered", {"source_port": "A1", "target_port": "B1"}, None,
-    )  # fmt: skip
-    assert count(adding, Relation) == 1
 
 
 def test_what_was_tried_is_kept_by_device_and_credential(adding: Place) -> None:

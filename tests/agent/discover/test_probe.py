@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 from agent.discover import answers
 from agent.discover.evidence import SYS_DESCR, SYS_OBJECT_ID
 from agent.discover.found import Found
-from agent.discover.probe import Known, command, probe
+from agent.discover.probe import Known, chassis_mac, command, judge, probe, read
 from agent.discover.recording import Recorded
 from agent.discover.stub import stub
 from agent.knowledge import packaged
 from agent.reading import Target
+from agent.transports import ber
 from agent.transports.ber import Raw
-from agent.transports.snmp import Snmp
+from agent.transports.snmp import Device, Snmp
+from agent.transports.trouble import TroubleError
 from rules import profile
 
 OBJECT_ID = "1.3.6.1.4.1.64999.3.1"
@@ -145,3 +148,87 @@ def test_a_device_over_which_the_probe_stumbles_leaves_its_neighbours_alone(
     told = {line["recording"]: line["attempts"] for line in map(json.loads, results.read_text().splitlines())}
     assert told["127.0.0.2"] == ["malformed"]
     assert len(told) == 3
+
+
+class Answering:
+    """Stands for the network: every question is answered from a walk, or with silence after `patience`."""
+
+    def __init__(self, values: Mapping[str, Raw], patience: int = 1_000) -> None:
+        self.recorded, self.patience = Recorded(values), patience
+        self.asked: list[str] = []
+
+    async def fetch(self, device: Device, *, timeout_s: float) -> SimpleNamespace:
+        self.patience -= 1
+        if self.patience < 0 or timeout_s <= 0:
+            raise TroubleError("no_answer", "Silence.")
+        ask = device.ask
+        names = [*ask.scalars, *(column for group in ask.groups for column in group)]
+        self.asked += [ber.decode_oid(name) for name in names]
+        scalars = await self.recorded.get([ber.decode_oid(one) for one in ask.scalars])
+        told = [
+            (oid, value) for name in names[len(ask.scalars) :]
+            for oid, value in (await self.recorded.walk([ber.decode_oid(name)])).items()
+        ]  # fmt: skip
+        rows = [*scalars.items(), *told]
+        keys = [
+            (place, ber.encode_oid(oid)[len(name) :])
+            for oid, _ in rows
+            for place, name in enumerate(names)
+            if ber.encode_oid(oid).startswith(name)
+        ][: len(rows)]
+        shape = SimpleNamespace(keys=keys)
+        return SimpleNamespace(
+            shape=shape, values=[value for _, value in rows], round_trips=1, truncated=False
+        )
+
+
+BOB = bytes.fromhex("001b21aa0001")
+ARP_ROW, PORT_NAME = "1.3.6.1.2.1.4.22.1.2.7.192.0.2.9", "1.3.6.1.2.1.31.1.1.1.1.7"
+SPOKEN: dict[str, Raw] = {
+    "1.0.8802.1.1.2.1.4.1.1.4.0.7.1": 4, "1.0.8802.1.1.2.1.4.1.1.5.0.7.1": BOB,
+    "1.0.8802.1.1.2.1.4.1.1.9.0.7.1": b"bob",
+}  # fmt: skip
+HERE = Target("t1", "192.0.2.1", "192.0.2.1", 161, {})
+
+
+@pytest.mark.parametrize(
+    ("forwards", "kinds"),
+    [
+        ({"1.3.6.1.2.1.1.7.0": 2}, ["lldp", "arp"]),
+        ({"1.3.6.1.2.1.1.7.0": 78}, ["lldp", "arp"]),
+        ({"1.3.6.1.2.1.1.7.0": 72}, ["lldp"]),
+        ({"1.3.6.1.2.1.1.7.0": 72, "1.3.6.1.2.1.4.1.0": 1}, ["lldp", "arp"]),
+        ({"1.3.6.1.2.1.4.1.0": 2}, ["lldp"]),
+        ({"1.3.6.1.2.1.17.1.1.0": BOB}, ["lldp", "arp"]),
+        ({}, ["lldp"]),
+    ],
+)
+async def test_only_what_forwards_is_asked_what_it_learned_and_only_in_a_range_job(
+    forwards: dict[str, Raw], kinds: list[str]
+) -> None:
+    values = DEVICE | SPOKEN | {ARP_ROW: BOB, PORT_NAME: b"Gi1/0/7"} | forwards
+    deep = await read(Answering(values), HERE, {}, learned=True)  # type: ignore[arg-type]
+    assert [one.kind for one in deep.links] == kinds
+    assert {one.port for one in deep.links} == {"Gi1/0/7"}
+    plain = Answering(values)
+    assert [one.kind for one in (await read(plain, HERE, {})).links] == ["lldp"]  # type: ignore[arg-type]
+    assert not any(one.startswith(("1.3.6.1.2.1.4.", "1.3.6.1.2.1.17.4")) for one in plain.asked)
+    assert deep.values.keys() >= SPOKEN.keys(), "recognition looks at who speaks LLDP"
+    assert not deep.truncated
+
+
+async def test_a_device_that_falls_silent_over_its_neighbours_is_told_as_cut_short() -> None:
+    whole = Answering(DEVICE | SPOKEN)
+    await read(whole, HERE, {})  # type: ignore[arg-type]
+    questions = 1_000 - whole.patience
+    seen = [await read(Answering(DEVICE | SPOKEN, n), HERE, {}) for n in range(1, questions + 1)]  # type: ignore[arg-type]
+    assert [one.truncated for one in seen] == [True] * (questions - 1) + [False]
+    assert all(one.values for one in seen)
+    assert len(seen[-1].links) == 1
+    assert chassis_mac(seen[-1].values) == ""
+
+
+@pytest.mark.parametrize("oid", ["1.0.8802.1.1.2.1.3.2.0", "1.3.6.1.2.1.17.1.1.0"])
+async def test_the_address_by_which_neighbours_know_a_device_is_told(oid: str) -> None:
+    walked = await read(Answering(DEVICE | {oid: BOB}), HERE, {})  # type: ignore[arg-type]
+    assert judge("192.0.2.1", walked, known()).facts["chassis_mac"] == "00:1b:21:aa:00:01"

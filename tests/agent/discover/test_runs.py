@@ -175,9 +175,9 @@ async def test_devices_are_recognised_by_every_way_over_real_sockets(room: Any) 
         assert message.guesses["device_class"].value == kind, name
         assert message.guesses["device_class"].confidence >= 0.7
         assert message.credentials == opened, name
-    links = finding(job, seen[1], LIBRARY.profiles, at=1.0).observation if seen[1] else None
-    assert links is not None
-    assert any("SW-ACC-1" in one.keys.get("name", ()) for one in links.relations)
+    assert seen[1] is not None
+    told = finding(job, seen[1], LIBRARY.profiles, at=1.0).links
+    assert any(one.kind == "lldp" and "SW-ACC-1" in one.keys.get("name", ()) for one in told)
     empty = await scout.look(
         msgspec.structs.replace(job, ways=["snmp"]),
         room["UPS-B1-A"]["address"].rpartition(".")[0] + ".250",
