@@ -61,10 +61,13 @@ def shape(facts: Mapping[str, str]) -> str:
 
 
 def class_of(found: Found, profiles: Mapping[str, Profile]) -> Guess | None:
-    """The class: an operator's answer, else the profile's own word, else what was guessed."""
+    """The class: an operator's answer, else what the profile says of this model or of all, else the guess."""
     guess = found.guesses.get("device_class")
     form = profiles.get(found.profile)
     if guess is not None and guess.source == "operator":
+        return guess
+    plain = by_profile.SAME_CLASS.get(form.ci_class or "", form.ci_class) if form is not None else None
+    if guess is not None and guess.source == "profile" and guess.value != plain:
         return guess
     agent_only = enterprise_of(found.facts.get("sysObjectID", "")) in AGENTS
     if form is None or form.ci_class in {None, OTHER} or agent_only:

@@ -16,11 +16,12 @@ from server.agents import attempts
 from server.agents import service as agents
 from server.agents.models import Agent, Target
 from server.cmdb.models import Ci
-from server.discovery import deciding, inbox, jobs
+from server.discovery import deciding, inbox, jobs, words
 from server.discovery.models import Answer, Finding, Item, ItemState, Outcome, Policy, RangeJob
 from server.discovery.service import configured
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, InvalidError
+from server.kernel.i18n import use_language
 from tests.discovery.place import NOON, SYS, ZONE, Place, make
 from tests.discovery.test_jobs import make_other
 
@@ -301,3 +302,24 @@ def test_answers_are_kept_once_for_a_shape(asking: Place) -> None:
         asking.db.run_now(deciding.answer, entry(asking, address).id, said, by=None, now=NOON)
     assert count(asking, Answer) == 1
     assert asking.db.read_now(deciding.answers)[0].class_code == "pdu"
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "chinese"),
+    [
+        ("lex descr:switch", "sysDescr speaks of: Switch", "“交换机”类用词见于：sysDescr"),
+        ("descr:layer 3, gram:, sw", "sysDescr says “layer 3”; “, sw” stands in sysDescr",
+         "sysDescr 中有“layer 3”；sysDescr 中出现“, sw”"),
+        ("maker org:ups", "its maker's name names a maker known for: UPS",
+         "主营“不间断电源”的厂商见于：厂商名称"),
+        ("lex host:server", "a computer with Net-SNMP and no maker's subtree",
+         "运行 Net-SNMP 的计算机，没有厂商子树"),
+        ("nothing in particular", "nothing in particular speaks for it", "没有明显特征"),
+        ("line elsewhere:ups", "line elsewhere:ups", "line elsewhere:ups"),
+    ],
+)  # fmt: skip
+def test_what_speaks_for_a_class_is_said_in_sentences(reason: str, english: str, chinese: str) -> None:
+    guess = wire.Guess("switch", 0.6, f"speaks for it: {reason}", "learned")
+    for language, wanted in (("en", english), ("zh", chinese)):
+        with use_language(language):
+            assert words.why(guess) == wanted

@@ -110,6 +110,14 @@ def test_every_drawn_link_of_speaking_devices_is_found_once_whoever_forgets_half
     for joint in picture.joints:
         pair = next(iter(drawn_pairs((joint,))))
         assert joint.confidence == pytest.approx(0.95 if pair in lost else 0.99, abs=0.01)
+        ends = {joint.one.device, joint.other.device}
+        speaking = {device for device, said in kept if device in ends and _is_told(joint, device, said)}
+        assert set(joint.tellers) == speaking
+
+
+def _is_told(joint: Joint, device: int, said: Neighbour) -> bool:
+    """Whether a device's word is of this link: one port has one neighbour in what was drawn."""
+    return End(device, said.port) in {joint.one, joint.other}
 
 
 KINDS = st.sampled_from(["lldp", "cdp", "bridge", "arp", "route"])

@@ -11,11 +11,11 @@ import pytest
 from agent.clock import Clock
 from agent.collect import Collector
 from agent.devices import library
-from agent.discover.found import Attempt, Found, Guess
+from agent.discover.found import Attempt, Found, Guess, Source
 from agent.discover.guard import HELD_AFTER, Guard
 from agent.discover.runs import Runs
 from agent.discover.scout import Scout, Seen
-from agent.discover.tell import finding
+from agent.discover.tell import class_of, finding
 from agent.playback.describe import describe
 from agent.playback.plant import load
 from agent.registry import Registry
@@ -217,3 +217,23 @@ async def test_no_password_leaves_for_a_machine_whose_key_is_not_pinned(room: An
     assert [attempt.outcome for attempt in attempts] == ["held_back"]
     assert "SHA256:" in attempts[0].detail, "the key is shown, so that a person may pin it"
     await scout.close()
+
+
+@pytest.mark.parametrize(
+    ("guess", "source", "of_all", "wanted"),
+    [
+        ("router", "profile", "switch", "router"),  # by the model, of a maker of many kinds
+        ("router", "operator", "switch", "router"),
+        ("router", "learned", "switch", "switch"),
+        ("environment_sensor", "profile", "environment_monitor", "environment_monitor"),  # the finer word
+        ("router", "learned", None, "router"),
+    ],
+)
+def test_what_a_profile_says_of_one_model_goes_before_what_it_says_of_all(
+    guess: str, source: Source, of_all: str | None, wanted: str
+) -> None:
+    form = msgspec.structs.replace(LIBRARY.profiles["snmp-device"], profile="acme", ci_class=of_all)
+    found = Found("192.0.2.1", profile="acme", guesses={"device_class": Guess(guess, 0.9, "", source)})
+    told = class_of(found, {"acme": form})
+    assert told is not None
+    assert told.value == wanted
