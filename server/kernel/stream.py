@@ -168,9 +168,9 @@ async def listen(call: Call) -> web.StreamResponse:
                 "X-Content-Type-Options": "nosniff",
             }
         )
-        await response.prepare(call.request)
-        await _resume(call, hub, listener, response)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # the browser has left, perhaps before the first line
+            await response.prepare(call.request)
+            await _resume(call, hub, listener, response)
             await _pump(call, listener, response)
         return response
     finally:

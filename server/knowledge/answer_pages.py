@@ -4,6 +4,7 @@ import structlog
 
 from server.kernel.api import Api, ApiModel
 from server.kernel.call import Call
+from server.kernel.errors import InvalidError
 from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
@@ -54,7 +55,7 @@ async def ask(call: Call) -> web.Response:
     text = str(call.form.get("q", ""))
     try:
         drafted = await _drafted(call, text)
-    except NoAnswerError as error:
+    except (NoAnswerError, InvalidError) as error:
         return await _page(call, text, refusal=said_of(error))
     return await _page(call, text, drafted=drafted)
 

@@ -104,8 +104,7 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
     """Gather what may answer a question: the best published articles this person may read, redacted.
 
     Raises:
-        InvalidError: nothing is asked.
-        NoAnswerError: no article fits.
+        InvalidError: nothing is asked, or no article fits.
     """
     text = text.strip()[:LONGEST_QUESTION]
     if not text:
@@ -114,7 +113,9 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
     if reranker is not None:
         found = best_first(reranker, text, found)
     if not found:
-        raise NoAnswerError(N_("No article fits the question, so there is nothing to answer from."))
+        raise InvalidError(
+            N_("No article fits the question, so there is nothing to answer from."), field="/text"
+        )
     told = {one.number: _told(one) for one in found[:ARTICLES]}
     redactor = Redactor(_names(session, [text, *told.values()]))
     articles = {number: redactor.redact(said) for number, said in told.items()}

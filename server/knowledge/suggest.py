@@ -133,7 +133,7 @@ def suggest(
             found.append(_weighed(answer, record, outcome, query, meant=meant))
     found.sort(key=lambda one: (-one.worth, not one.meant, one.other_language, one.record.number))
     shown = _with_place(_told(_distinct(found), least), limit)
-    here = _here(session, [one.record.number for one in shown], query)
+    here = _here(session, [one.record.number for one in shown], query) if shown else {}
     written = _written(text) if shown else {}
     return [_suggestion(one, here.get(one.record.number), written) for one in shown]
 
@@ -146,6 +146,8 @@ def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> N
 
 
 def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]:
+    if not keys:
+        return {}
     articles = session.scalars(
         select(Article).where(Article.number.in_(keys), Article.state == State.PUBLISHED)
     )
@@ -180,6 +182,8 @@ class Held:
 
 def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
     """By suggestion; a case's own resolution is not counted."""
+    if not keys:
+        return {}
     rows = session.execute(
         select(Outcome.suggestion, Outcome.verdict, func.count())
         .where(Outcome.suggestion.in_(keys))

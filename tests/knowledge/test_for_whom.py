@@ -67,10 +67,10 @@ def test_T13_a_vendor_is_suggested_no_past_case_and_nothing_of_the_house(  # noq
         language="en",
         resolved_at=NOON,
     )
-    alice = {one.number for one in db.read_now(finding.suggested, FEED, ALICE, limit=10)}
+    alice = {one.number for one in db.read_now(finding.suggested, FEED, ALICE, limit=10, least=0.0)}
     assert "INC-000077" in alice
     assert shelf[Audience.ENGINEERS] in alice
-    vera = {one.number for one in db.read_now(finding.suggested, FEED, VERA, limit=10)}
+    vera = {one.number for one in db.read_now(finding.suggested, FEED, VERA, limit=10, least=0.0)}
     assert vera
     assert vera <= {shelf[Audience.PARTNERS], shelf[Audience.EVERYBODY]}
     for number in ("INC-000077", shelf[Audience.ENGINEERS]):
