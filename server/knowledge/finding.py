@@ -16,7 +16,6 @@ FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audie
 FOR_VENDORS = and_(
     Article.state == State.PUBLISHED, Article.audience.in_((Audience.PARTNERS, Audience.EVERYBODY))
 )
-WIDER = 8  # times as many suggestions are asked for where some are not for the reader
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
@@ -43,10 +42,12 @@ def suggested(
     """
     if not actor.vendor:
         return suggest(session, query, limit=limit, least=least)
-    found = suggest(session, query, limit=limit * WIDER, least=least)
-    numbers = [one.number for one in found if one.kind == "article"]
-    seen = set(session.scalars(select(Article.number).where(Article.number.in_(numbers), visible_to(actor))))
-    return [one for one in found if one.number in seen][:limit]
+
+    def seen(numbers: Sequence[str]) -> set[str]:
+        query = select(Article.number).where(Article.number.in_(numbers), visible_to(actor))
+        return set(session.scalars(query))
+
+    return suggest(session, query, limit=limit, least=least, seen=seen)
 
 
 def visible(session: Session, number: str, actor: Actor) -> Article:

@@ -13,7 +13,7 @@ outweighs few words in common and mixed outcomes, though not steady failure.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -115,15 +115,24 @@ def changed(session: Session, key: str) -> None:
 
 
 def suggest(
-    session: Session, query: Query, *, limit: int = 3, least: float = LEAST_SCORE
+    session: Session,
+    query: Query,
+    *,
+    limit: int = 3,
+    least: float = LEAST_SCORE,
+    seen: Callable[[Sequence[str]], Collection[str]] | None = None,
 ) -> list[Suggestion]:
-    """The best known fixes for a ticket, best first; empty where none is right with probability `least`."""
+    """The best known fixes for a ticket, best first; empty where none is right with probability `least`.
+
+    `seen` tells which of some numbers the reader may see; the others count for nothing.
+    """
     shelf = shelves.up_to_date(session)
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
     with shelf.lock:
         answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")
     answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
-    records = _records(session, [one.hit.key for one in answers])
+    keys = [one.hit.key for one in answers]
+    records = _records(session, keys if seen is None else sorted(seen(keys)))
     outcomes = _outcomes(session, [one.hit.key for one in answers])
     found = []
     for answer in answers:
