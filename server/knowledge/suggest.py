@@ -248,7 +248,7 @@ def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query
 def _told(found: Sequence[_Weighed], least_best: float) -> list[_Weighed]:
     """What is sure enough to be told, and what was written for the ticket's alert; nothing is a guess."""
     best = max((one.score for one in found), default=0.0)
-    least = NEXT_SCORE if best >= least_best else 1.0
+    least = min(NEXT_SCORE, least_best) if best >= least_best else 1.0
     told, highest = [], 0.99
     for one in found:
         if one.meant or one.score >= least:
