@@ -38,6 +38,11 @@ class Collector:
     _trials: list[TrialResult] = field(default_factory=list)
 
     @property
+    def waiting(self) -> int:
+        """How many pieces of alert news are not in the outbox yet."""
+        return len(self._news)
+
+    @property
     def has_news(self) -> bool:
         """Whether something waits that should not."""
         return bool(self._news or self._findings or self._progress or self._trials)

@@ -14,7 +14,7 @@ counter, no row status and no part of a table's index, see `telling`.
 import json
 import lzma
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.knowledge import MAGIC, Key, key_of, pack
@@ -92,35 +92,41 @@ def blocks(rows: list[tuple[Key, str]]) -> Iterator[list[tuple[Key, str]]]:
         yield part
 
 
-def build(folder: Path) -> bytes:
-    """The whole file."""
-    modules, found = tables(folder)
+def whole(
+    modules: list[str], found: dict[str, list[tuple[Key, str]]], *, provenance: str, brands: list[str]
+) -> bytes:
+    """A file that `agent.knowledge` reads: its head, then all tables in blocks."""
     body = bytearray()
-    brands = sorted({row[2] for row in lines(folder / "enterprises.tsv") if row[2]})
-    head: dict[str, object] = {"provenance": PROVENANCE, "modules": modules, "brands": brands}
     places: dict[str, list[list[object]]] = {}
     for name, rows in found.items():
         for part in blocks(rows):
             packed = pack(part)
             places.setdefault(name, []).append([part[0][0], len(body), len(packed)])
             body += packed
-    head["tables"] = places
+    head = {"provenance": provenance, "modules": modules, "brands": brands, "tables": places}
     packed_head = lzma.compress(json.dumps(head, separators=(",", ":")).encode())
     return MAGIC + len(packed_head).to_bytes(4, "big") + packed_head + bytes(body)
 
 
-def main() -> int:
-    """Write the file; 2 with a sentence where the tables are not there."""
+def build(folder: Path) -> bytes:
+    """The whole file."""
+    modules, found = tables(folder)
+    brands = sorted({row[2] for row in lines(folder / "enterprises.tsv") if row[2]})
+    return whole(modules, found, provenance=PROVENANCE, brands=brands)
+
+
+def write(make: Callable[[Path], bytes], needed: str, usual: str) -> int:
+    """Write what is made of the folder that is named first; 2 with a sentence where `needed` is not in it."""
     folder = Path(sys.argv[1])
-    out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("agent/knowledge/facts.bin")
-    if not (folder / "enterprises.tsv").exists():
-        sys.stderr.write(f"{folder} holds no fact tables.\n")
+    out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(usual)
+    if not (folder / needed).exists():
+        sys.stderr.write(f"{folder} holds no {needed}.\n")
         return 2
-    data = build(folder)
+    data = make(folder)
     out.write_bytes(data)
     sys.stdout.write(f"{out}: {len(data) / 1e6:.1f} MB\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(build, "enterprises.tsv", "agent/knowledge/facts.bin"))

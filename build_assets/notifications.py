@@ -6,13 +6,11 @@ FACTS_DIR as for `build_assets.knowledge`, with `notifications.tsv.xz`: names an
 traps compiled from the SMI documents that makers publish, v1 traps in v2 form.
 """
 
-import json
-import lzma
 import sys
 from pathlib import Path
 
-from agent.knowledge import MAGIC, Key, key_of, pack
-from build_assets.knowledge import MAX_ENUM, blocks, lines
+from agent.knowledge import Key, key_of
+from build_assets.knowledge import MAX_ENUM, lines, whole, write
 
 PROVENANCE = (
     "Notifications and the objects only they tell: compiled from the SMI documents of device makers and of "
@@ -41,30 +39,8 @@ def tables(folder: Path) -> tuple[list[str], dict[str, list[tuple[Key, str]]]]:
 def build(folder: Path) -> bytes:
     """The whole file."""
     modules, found = tables(folder)
-    body = bytearray()
-    places: dict[str, list[list[object]]] = {}
-    for name, rows in found.items():
-        for part in blocks(rows):
-            packed = pack(part)
-            places.setdefault(name, []).append([part[0][0], len(body), len(packed)])
-            body += packed
-    head = {"provenance": PROVENANCE, "modules": modules, "brands": [], "tables": places}
-    packed_head = lzma.compress(json.dumps(head, separators=(",", ":")).encode())
-    return MAGIC + len(packed_head).to_bytes(4, "big") + packed_head + bytes(body)
-
-
-def main() -> int:
-    """Write the file; 2 with a sentence where the tables are not there."""
-    folder = Path(sys.argv[1])
-    out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("agent/listeners/notifications.bin")
-    if not (folder / "notifications.tsv.xz").exists():
-        sys.stderr.write(f"{folder} holds no table of notifications.\n")
-        return 2
-    data = build(folder)
-    out.write_bytes(data)
-    sys.stdout.write(f"{out}: {len(data) / 1e6:.1f} MB\n")
-    return 0
+    return whole(modules, found, provenance=PROVENANCE, brands=[])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(build, "notifications.tsv.xz", "agent/listeners/notifications.bin"))

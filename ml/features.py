@@ -36,7 +36,6 @@ NAMES = (
     "device",  # the facets that tell of the device and its alert
     "order",  # the first look's score against the best candidate's
 )
-ZONE_WEIGHTS = np.asarray([3.0, 1.0, 1.0], dtype=np.float32)
 FIELD_B = 0.75
 FIELD_K1 = 1.2
 DEVICE = ("alert", "model", "ci", "ci_class", "vendor")

@@ -48,12 +48,3 @@ def calibration_error(said: ArrayLike, true: ArrayLike, *, bins: int = 10) -> fl
         if here.any():
             total += abs(float(probability[here].mean() - happened[here].mean())) * float(here.mean())
     return total
-
-
-def average_precision(right: ArrayLike, known: int) -> float:
-    """Of an ordered list, which places are right; `known` is how many right ones there are."""
-    found = np.asarray(right, dtype=bool)
-    if not known:
-        return 0.0
-    places = np.flatnonzero(found) + 1
-    return float((np.arange(1, len(places) + 1) / places).sum() / known)

@@ -76,11 +76,6 @@ def folded(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
-def is_identifier(token: str) -> bool:
-    """Whether a token names something rather than says something: it has digits or joints."""
-    return any(not (c.isalpha()) for c in token)
-
-
 @lru_cache(maxsize=200_000)
 def _of_piece(piece: str) -> tuple[str, ...]:
     return tuple(_bigrams(piece) if piece[0] >= "\u3400" else _words(piece))

@@ -109,7 +109,7 @@ class Round:
         last, seen, quiet = -1, 0, 0.0
         while sender.returncode is None or quiet < QUIET_S:
             await asyncio.sleep(FLUSH_S)
-            self.news += len(self.collector._news)  # noqa: SLF001 - counted before they are put away
+            self.news += self.collector.waiting
             self.flush()
             seen = self.received
             quiet = quiet + FLUSH_S if seen == last else 0.0

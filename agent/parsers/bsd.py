@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets, uptime
 from agent.parsers.inventory import Inventory
-from agent.parsers.text import first, floats, lines, numbers, ratio, script, sections
+from agent.parsers.text import Ticks, cpu, first, floats, lines, numbers, ratio, script, sections
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
-Ticks = tuple[float, float]
 POLL = script(
     {
         "uptime": "uptime",
@@ -65,8 +64,7 @@ def read(output: str, before: Ticks | None) -> tuple[Facts, Ticks | None]:
     facts = Facts(readings)
     _memory(parts, readings)
     ticks = _ticks(parts.get("cpu", ""))
-    if ticks and before and ticks[1] > before[1] and ticks[0] >= before[0]:
-        readings["cpu_ratio"] = ratio(ticks[0] - before[0], ticks[1] - before[1])
+    readings |= cpu(ticks, before)
     if cores := floats(parts.get("cores", "")):
         readings["cores"] = int(cores[0])
     for name, part in (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.parsers import aix, bsd, linux, solaris, windows
 from agent.parsers.inventory import Inventory
+from agent.parsers.text import Ticks
 from agent.transports.facts import Facts
 
-Ticks = tuple[float, float]
 WHO = "uname -s"
 
 

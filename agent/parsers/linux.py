@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets
 from agent.parsers.inventory import Inventory, pick
-from agent.parsers.text import first, floats, lines, script, sections
+from agent.parsers.text import cpu, first, floats, lines, script, sections
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
@@ -80,8 +80,7 @@ def read(output: str, before: tuple[float, float] | None) -> tuple[Facts, tuple[
     readings |= zip(("load1", "load5", "load15"), floats(parts.get("load", ""))[:3], strict=False)
     _memory(parts.get("memory", ""), readings)
     ticks = _ticks(parts.get("stat", ""))
-    if ticks and before and ticks[1] > before[1] and ticks[0] >= before[0]:
-        readings["cpu_ratio"] = min(1.0, (ticks[0] - before[0]) / (ticks[1] - before[1]))
+    readings |= cpu(ticks, before)
     cores = parts.get("cores", "").strip()
     if cores.isdigit() and len(cores) < 6:
         readings["cores"] = int(cores)

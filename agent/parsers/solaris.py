@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets, uptime
 from agent.parsers.inventory import Inventory
-from agent.parsers.text import first, floats, lines, ratio, script, sections
+from agent.parsers.text import Ticks, cpu, first, floats, lines, ratio, script, sections
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
-Ticks = tuple[float, float]
 POLL = script(
     {
         "uptime": "uptime",
@@ -61,8 +60,7 @@ def read(output: str, before: Ticks | None) -> tuple[Facts, Ticks | None]:
     facts = Facts(readings)
     _memory(parts, readings)
     ticks = _ticks(parts.get("cpu", ""))
-    if ticks and before and ticks[1] > before[1] and ticks[0] >= before[0]:
-        readings["cpu_ratio"] = ratio(ticks[0] - before[0], ticks[1] - before[1])
+    readings |= cpu(ticks, before)
     if cores := lines(parts.get("cores", "")):
         readings["cores"] = len(cores)
     for name in ("hostname", "kernel"):

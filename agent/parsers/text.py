@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from shlex import quote
 
+Ticks = tuple[float, float]  # of all processors since the start: busy, total
+
 MARK = "==watchdesk=="
 MAX_LINES = 5_000  # of one part
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -58,3 +60,10 @@ def numbers(text: str) -> list[float]:
 def ratio(part: float, whole: float) -> float:
     """A share between 0 and 1; 0 of nothing."""
     return max(0.0, min(1.0, part / whole)) if whole > 0 else 0.0
+
+
+def cpu(ticks: Ticks | None, before: Ticks | None) -> dict[str, float]:
+    """`cpu_ratio` from two counts of (busy, total) ticks; nothing the first time, or where they went back."""
+    if not ticks or not before or ticks[1] <= before[1] or ticks[0] < before[0]:
+        return {}
+    return {"cpu_ratio": ratio(ticks[0] - before[0], ticks[1] - before[1])}

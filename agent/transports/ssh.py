@@ -24,7 +24,8 @@ from time import monotonic
 import paramiko
 
 from agent.parsers import inventory
-from agent.parsers.families import CATALOGUE, Family, Ticks, of_answer
+from agent.parsers.families import CATALOGUE, Family, of_answer
+from agent.parsers.text import Ticks
 from agent.reading import Target
 from agent.transports import ssh_offer
 from agent.transports.facts import Facts

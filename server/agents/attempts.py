@@ -57,17 +57,6 @@ def of_address(session: Session, agent_id: int, address: str) -> list[Tried]:
     return [Tried(name or "", attempt) for attempt, name in session.execute(query)]
 
 
-def of_credential(session: Session, credential_id: int, *, limit: int = 200) -> list[CredentialAttempt]:
-    """Where a credential was tried, the latest first."""
-    query = (
-        select(CredentialAttempt)
-        .where(CredentialAttempt.credential_id == credential_id)
-        .order_by(CredentialAttempt.at.desc(), CredentialAttempt.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
-
-
 def forget(session: Session, before: datetime) -> int:
     """Drop what was last tried before a moment; returns how many."""
     old = delete(CredentialAttempt).where(CredentialAttempt.at < before)

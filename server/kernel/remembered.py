@@ -43,9 +43,3 @@ def once(session: Session, key: str, make: Callable[[], T]) -> T:
     if key not in made:
         made[key] = make()
     return made[key]
-
-
-def know(session: Session, key: str, value: Any) -> None:
-    """Give the answer of `once` beforehand, where it came with another question."""
-    if session.info.get(READING):
-        session.info.setdefault("once", {})[key] = value

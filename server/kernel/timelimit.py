@@ -17,7 +17,6 @@ from sqlalchemy import Engine, event
 STATEMENT_S = 30.0  # of jobs, reports of agents, and all that says nothing else
 PAGE_S = 10.0  # of a page or API answer that is read
 SEARCH_S = 2.0  # of a page or API answer that searches for what a person typed
-NEVER_S = math.inf  # of commands that walk a whole table
 STEPS = 100_000  # of SQLite between two looks at the clock: some milliseconds
 
 _limit: ContextVar[float] = ContextVar("statement_limit", default=STATEMENT_S)

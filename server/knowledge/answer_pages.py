@@ -4,7 +4,7 @@ import structlog
 
 from server.kernel.api import Api, ApiModel
 from server.kernel.call import Call
-from server.kernel.errors import InvalidError
+from server.kernel.errors import ConflictError, InvalidError
 from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
@@ -55,7 +55,7 @@ async def ask(call: Call) -> web.Response:
     text = str(call.form.get("q", ""))
     try:
         drafted = await _drafted(call, text)
-    except (NoAnswerError, InvalidError) as error:
+    except (NoAnswerError, InvalidError, ConflictError) as error:
         return await _page(call, text, refusal=said_of(error))
     return await _page(call, text, drafted=drafted)
 
@@ -80,7 +80,7 @@ async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal:
     permission="knowledge.read",
     body=AskIn,
     answer=DraftOut,
-    errors={502: "No draft: the language model is not set up, not reached, or said nothing usable."},
+    errors={502: "No draft: the language model was not reached, or said nothing usable."},
     summary=N_("Draft an answer from the articles"),
 )
 async def answer(call: Call, body: AskIn) -> DraftOut:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from server.accounts.models import Person
 from server.cmdb.models import Ci
 from server.kernel.call import Actor
-from server.kernel.errors import DeskError, InvalidError
+from server.kernel.errors import ConflictError, DeskError, InvalidError
 from server.kernel.i18n import N_
 from server.kernel.settings import Settings
 from server.knowledge import finding
@@ -153,11 +153,12 @@ async def draft(question: Question, settings: Settings) -> Draft:
     """Ask the language model, and judge what it says.
 
     Raises:
-        NoAnswerError: it is not set up, not reached, too slow, says too much or nothing usable, or cites what
+        ConflictError: no model is set up.
+        NoAnswerError: it is not reached, too slow, says too much or nothing usable, or cites what
             it was not given. The text says which.
     """
     if not settings.llm_url:
-        raise NoAnswerError(N_("No language model is set up; the setting llm_url names one."))
+        raise ConflictError(N_("No language model is set up; the setting llm_url names one."))
     with _place():
         raw = await _post(question, settings)
     return judged(question, _content(raw))

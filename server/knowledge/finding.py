@@ -81,12 +81,8 @@ def articles(
     if state is not None:
         chosen = chosen.where(Article.state == state)
     chosen = searching.ranked(chosen, words or "")
-
-    def read(session: Session) -> tuple[Sequence[Article], int]:
-        total = session.scalar(select(func.count()).select_from(chosen.order_by(None).subquery())) or 0
-        return list(session.scalars(chosen.offset(offset).limit(limit))), total
-
-    return searching.bounded(session, read)
+    total = session.scalar(select(func.count()).select_from(chosen.order_by(None).subquery())) or 0
+    return list(session.scalars(chosen.offset(offset).limit(limit))), total
 
 
 def known_errors(session: Session, numbers: Sequence[str]) -> frozenset[str]:

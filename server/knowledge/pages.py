@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 from server.kernel.errors import DeskError, ForbiddenError, InvalidError
 from server.kernel.formdata import FormError, said_of
 from server.kernel.i18n import N_, _
-from server.kernel.listing import page as list_page
 from server.kernel.listing import show
 from server.kernel.prose import html
 from server.kernel.web import Call, Pages, web
-from server.knowledge import finding, gaps, proposals, record, searching, service, words
+from server.knowledge import finding, gaps, proposals, record, service, words
 from server.knowledge.models import Article, Audience, Kind, NoteKind, State, Verdict
 from server.knowledge.table import ARTICLES
 
@@ -71,14 +70,8 @@ class ArticleForm(BaseModel):
 
 @pages.get("/knowledge", permission="knowledge.read")
 async def listed(call: Call) -> web.StreamResponse:
-    """The list; a search that takes too long is cut."""
-    query = call.request.query
-    if query.get("format") == "csv":
-        return await show(call, ARTICLES, "knowledge/list.html")
-    shown = await call.db.read(
-        searching.bounded, list_page, ARTICLES, list(query.items()), actor=call.actor, now=call.now
-    )
-    return call.render("knowledge/list.html", page=shown)
+    """The list."""
+    return await show(call, ARTICLES, "knowledge/list.html")
 
 
 @pages.get("/knowledge/new", permission="knowledge.write")

@@ -24,7 +24,7 @@ def search(session: Session, actor: Actor, text: str) -> list[PaletteEntry]:
     if not actor.may("knowledge.read"):
         return []
     query = searching.ranked(select(Article).where(visible_to(actor), Article.state != State.RETIRED), text)
-    found = searching.bounded(session, lambda session: list(session.scalars(query.limit(MOST))))
+    found = session.scalars(query.limit(MOST))
     return [
         PaletteEntry(one.title, f"/knowledge/{one.number}", one.number, "book-2", 0.6 - 0.01 * place)
         for place, one in enumerate(found)

@@ -33,17 +33,13 @@ def look(session: Session, said: str, language: str) -> Sequence[Article]:
     once, in the reader's.
     """
     shelf = select(Article).where(FOR_EVERYBODY)
-
-    def read(session: Session) -> Sequence[Article]:
-        found = list(session.scalars(searching.ranked(shelf, said).limit(MOST)))
-        if not said.strip():
-            found.sort(key=lambda one: one.language != language)
-        elif len(found) < ENOUGH:
-            near = session.scalars(searching.loosely(shelf, said).limit(MOST))
-            found += [one for one in near if one not in found]
-        return _once(found, language)
-
-    return searching.bounded(session, read)
+    found = list(session.scalars(searching.ranked(shelf, said).limit(MOST)))
+    if not said.strip():
+        found.sort(key=lambda one: one.language != language)
+    elif len(found) < ENOUGH:
+        near = session.scalars(searching.loosely(shelf, said).limit(MOST))
+        found += [one for one in near if one not in found]
+    return _once(found, language)
 
 
 def _once(found: Sequence[Article], language: str) -> list[Article]:

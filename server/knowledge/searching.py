@@ -3,15 +3,15 @@
 A word is found by its beginning. An identifier is found by the beginning of any of its parts and of all that
 follows (`ifOperStatus` by `ifoper`, `operstatus`, `status`; `1.3.6.1.2.1.33` by `2.1.33`), Chinese by any
 two signs that stand together, English also by its stem. Signs that belong to no word (`%`, `'`, `{{`) are
-looked for as they are. A search that takes longer than `LONGEST_S` is cut and says so.
+looked for as they are. A search is cut by the limit that the kernel sets for
+requests that search (`server.kernel.timelimit`).
 """
 
 import re
-import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,22 +24,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     union_all,
 )
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ml.tokens import tokens
-from server.kernel.errors import InvalidError
-from server.kernel.i18n import N_
 from server.knowledge.models import Article, ArticleWord
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 FORM = 1  # raised when the words of known articles must be made anew
-LONGEST_S = 2.0
 MOST_WORDS = 20_000  # of one article
 MOST_CHUNKS = 8  # words of one search
 MOST_TERMS = 16  # of one loose search
@@ -213,33 +205,3 @@ def index_stale(session: Session, *, limit: int = 200) -> int:
     for article in found:
         index(session, article)
     return len(found)
-
-
-def bounded(
-    session: Session, call: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """Call `call(session, ...)`; a statement in it that takes longer than `LONGEST_S` is cut.
-
-    Raises:
-        InvalidError: it was cut; says what to do.
-    """
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    raw: Any = session.connection().connection.driver_connection
-    if sqlite:
-        until = time.monotonic() + LONGEST_S
-        raw.set_progress_handler(lambda: time.monotonic() > until, 20_000)
-    else:
-        session.execute(text(f"SET LOCAL statement_timeout = {round(LONGEST_S * 1000)}"))
-    try:
-        return call(session, *args, **kwargs)
-    except OperationalError as error:
-        if "interrupted" not in str(error.orig) and "statement timeout" not in str(error.orig):
-            raise
-        raise InvalidError(
-            N_("The search took longer than {limit} s and was stopped. Use longer or fewer words."),
-            field="/q",
-            limit=round(LONGEST_S),
-        ) from error
-    finally:
-        if sqlite:
-            raw.set_progress_handler(None, 0)

@@ -318,6 +318,7 @@ async def test_off_by_default_nothing_leaves(
         assert "No language model is set up" in page
         assert "Feed lost: reclose the breaker" in page
         answer = await desk.post("/api/v1/knowledge/answers", json={"text": "feed lost UPS on battery"})
+        assert answer.status == 409
         assert "No language model" in await answer.text()
 
 

@@ -151,10 +151,3 @@ def test_the_paired_test_knows_a_gain_from_chance() -> None:
     assert measure.better_by_chance(old - 0.05, old, seed=1) > 0.99
     noise = measure.better_by_chance(old + random.normal(0, 0.1, 60), old, seed=1)
     assert 0.0 < noise <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("right", "known", "expected"), [([1, 0, 1], 2, 5 / 6), ([0, 0], 1, 0.0), ([], 0, 0.0)]
-)
-def test_average_precision_is_that_of_the_book(right: list[int], known: int, expected: float) -> None:
-    assert measure.average_precision(right, known) == pytest.approx(expected)
