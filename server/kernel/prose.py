@@ -11,13 +11,16 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-LARGEST = 20_000  # characters; longer text is cut: a run of brackets costs its square, 0.1 s at this length
+LARGEST = 20_000  # characters; longer text is cut
+DEEPEST = (
+    20  # quotes, lists and brackets within one another; each bracket of a run is looked at so many times
+)
 
 _TAGS = frozenset(
     "a blockquote br code del em h2 h3 h4 hr img li ol p pre strong table tbody td th thead tr ul".split()
 )
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}, "code": {"class"}}
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 40}).enable(
+_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": DEEPEST}).enable(
     ["table", "strikethrough"]
 )
 

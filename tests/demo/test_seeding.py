@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from server.incidents.models import Incident, IncidentEntry, State
 from server.kernel import secrets
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
+from server.knowledge import tending
 from server.knowledge.suggest import Query, suggest
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -46,6 +47,10 @@ def story(db: Database, told: dict[str, object], tmp_path: Path) -> Database:
 
     db.run_now(fill)
     return db
+
+
+def test_no_article_of_the_story_expires_while_somebody_looks_at_it(story: Database) -> None:
+    assert story.run_now(tending.expire_due, now=NOON + timedelta(days=1)) == 0
 
 
 def test_the_story_fills_an_empty_desk(story: Database) -> None:

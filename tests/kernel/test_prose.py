@@ -54,10 +54,28 @@ def test_steps_tables_and_code_are_shown() -> None:
     assert "<table>" in shown
 
 
-@pytest.mark.parametrize(
-    "bomb", ["[" * LARGEST, "> " * (LARGEST // 2), "*a " * (LARGEST // 3), "`" * LARGEST]
-)
-def test_a_page_of_brackets_is_rendered_in_time(bomb: str) -> None:
+ORDINARY = "Read `upsOutputSource`, then [the plan](/knowledge/KB-000001) of *both* feeds.\n\n"
+DEAREST = 60  # times an ordinary page of that length; a run of picture brackets costs 20 times
+
+
+def seconds(text: str) -> float:
+    html.cache_clear()
     began = time.process_time()
-    html(bomb)
-    assert time.process_time() - began < 1
+    html(text)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "[" * LARGEST,
+        "![" * (LARGEST // 2),
+        "[a](" * (LARGEST // 4),
+        "> " * (LARGEST // 2),
+        "*a " * (LARGEST // 3),
+        "`" * LARGEST,
+    ],
+)
+def test_a_page_of_brackets_costs_little_more_than_any_page(bomb: str) -> None:
+    ordinary = seconds((ORDINARY * LARGEST)[:LARGEST])
+    assert seconds(bomb * 2) < DEAREST * ordinary
