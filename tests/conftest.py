@@ -2,6 +2,7 @@
 
 - `db`: a `Database` with the schema, empty; each test runs on SQLite and on PostgreSQL.
 - `sqlite_db`, `postgresql_db`: one of the two.
+- `shared_db`: like `db`, one for all tests of a file.
 - `clock`: a clock set to noon, moved by hand.
 - `desk`: the whole application on SQLite, as Alice sees it; `desk.bob`, `desk.charlie`, `desk.admin`
   are other people's browsers, `desk.stranger` one that is not signed in.
@@ -12,6 +13,7 @@ import pkgutil
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,27 +76,41 @@ def postgres_template(postgres: Postgres) -> Postgres:
     return postgres
 
 
-@pytest.fixture
-def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
-    """An empty SQLite database with the schema."""
-    path = tmp_path / "watchdesk.db"
-    shutil.copy(sqlite_template, path)
+@contextmanager
+def fresh_sqlite(template: Path, folder: Path) -> Iterator[Database]:
+    """An empty SQLite database with the schema, in this folder."""
+    path = folder / "watchdesk.db"
+    shutil.copy(template, path)
     database = Database(f"sqlite:///{path}")
     yield database
     database.close()
 
 
+@contextmanager
+def fresh_postgresql(server: Postgres) -> Iterator[Database]:
+    """An empty PostgreSQL database with the schema, gone afterwards."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE empty STRATEGY FILE_COPY".encode())
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    with psycopg.connect(server.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database with the schema."""
+    with fresh_sqlite(sqlite_template, tmp_path) as database:
+        yield database
+
+
 @pytest.fixture
 def postgresql_db(postgres_template: Postgres) -> Iterator[Database]:
     """An empty PostgreSQL database with the schema."""
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_template.plain_url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE empty STRATEGY FILE_COPY".encode())
-    database = Database(postgres_template.url(name))
-    yield database
-    database.close()
-    with psycopg.connect(postgres_template.plain_url("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with fresh_postgresql(postgres_template) as database:
+        yield database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -102,6 +118,18 @@ def db(request: pytest.FixtureRequest) -> Database:
     """An empty database with the schema, of either kind."""
     database: Database = request.getfixturevalue(f"{request.param}_db")
     return database
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of either kind that the tests of one file share: for a long story that they only read."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        with fresh_sqlite(template, tmp_path_factory.mktemp("shared")) as database:
+            yield database
+    else:
+        with fresh_postgresql(request.getfixturevalue("postgres_template")) as database:
+            yield database
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -33,9 +32,10 @@ def told() -> dict[str, object]:
     return said
 
 
-@pytest.fixture
-def story(db: Database, told: dict[str, object], tmp_path: Path) -> Database:
-    secrets.use_keys(secrets.Keys(tmp_path / "master.key"))
+@pytest.fixture(scope="module")
+def story(shared_db: Database, told: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """The desk with its story. Telling it takes seconds, so the tests of this file read the same one."""
+    secrets.use_keys(secrets.Keys(tmp_path_factory.mktemp("story") / "master.key"))
 
     def fill(session: Session) -> None:
         roles.sync(session, permissions(practices()))
@@ -45,8 +45,8 @@ def story(db: Database, told: dict[str, object], tmp_path: Path) -> Database:
         past.write(session, people, shelf.write(session, people, now=NOON), now=NOON)
         present.write(session, people, now=NOON)
 
-    db.run_now(fill)
-    return db
+    shared_db.run_now(fill)
+    return shared_db
 
 
 def test_no_article_of_the_story_expires_while_somebody_looks_at_it(story: Database) -> None:
