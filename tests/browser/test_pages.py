@@ -36,6 +36,7 @@ PAGES = (
     "/help",
     "/help/keys",
     "/help/components",
+    "/help/listening",
     "/demo",
 )
 FOR_ADMIN = (
