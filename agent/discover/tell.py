@@ -17,6 +17,7 @@ OTHER = "other"
 MAX_ATTEMPTS, MAX_FACTS = 100, 40
 MAX_LINKS, MAX_KEYS = 1_000, 16  # neighbours; keys of a kind of one neighbour
 ATTRIBUTES = ("vendor", "model", "version", "serial")
+DESCRIBES = ("description", "sys_location", "sys_contact", "agent_version", "os_name", "os_version", "kernel")
 DEVICE = "found:"  # what an address is called in an observation: `found:10.20.8.4`
 
 
@@ -78,9 +79,7 @@ def class_of(found: Found, profiles: Mapping[str, Profile]) -> Guess | None:
 def _observation(seen: Seen, guesses: Mapping[str, Guess], *, at: float) -> wire.Observation:
     found = seen.found
     told = {name: guesses[name].value[:4_000] for name in ATTRIBUTES if _sure(guesses.get(name))}
-    for name in ("description", "location", "contact", "os", "kernel"):
-        if text := seen.identity.get(name) or found.facts.get(name):
-            told.setdefault(name, text[:4_000])
+    told |= {name: text[:4_000] for name in DESCRIBES if (text := seen.identity.get(name))}
     keys: dict[str, list[str]] = {"address": [found.address]}
     if serial := told.get("serial"):
         keys["serial"] = [serial[:200]]

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from agent.observe import KEYS
 from rules.catalog import packaged as packaged_alerts
 from rules.profile import packaged
 from server.app import practices
+from server.cmdb.classes import catalogue
 from server.kernel.practice import Practice
 
 ROOT = Path(__file__).parent.parent.parent
@@ -77,6 +79,14 @@ def test_every_profile_has_a_recording_in_which_its_metrics_find_their_values() 
     recorded = {path.stem for path in (ROOT / "tests" / "recordings").iterdir()}
     assert set(packaged()) - recorded - WITHOUT_RECORDING == set()
     assert set(packaged()) >= WITHOUT_RECORDING
+
+
+def test_everything_that_a_profile_says_of_a_device_has_a_name_on_its_record() -> None:
+    named = catalogue().attributes.keys() | KEYS.keys() | {"device_class"}
+    unnamed = {
+        f"{profile}: {name}" for profile, form in packaged().items() for name in form.identity.keys() - named
+    }
+    assert unnamed == set()
 
 
 def test_every_navigation_entry_leads_to_a_page() -> None:
