@@ -16,7 +16,7 @@ from server.alerts.models import Alert, AlertGroup
 from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
 from server.cmdb.models import Ci
-from server.incidents.models import Route
+from server.incidents.models import Incident, Route
 from server.knowledge.suggest import Query, Suggestion
 from server.knowledge.suggest import suggest as known_fixes
 from server.metrics import service as metrics
@@ -235,9 +235,17 @@ def suggestions(session: Session, ci: Ci | None, alert: Alert | None) -> list[di
     return [{"number": one.number, "score": round(one.score, 3)} for one in found]
 
 
+def words_of(incident: Incident, language: str = "en") -> str:
+    """What an incident says: its summary, in that language first where it was made in several; its text."""
+    titles = incident.summary_by_lang
+    lines = (titles.get(language, ""), incident.summary, *titles.values(), incident.description)
+    return "\n".join(dict.fromkeys(filter(None, lines)))
+
+
 def query(ci: Ci | None, alert: Alert | None, text: str = "", language: str = "en") -> Query:
-    """The question to knowledge."""
-    said = text or (f"{alert.summary.get('en', '')}\n{alert.summary.get('zh', '')}" if alert else "")
+    """The question to knowledge: the words given, else the alert's, the reader's language first."""
+    order = ("zh", "en") if language == "zh" else ("en", "zh")
+    said = text or ("\n".join(alert.summary.get(one, "") for one in order) if alert else "")
     return Query(
         text=said,
         alert=alert.rule if alert is not None else "",

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ml import classify
 from server.accounts import service as accounts
+from server.incidents.facts import words_of
 from server.incidents.guessed import Guesser
 from server.incidents.models import Incident, State
 from server.kernel.jobs import Work
@@ -72,9 +73,7 @@ def tasks(session: Session) -> dict[str, classify.Task]:
 
 def text_of(incident: Incident) -> str:
     """What is known of an incident when it is opened."""
-    return f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}"[
-        :LONGEST_TEXT
-    ]
+    return words_of(incident)[:LONGEST_TEXT]
 
 
 def take(session: Session, learned: Mapping[str, classify.Classifier | None], *, now: datetime) -> None:

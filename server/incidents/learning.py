@@ -28,8 +28,7 @@ def query_of(session: Session, incident: Incident, language: str = "en") -> Quer
     group = session.get(AlertGroup, incident.alert_group_id) if incident.alert_group_id else None
     alerts = facts.alerts_of(session, group.id) if group is not None else []
     ci = cmdb.find_ci(session, incident.ci_id) if incident.ci_id is not None else None
-    text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
-    return facts.query(ci, facts.gravest(alerts, group), text, language)
+    return facts.query(ci, facts.gravest(alerts, group), facts.words_of(incident, language), language)
 
 
 def opened(session: Session, incident: Incident, *, now: datetime) -> None:

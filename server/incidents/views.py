@@ -330,8 +330,9 @@ def fixes(
     """What fixed this before, for the reader's language; empty is "nothing known", or not for this reader."""
     if not actor.may("knowledge.read"):
         return []
-    text = f"{incident.summary}\n{incident.summary_by_lang.get('zh', '')}\n{incident.description}".strip()
-    return suggested(session, facts.query(ci, first, text, current_language()), actor, limit=3)
+    language = current_language()
+    query = facts.query(ci, first, facts.words_of(incident, language), language)
+    return suggested(session, query, actor, limit=3)
 
 
 def priority_words(incident: Incident) -> str:

@@ -5,9 +5,11 @@ alert came back counts down. The score is the probability that the fix is right;
 right than wrong nothing is shown: a weak guess costs more than silence.
 
 Articles and cases are looked for apart, or the hundredth case of a recurring alert would crowd out the one
-article about it. What says the same, a topic in two languages or cases of one cause, takes one place. An
-article that was published for the ticket's alert and class keeps one of the places: its reviewer's word
-outweighs few words in common and mixed outcomes, though not steady failure.
+article about it. What says the same, a topic in two languages or cases of one cause, takes one place.
+
+An article that was published for the ticket's alert and class leads as long as it holds: its reviewer's word
+outweighs that a past case has the very words of the recurring alert, and its score is how often it held. With
+mixed outcomes it still keeps one of the places; steady failure loses it.
 """
 
 import math
@@ -35,6 +37,7 @@ CASE = 0.5  # an article was written to be followed, a case to be closed
 HELD_SO_FAR = (2.0, 0.5)  # successes and failures that everything begins with
 OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
 
+LEADS = 2 / 3  # what is meant for the alert leads while it is likely to hold so often
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 STEADY_FAILURE = 8.0  # worth
 
@@ -140,7 +143,7 @@ def suggest(
         if record is not None:
             meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
             found.append(_weighed(answer, record, outcome, query, meant=meant))
-    found.sort(key=lambda one: (-one.worth, not one.meant, one.other_language, one.record.number))
+    found.sort(key=lambda one: (not one.leads, -one.worth, one.other_language, one.record.number))
     shown = _with_place(_told(_distinct(found), least), limit)
     here = _here(session, [one.record.number for one in shown], query) if shown else {}
     written = _written(text) if shown else {}
@@ -176,6 +179,12 @@ class Held:
     def fails(self) -> bool:
         """Whether it fails steadily."""
         return self.failed >= STEADY and self.failed >= 3 * self.held
+
+    @property
+    def holds(self) -> float:
+        """The probability that it holds where it was meant to be applied, 0 to 1."""
+        held, failed = HELD_SO_FAR
+        return (self.held + held) / (self.held + held + self.failed + self.aside / 4 + failed)
 
     @property
     def worth(self) -> float:
@@ -234,12 +243,17 @@ class _Weighed:
     says: frozenset[str]
     asked: Mapping[str, str]
 
+    @property
+    def leads(self) -> bool:
+        """Whether it goes before all that was not meant for the alert."""
+        return self.meant and self.outcome.holds >= LEADS
+
 
 def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query, *, meant: bool) -> _Weighed:
     other = bool(query.language) and record.language != query.language
     added = outcome.worth - OTHER_LANGUAGE * other - CASE * isinstance(record, Case)
     odds = answer.sure / max(1 - answer.sure, 1e-9) * outcome.odds
-    score = odds / (1 + odds)
+    score = max(odds / (1 + odds), outcome.holds if meant else 0.0)
     return _Weighed(
         answer, record, outcome, answer.worth + added, score, meant, other, _sayings(record), query.facets
     )
@@ -252,7 +266,7 @@ def _told(found: Sequence[_Weighed], least_best: float) -> list[_Weighed]:
     told, highest = [], 0.99
     for one in found:
         if one.meant or one.score >= least:
-            highest = min(highest, max(one.score, LEAST_SCORE if one.meant else 0.0))
+            highest = min(highest, one.score)
             told.append(replace(one, score=highest))
     return told
 

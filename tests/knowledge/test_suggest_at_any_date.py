@@ -19,6 +19,7 @@ from server.cmdb.models import Ci
 from server.demo import company, past, room, shelf
 from server.demo.seeds import seed
 from server.incidents import facts
+from server.incidents.models import Incident
 from server.kernel import secrets
 from server.kernel.db import Database
 from server.knowledge.models import Case, IndexChange, Outcome, Verdict
@@ -91,7 +92,8 @@ def story(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def asked(alert: str, ci: Ci, language: str) -> Query:
     """The question that the page of an incident asks which the alert opened."""
     en, zh = (said.format(ci=ci.name) for said in FIRED[alert])
-    return replace(facts.query(ci, None, f"{en}\n{zh}", language), alert=alert)
+    opened = Incident(summary=en, summary_by_lang={"en": en, "zh": zh}, description="")
+    return replace(facts.query(ci, None, facts.words_of(opened, language), language), alert=alert)
 
 
 @pytest.mark.parametrize("now", DATES, ids=str)
@@ -128,6 +130,18 @@ def test_cases_that_say_the_same_take_one_place(story: Story) -> None:
     [ups, *_] = story.items["ups"]
     causes = [one.cause for one in shown(story, asked("UpsOnBattery", ups, "en")) if one.kind == "case"]
     assert len(causes) == len(set(causes))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_article_meant_for_the_alert_leads_while_it_holds_and_says_how_often(
+    story: Story, language: str
+) -> None:
+    story.tell(NOON)
+    [ups, *_] = story.items["ups"]
+    first, *others = shown(story, asked("UpsOnBattery", ups, language))
+    assert (first.kind, first.language) == ("article", language)
+    assert first.fixed / first.tried <= first.score + 0.1
+    assert all(one.score <= first.score for one in others)
 
 
 def test_mixed_outcomes_do_not_take_an_article_its_place_but_steady_failure_does(story: Story) -> None:
