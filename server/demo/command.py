@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +15,14 @@ from sqlalchemy.orm import Session
 from server import app as desk
 from server.accounts import passwords, roles
 from server.demo import company, living, past, present, room, seeds, shelf
-from server.kernel import secrets
+from server.incidents import guesses
+from server.kernel import jobs, secrets
 from server.kernel.db import Database
 from server.kernel.migrate import migrate
 from server.kernel.settings import Settings, load
+from server.problems import patterns
+
+LEARNED_SOON = {patterns.JOB: timedelta(seconds=30), guesses.JOB: timedelta(minutes=4)}  # of what is nightly
 
 
 def demo() -> typer.Typer:
@@ -65,6 +69,8 @@ def seed(settings: Settings) -> None:
         articles = shelf.write(session, people, now=now)
         past.write(session, people, articles, now=now)
         present.write(session, people, now=now)
+        for job, after in LEARNED_SOON.items():
+            jobs.enqueue(session, job, {}, now=now, run_at=now + after)
         return token
 
     token = database.run_now(fill)

@@ -242,13 +242,18 @@ async def forget(call: Call, answer_id: int) -> web.Response:
 
 @pages.get("/discovery/profiles", permission="discovery.read")
 async def profile_list(call: Call) -> web.Response:
-    """All profiles with what they match and read."""
+    """The profiles that have the words asked for, or fit the OID, with what they match and read."""
+    said = call.request.query.get("q", "")[:120].strip()
 
     def read(session: Session) -> tuple[Any, ...]:
         return profiles.shown(session), views.counts(session)
 
-    rows, counts = await call.db.read(read)
-    return call.render("discovery/profiles.html", rows=rows, counts=counts, label=views.label_of)
+    every, counts = await call.db.read(read)
+    rows = profiles.named(every, said, views.label_of)
+    return call.render(
+        "discovery/profiles.html",
+        rows=rows, every=len(every), said=said, counts=counts, label=views.label_of, words=words,
+    )  # fmt: skip
 
 
 @pages.get("/discovery/profiles/new", permission="discovery.manage")

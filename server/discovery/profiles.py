@@ -1,6 +1,7 @@
 """Device profiles: those that came along, and the site's own, checked by file and line, in versions."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +26,7 @@ from server.kernel.i18n import N_
 
 FILE = "profile.yaml"
 MOST = 500  # own profiles
+_OID = re.compile(r"\.?\d+(\.\d+)+\.?")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,31 @@ def shown(session: Session) -> list[Shown]:
     own = {one.name: one for one in session.scalars(select(OwnProfile))}
     found = [_shown(form, own.get(name)) for name, form in library(session).items()]
     return sorted(found, key=lambda one: one.form.profile)
+
+
+def named(found: Sequence[Shown], said: str, label: Callable[[str], str]) -> list[Shown]:
+    """Those whose name, title or class has these words, or that fit the sysObjectID that is said.
+
+    Args:
+        found: profiles.
+        said: words, or an OID; all of them if empty.
+        label: the name of a class for the reader.
+    """
+    if _OID.fullmatch(said):
+        return [one for one in found if _meets(one, said.strip(".") + ".")]
+    words = said.casefold().split()
+    return [one for one in found if all(word in _said_of(one, label) for word in words)]
+
+
+def _meets(one: Shown, oid: str) -> bool:
+    """Whether the OID lies below a prefix of the profile, or the prefix below the OID."""
+    prefixes = (prefix.strip(".") + "." for prefix in one.form.match.sysObjectID)
+    return any(oid.startswith(prefix) or prefix.startswith(oid) for prefix in prefixes)
+
+
+def _said_of(one: Shown, label: Callable[[str], str]) -> str:
+    form = one.form
+    return " ".join((form.profile, *form.title.values(), label(form.ci_class or ""))).casefold()
 
 
 def one_of(session: Session, name: str) -> Shown:

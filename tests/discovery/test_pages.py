@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -274,3 +275,20 @@ async def test_the_api_does_what_the_pages_do(desk: Desk) -> None:
     assert await (await desk.post("/api/v1/profiles/check", json={"text": TEXT})).json() == []
     names = {one["name"] for one in await desk.json("/api/v1/profiles")}
     assert {"ups-mib", "snmp-device"} <= names
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "not_found"),
+    [
+        ("1.3.6.1.4.1.318.1.3.4.5.9", "apc-rpdu", "ups-mib"),
+        (".1.3.6.1.4.1.318.1.3.4.", "apc-rpdu2", "ups-mib"),
+        ("apc PDU", "apc-rpdu", "apc-ups"),
+        ("no such maker", "No profile has these words", "apc-ups"),
+    ],
+)
+async def test_a_profile_is_found_by_its_words_or_by_what_a_device_says(
+    desk: Desk, said: str, found: str, not_found: str
+) -> None:
+    page = await desk.text(f"/discovery/profiles?q={quote(said)}")
+    assert found in page
+    assert f"/discovery/profiles/{not_found}" not in page
