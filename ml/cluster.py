@@ -8,7 +8,7 @@ its leader, so that chains of half-alike texts do not run together. The order of
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ LIKENESS = 0.5  # cosine
 FACET_WEIGHT = 1.6  # of a facet against a word
 MOST = 4_000  # texts; what is beyond is left out by the caller
 _BLOCK = 400
+_HAN = re.compile(r"[\u3400-\u9fff]+")
 _WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]")
 
 
@@ -72,16 +73,45 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def shared(texts: Sequence[Said], *, most: int = 6) -> list[str]:
-    """The words that most of these texts have, commonest first, as they stand in them."""
+    """The words that most of these texts have, commonest first, as they stand in them; of Han, phrases."""
     counts = Counter(word for one in texts for word in set(tokens(one.text)))
-    often = [(count, word) for word, count in counts.items() if count * 2 > len(texts) and not word.isdigit()]
-    chosen = [word for _count, word in sorted(often, key=lambda one: (-one[0], -len(one[1]), one[1]))]
+    often = {word: count for word, count in counts.items() if count * 2 > len(texts) and not word.isdigit()}
+    words = {word: count for word, count in often.items() if not _HAN.match(word)}
+    chosen = _first(words | _phrases(texts, often.keys() - words.keys()))
     written: dict[str, Counter[str]] = {}
     for typed, count in Counter(word for one in texts for word in _WRITTEN.findall(one.text)).items():
         for token in tokens(typed):
             written.setdefault(token, Counter())[typed.lower() if typed.istitle() else typed] += count
     shown = [written[word].most_common(1)[0][0] if word in written else word for word in chosen]
     return list(dict.fromkeys(shown))[:most]
+
+
+def _first(counts: Mapping[str, int]) -> list[str]:
+    return [word for word, _count in sorted(counts.items(), key=lambda one: (-one[1], -len(one[0]), one[0]))]
+
+
+def _phrases(texts: Sequence[Said], pairs: Collection[str]) -> dict[str, int]:
+    """The longest runs of these pairs of Han signs in most texts, with the number of texts.
+
+    Pairs are what texts are compared by; a reader knows no word in most of them.
+    """
+    found: Counter[str] = Counter()
+    for one in texts:
+        found.update({run for signs in _HAN.findall(one.text) for run in _runs(signs, pairs)})
+    often = {run: count for run, count in found.items() if count * 2 > len(texts)}
+    return {
+        run: count for run, count in often.items() if not any(run in other for other in often.keys() - {run})
+    }
+
+
+def _runs(signs: str, pairs: Collection[str]) -> list[str]:
+    runs, start = [], 0
+    for end in range(1, len(signs) + 1):
+        if signs[end - 1 : end + 1] not in pairs:
+            if end - start > 1:
+                runs.append(signs[start:end])
+            start = end
+    return runs
 
 
 def common(texts: Sequence[Said]) -> dict[str, str]:
