@@ -2,7 +2,7 @@
 
 import typer
 
-from server.demo import living
+from server.demo import living, yesterday
 from server.demo.pages import pages
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
@@ -28,6 +28,7 @@ PRACTICE = Practice(
     name="demo",
     title=N_("Demo"),
     routes=(pages,),
+    jobs=yesterday.JOBS,
     permissions=(Permission("demo.play", N_("Break things in the demo's machine room"), roles=EVERYBODY),),
     navigation=(
         NavItem(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from server import app as desk
 from server.accounts import passwords, roles
-from server.demo import company, living, past, present, room, seeds, shelf
+from server.demo import company, living, past, present, room, seeds, shelf, yesterday
 from server.incidents import guesses
 from server.kernel import jobs, secrets
 from server.kernel.db import Database
@@ -22,7 +22,11 @@ from server.kernel.migrate import migrate
 from server.kernel.settings import Settings, load
 from server.problems import patterns
 
-LEARNED_SOON = {patterns.JOB: timedelta(seconds=30), guesses.JOB: timedelta(minutes=4)}  # of what is nightly
+SOON = {  # after the seeding
+    patterns.JOB: timedelta(seconds=30),
+    yesterday.JOB: yesterday.AFTER,
+    guesses.JOB: timedelta(minutes=4),
+}
 
 
 def demo() -> typer.Typer:
@@ -69,7 +73,7 @@ def seed(settings: Settings) -> None:
         articles = shelf.write(session, people, now=now)
         past.write(session, people, articles, now=now)
         present.write(session, people, now=now)
-        for job, after in LEARNED_SOON.items():
+        for job, after in SOON.items():
             jobs.enqueue(session, job, {}, now=now, run_at=now + after)
         return token
 
