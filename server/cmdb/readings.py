@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
-from rules.profile import packaged
-from server.kernel.i18n import _, format_bytes, format_duration, format_number, format_unit, loc
+from server.kernel.i18n import _, format_bytes, format_duration, format_number, format_unit
+from server.metrics import titles
 from server.metrics.models import Kind
 from server.metrics.service import Latest
 
@@ -33,40 +32,17 @@ class Reading:
     labels: Mapping[str, str]
 
 
-@cache
-def _forms() -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
-    """Titles and severities of states per metric, over all packaged profiles."""
-    found: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
-    for profile in packaged().values():
-        tables = [table.metrics for table in profile.poll.tables]
-        for metrics in (profile.poll.metrics, *tables):
-            for name, form in metrics.items():
-                if name not in found:
-                    found[name] = (
-                        {str(key): said for key, said in form.title.items()},
-                        {str(key): str(to) for key, to in form.severity.items()},
-                    )
-    return found
-
-
-def title(metric: str) -> str:
-    """The name of a metric in the reader's language, or its own name in words."""
-    known = _forms().get(metric)
-    return loc(known[0]) if known and known[0] else metric.replace("_", " ")
-
-
 def reading(latest: Latest, now: datetime) -> Reading:
     """A latest value in words; what could not be read says so and is never blank."""
     series = latest.series
     severity = ""
     if latest.word is not None:
-        known = _forms().get(series.metric)
-        severity = known[1].get(latest.word, "") if known else ""
+        severity = titles.severity(series.metric, latest.word)
     old = latest.at is None or now - latest.at > OLD_AFTER
     return Reading(
         series.id,
         series.metric,
-        title(series.metric),
+        titles.title(series.metric),
         text(latest),
         latest.value,
         latest.at,

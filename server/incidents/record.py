@@ -12,7 +12,7 @@ from server.accounts.models import Group, GroupMember, Person
 from server.cmdb import providers
 from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
-from server.cmdb.readings import Reading, title
+from server.cmdb.readings import Reading
 from server.incidents import facts, scene, views, words
 from server.incidents.models import Incident, State
 from server.incidents.states import STEPS
@@ -22,6 +22,7 @@ from server.kernel.i18n import N_, _, format_duration, format_moment, loc
 from server.knowledge.finding import known_errors
 from server.knowledge.models import Outcome, Verdict
 from server.knowledge.suggest import Suggestion
+from server.metrics.titles import title
 from server.sla.service import ClockKind
 
 LATEST = 4  # entries of the preview

@@ -12,7 +12,7 @@ from server.cmdb import providers
 from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
 from server.cmdb.models import Ci
-from server.cmdb.readings import Reading, reading, title
+from server.cmdb.readings import Reading, reading
 from server.incidents import facts
 from server.incidents.models import Incident
 from server.incidents.views import AlertRow, RecordView
@@ -20,6 +20,7 @@ from server.kernel.i18n import N_, _, format_duration, format_moment, loc, ngett
 from server.metrics import charts
 from server.metrics import service as metrics
 from server.metrics.models import Kind
+from server.metrics.titles import title
 
 SPANS = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
 BEFORE = 0.3  # share of the window that lies before the moment

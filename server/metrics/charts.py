@@ -14,6 +14,7 @@ from server.metrics import service
 from server.metrics.models import Kind, Series
 from server.metrics.ranges import Curve, comfortable_step
 from server.metrics.samples import Values
+from server.metrics.titles import title
 
 POINTS = 360  # buckets of a chart, about one for each two pixels
 MOST_SERIES = 12  # lines of one chart
@@ -92,11 +93,11 @@ def shown_unit(series: Series) -> tuple[float, str]:
 
 
 def line_name(series: Series, *, alone: bool) -> str:
-    """What tells the line from its neighbours: its labels, else its metric."""
+    """What tells the line from its neighbours: its labels, else what its metric is called."""
     if not series.labels:
-        return series.metric
+        return title(series.metric)
     labels = ", ".join(str(value) for _, value in sorted(series.labels.items()))
-    return f"{series.metric} {labels}" if alone else labels
+    return f"{title(series.metric)} {labels}" if alone else labels
 
 
 def _points(curve: Curve, values: Values) -> list[list[float | None]]:
