@@ -70,7 +70,7 @@ def take_all(session: Session, reports: Sequence[Told], *, now: datetime) -> lis
     renew_stamp(session, mark)
     taken = []
     for told, of_report in zip(reports, keyed, strict=True):
-        batch.received = batch.as_moment(told.received_at)
+        batch.received = batch.as_moment(told.received_at, told.received_at.timestamp())
         pairs = zip(told.news, of_report, strict=True)
         taken.append([take_one(batch, told, one, keys) for one, keys in pairs])
     mark.next_alert = batch.next_alert
@@ -131,7 +131,7 @@ def _cis_of(session: Session, told: Told) -> dict[str, int]:
 def _keys(news: AlertNews, source: str, cis: Mapping[str, int]) -> Keys:
     ci_id = cis.get(news.device)
     own, apart, number = fingerprints(source, news.device, ci_id, news.rule, tuple(news.key.items()))
-    return Keys(own, apart, (number, dedup_key(source, apart, news)), ci_id)
+    return Keys(own, apart, (number, dedup_key(news)), ci_id)
 
 
 def _overtaken(
