@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,7 +100,11 @@ def test_the_key_of_news_fits_its_column_and_follows_the_moment(at: float, value
     assert 0 <= key < 2**63
     assert key == dedup_key(msgspec.structs.replace(one, summary={}, trace="t"))
     assert key < dedup_key(msgspec.structs.replace(one, at=at + 1))
-    others = [{"status": "resolved"}, {"severity": "minor"}, {"value": 1.0 if value is None else None}]
+    others: list[dict[str, Any]] = [
+        {"status": "resolved"},
+        {"severity": "minor"},
+        {"value": 1.0 if value is None else None},
+    ]
     assert key not in [dedup_key(msgspec.structs.replace(one, **other)) for other in others]
 
 
