@@ -114,8 +114,9 @@ def locked_mark(session: Session) -> AlertMark:
 
 def matchers(session: Session, now: datetime) -> list[Matcher]:
     """The mutes that live now."""
-    rows = session.scalars(select(Mute).where(Mute.ended_at.is_(None), Mute.until > now))
-    return [Matcher(row.id, row.until, row.ci_id, row.rule) for row in rows]
+    query = select(Mute.id, Mute.until, Mute.ci_id, Mute.rule)
+    rows = session.execute(query.where(Mute.ended_at.is_(None), Mute.until > now))
+    return [Matcher(number, until, ci_id, rule) for number, until, ci_id, rule in rows]
 
 
 def _cis_of(session: Session, told: Told) -> dict[str, int]:
