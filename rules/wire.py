@@ -172,7 +172,7 @@ class SampleBlock(Struct, frozen=True):
         return len(self.series) // 4
 
 
-class AlertNews(Struct, frozen=True):
+class AlertNews(Struct, frozen=True, omit_defaults=True, gc=False):
     """A condition of one device began, ended, or was noted (`info`: no condition stands behind it)."""
 
     device: Name

@@ -51,9 +51,10 @@ def note_heard(session: Session, signs: Iterable[Heard], *, now: datetime) -> No
         latest[sign.agent_id] = sign if before is None else _later(before, sign)
     if not latest:
         return
-    query = select(Pulse).where(Pulse.agent_id.in_(list(latest)))
-    for pulse in session.scalars(query):
-        sign = latest[pulse.agent_id]
+    for agent_id, sign in latest.items():
+        pulse = session.get(Pulse, agent_id)  # at hand where its agent was loaded
+        if pulse is None:
+            continue
         pulse.last_seen_at = max(sign.at, pulse.last_seen_at or sign.at)
         if sign.ahead_s is not None:
             pulse.reported_at = pulse.last_seen_at

@@ -6,6 +6,7 @@ is the same form in which the ORM reads them back, on both databases; a test hol
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,9 +44,9 @@ def insert_tuples(
         session.connection().exec_driver_sql(text, list(rows))
 
 
-def moments(session: Session) -> Callable[[datetime], Any]:
-    """What turns a moment into what this session's driver takes."""
-    return _as_it_is if session.get_bind().dialect.name == "postgresql" else _moment
+def moments(session: Session) -> Callable[[datetime, float], Any]:
+    """What turns a moment in UTC, told also as seconds since 1970, into what the driver takes."""
+    return _as_it_is if session.get_bind().dialect.name == "postgresql" else _quick_moment
 
 
 def update_rows(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
@@ -106,8 +107,21 @@ def _turn(table: Table, name: str, dialect: str) -> Callable[[Any], Any] | None:
     return None
 
 
-def _as_it_is(value: datetime) -> datetime:
+def _as_it_is(value: datetime, _seconds: float) -> datetime:
     return value
+
+
+def _quick_moment(value: datetime, seconds: float) -> str | None:
+    """As `_moment`, for moments of which many share a second."""
+    micro = value.microsecond
+    if not micro:  # the fraction may have been rounded up into the next second
+        return _moment(value)
+    return f"{_second(int(seconds))}.{micro:06}"
+
+
+@lru_cache(4_096)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]
 
 
 def _moment(value: datetime | None) -> str | None:

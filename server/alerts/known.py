@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from server.alerts.models import Alert, AlertEvent, AlertMark
+from server.alerts.models import IS_END, Alert, AlertEvent, AlertMark
 
 FLAP_WINDOW = timedelta(minutes=5)  # back within this: the same alert again
 LATE = timedelta(hours=1)  # news that was overtaken comes within this
@@ -38,8 +39,7 @@ KNOWN_COLUMNS = (
 KNOWN_NAMES = tuple(column.key for column in KNOWN_COLUMNS)
 
 
-@dataclass(slots=True)
-class Known:
+class Known(msgspec.Struct, gc=False):
     """What a batch knows of one condition; the row is written once at the end."""
 
     row: dict[str, Any]
@@ -131,7 +131,7 @@ def told_before(session: Session, pairs: Sequence[tuple[int, int]]) -> set[tuple
         rows = connection.exec_driver_sql(
             f"WITH wanted(condition, dedup_key) AS (SELECT * FROM {wanted} AS listed) "  # noqa: S608  places only
             "SELECT e.condition, e.dedup_key FROM wanted w CROSS JOIN alert_event e "
-            "WHERE e.condition = w.condition AND e.dedup_key = w.dedup_key",
+            "WHERE e.dedup_key = w.dedup_key AND e.condition = w.condition",
             values,
         )
         found.update((row[0], row[1]) for row in rows)
@@ -148,7 +148,7 @@ def overtaken(session: Session, conditions: Iterable[int], *, now: datetime) -> 
     for part in (wanted[i : i + 500] for i in range(0, len(wanted), 500)):
         query = select(AlertEvent.condition, AlertEvent.source, AlertEvent.sequence).where(
             AlertEvent.condition.in_(part),
-            AlertEvent.status == "resolved",
+            IS_END,
             AlertEvent.sequence > 0,
             AlertEvent.received_at > now - LATE,
         )

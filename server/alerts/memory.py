@@ -45,7 +45,12 @@ def renew_stamp(session: Session, mark: AlertMark) -> None:
 
     Called before anything remembered is changed, so that a failure on the way leaves no false memory.
     """
-    was, mark.stamp = mark.stamp, secrets.randbits(62)
+    was = mark.stamp
+    drawn: tuple[object, int] = session.info.get("alert_stamp", (None, 0))
+    if drawn[0] is session.get_transaction() and drawn[1] == was:
+        return  # by this transaction
+    mark.stamp = secrets.randbits(62)
+    session.info["alert_stamp"] = (session.get_transaction(), mark.stamp)
     keep_stamp(session, was, mark.stamp)
     memory = _memories.get(database_of(session))
     if memory is not None and memory.stamp == was:

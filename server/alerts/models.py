@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rules.story import Severity, Stage
@@ -18,6 +18,7 @@ from server.kernel.db import Base
 __all__ = ["Alert", "AlertEvent", "AlertGroup", "AlertMark", "AlertState", "Mute", "Severity", "Stage"]
 
 IS_OPEN = text("resolved_at IS NULL")
+IS_END = text("status = 'resolved'")
 IS_LIVING_GROUP = text("state IN ('pending', 'open', 'recovering')")
 
 
@@ -104,7 +105,11 @@ class AlertEvent(Base):
     raw: Mapped[bytes] = mapped_column(LargeBinary)  # msgpack of the news
     trace_id: Mapped[str] = mapped_column(String(200), default="")
 
-    __table_args__ = (UniqueConstraint("condition", "dedup_key", name="uq_alert_event_once"),)
+    __table_args__ = (
+        # By moment first: what comes together touches few pages, however many conditions there are.
+        Index("uq_alert_event_once", "dedup_key", "condition", unique=True),
+        Index("ix_alert_event_ends", "condition", sqlite_where=IS_END, postgresql_where=IS_END),
+    )
 
 
 class AlertGroup(Base):

@@ -47,6 +47,7 @@ class Told:
         received_at: when the report came in.
         sequence: the report's number in its stream; 0 where the source has none.
         ci_of: CI ids by device as the source names it; looked up in the CMDB if None.
+        trace: carried by news that has no trace of its own.
     """
 
     news: Sequence[AlertNews]
@@ -54,10 +55,10 @@ class Told:
     received_at: datetime
     sequence: int = 0
     ci_of: Mapping[str, int] | None = None
+    trace: str = ""
 
 
-@dataclass(slots=True)
-class Keys:
+class Keys(msgspec.Struct, gc=False):
     """Of one piece of news: fingerprint, the one it has while its CI is not known, what it counts once by."""
 
     own: str
@@ -66,8 +67,7 @@ class Keys:
     ci_id: int | None
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(msgspec.Struct, gc=False):
     """What became of one piece of news.
 
     `outcome`: opened, repeated, changed (severity), resolved, held (over, but it flaps), reopened,
@@ -90,7 +90,7 @@ class Batch:
     now: datetime
     next_alert: int
     matchers: list[Matcher]
-    as_moment: Callable[[datetime], Any]  # as the database's driver takes it
+    as_moment: Callable[[datetime, float], Any]  # as the database's driver takes it
     received: Any = None  # when the report came in that is being taken, as the driver takes it
     known: dict[str, Known] = field(default_factory=dict)
     seen: set[tuple[int, int]] = field(default_factory=set)
@@ -112,7 +112,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
         return Taken(known.row["id"] if known is not None else None, keys.own, "duplicate")
     batch.seen.add(keys.told)
     at = datetime.fromtimestamp(news.at, UTC)
-    moment = batch.as_moment(at)
+    moment = batch.as_moment(at, news.at)
     if _is_stale(batch, told, known, keys):
         outcome = "stale"
     elif news.status == "resolved":
@@ -142,7 +142,7 @@ def take_one(batch: Batch, told: Told, news: AlertNews, keys: Keys) -> Taken:
             told.sequence,
             outcome,
             _encode(news),
-            news.trace,
+            news.trace or told.trace,
         )
     )
     return Taken(alert_id or None, keys.own, outcome)
@@ -255,7 +255,7 @@ def _new_row(batch: Batch, told: Told, news: AlertNews, keys: Keys, at: datetime
         "count": 1,
         "flaps": news.flaps,
         "sequence": told.sequence,
-        "trace_id": news.trace,
+        "trace_id": news.trace or told.trace,
         "joined": {},
         "acknowledged_by_id": None,
         "acknowledged_at": None,

@@ -70,7 +70,7 @@ def take_all(session: Session, reports: Sequence[Told], *, now: datetime) -> lis
     renew_stamp(session, mark)
     taken = []
     for told, of_report in zip(reports, keyed, strict=True):
-        batch.received = batch.as_moment(told.received_at)
+        batch.received = batch.as_moment(told.received_at, told.received_at.timestamp())
         pairs = zip(told.news, of_report, strict=True)
         taken.append([take_one(batch, told, one, keys) for one, keys in pairs])
     mark.next_alert = batch.next_alert
@@ -114,8 +114,9 @@ def locked_mark(session: Session) -> AlertMark:
 
 def matchers(session: Session, now: datetime) -> list[Matcher]:
     """The mutes that live now."""
-    rows = session.scalars(select(Mute).where(Mute.ended_at.is_(None), Mute.until > now))
-    return [Matcher(row.id, row.until, row.ci_id, row.rule) for row in rows]
+    query = select(Mute.id, Mute.until, Mute.ci_id, Mute.rule)
+    rows = session.execute(query.where(Mute.ended_at.is_(None), Mute.until > now))
+    return [Matcher(number, until, ci_id, rule) for number, until, ci_id, rule in rows]
 
 
 def _cis_of(session: Session, told: Told) -> dict[str, int]:
@@ -131,7 +132,7 @@ def _cis_of(session: Session, told: Told) -> dict[str, int]:
 def _keys(news: AlertNews, source: str, cis: Mapping[str, int]) -> Keys:
     ci_id = cis.get(news.device)
     own, apart, number = fingerprints(source, news.device, ci_id, news.rule, tuple(news.key.items()))
-    return Keys(own, apart, (number, dedup_key(source, apart, news)), ci_id)
+    return Keys(own, apart, (number, dedup_key(news)), ci_id)
 
 
 def _overtaken(

@@ -5,24 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
-from server.alerts.models import Alert, AlertState
+from server.accounts.models import Group, Person
+from server.alerts.models import Alert, AlertState, Severity
 from server.cmdb import places
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci, Location, LocationKind, Presence
+from server.desk import figures
 from server.desk.numbers import HEADS, SOON, mine, next_due
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident, Watch
 from server.kernel.call import Actor
 from server.kernel.i18n import _, format_duration, format_left, format_unit, loc
+from server.kernel.remembered import keep
 from server.metrics import service as metrics
 from server.metrics.models import Series
 from server.sla.clocks import ClockView
 
 QUEUE = 12
+LOADS, STEWARD = "loads", "steward"  # of the sums
+NEXT_FIRST = (next_due.asc().nulls_last(), Incident.priority, Incident.id)
 SILENT_AFTER = timedelta(minutes=10)
 RANK = {"critical": 0, "major": 1, "minor": 2, "info": 3}
 CLIMATE = {"room_temperature_celsius": "°C", "room_humidity_ratio": "%"}
@@ -117,37 +122,81 @@ def reported(session: Session, actor: Actor, now: datetime) -> list[Line]:
     return _lines(session, wanted, actor, now, 20)
 
 
-def at_risk(session: Session, actor: Actor, now: datetime) -> list[Line]:
-    """Whoever has it: late, or within half an hour of it."""
-    wanted = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES), next_due < now + SOON)
-    return _lines(session, wanted, actor, now, QUEUE)
+@dataclass(frozen=True)
+class Urgent:
+    """What needs somebody now.
+
+    Attributes:
+        queue: what waits for me, the least time left first.
+        risk: for those who lead, whoever has it: late, or within half an hour of it.
+        major: the newest open incident of the first priority.
+    """
+
+    queue: Sequence[Line]
+    risk: Sequence[Line]
+    major: Incident | None
+
+
+def urgent(session: Session, actor: Actor, now: datetime) -> Urgent:
+    """The three at once, with the item, group and person of each incident, in two questions."""
+    visible = views.visible_statement(actor).where(Incident.state.in_(OPEN_STATES))
+    parts = [
+        _part("queue", visible.where(mine(actor)), QUEUE),
+        _part("major", visible.where(Incident.priority == 1), 1, Incident.opened_at.desc()),
+    ]
+    if leads(actor):
+        parts.append(_part("risk", visible.where(next_due < now + SOON), QUEUE))
+    part = union_all(*parts).subquery()
+    query = (
+        select(part.c.part, Incident, Ci, Group, Person)
+        .join(part, part.c.id == Incident.id)
+        .outerjoin(Ci, Ci.id == Incident.ci_id)
+        .outerjoin(Group, Group.id == Incident.group_id)
+        .outerjoin(Person, Person.id == Incident.assignee_id)
+        .order_by(*NEXT_FIRST)
+    )
+    found: dict[str, list[Incident]] = {}
+    for name, incident, *beside in session.execute(query):
+        keep(session, beside)
+        found.setdefault(name, []).append(incident)
+    queue, risk = found.get("queue", []), found.get("risk", [])
+    lines = {
+        line.row.number: line for line in _shown(session, list(dict.fromkeys([*queue, *risk])), actor, now)
+    }
+    first = found.get("major", [None])[0]
+    return Urgent([lines[one.number] for one in queue], [lines[one.number] for one in risk], first)
+
+
+def _part(name: str, wanted: Select[Any], limit: int, *order: Any) -> Select[Any]:
+    few = wanted.with_only_columns(literal(name).label("part"), Incident.id.label("id"))
+    return select(few.order_by(*(order or NEXT_FIRST)).limit(limit).subquery())
 
 
 def _lines(session: Session, wanted: Any, actor: Actor, now: datetime, limit: int) -> list[Line]:
-    ordered = wanted.order_by(next_due.asc().nulls_last(), Incident.priority, Incident.id)
-    found = session.scalars(ordered.limit(limit)).all()
+    return _shown(session, session.scalars(wanted.order_by(*NEXT_FIRST).limit(limit)).all(), actor, now)
+
+
+def _shown(session: Session, found: Sequence[Incident], actor: Actor, now: datetime) -> list[Line]:
     return [Line(row, left(row.clock)) for row in views.rows(session, found, actor, now)]
 
 
-def major(session: Session, actor: Actor) -> Incident | None:
-    """The newest open incident of the first priority, for those who may see it."""
-    wanted = views.visible_statement(actor).where(Incident.priority == 1, Incident.state.in_(OPEN_STATES))
-    return session.scalars(wanted.order_by(Incident.opened_at.desc()).limit(1)).first()
-
-
-def loads(session: Session, now: datetime) -> list[Load]:
-    """Open and late incidents per person, the fullest hands first."""
+def load_figures(now: datetime) -> Select[Any]:
+    """What has to be asked for `loads`."""
     late = func.sum(case((next_due < now, 1), else_=0))
-    query = (
-        select(Incident.assignee_id, func.count(), late)
+    return (
+        figures.row(LOADS, [func.count(Incident.id), late], who=Incident.assignee_id)
         .where(Incident.state.in_(OPEN_STATES), Incident.assignee_id.is_not(None))
         .group_by(Incident.assignee_id)
-        .order_by(func.count().desc(), Incident.assignee_id)
+        .order_by(func.count(Incident.id).desc(), Incident.assignee_id)
         .limit(8)
     )
-    rows = session.execute(query).all()
+
+
+def loads(session: Session, sums: figures.Sums) -> list[Load]:
+    """Open and late incidents per person, the fullest hands first."""
+    rows = sorted(sums.get(LOADS, []), key=lambda row: (-row[1], row[0]))
     people = accounts.people_by_ids(session, [row[0] for row in rows])
-    return [Load(loc(people[one].name), number, behind or 0) for one, number, behind in rows if one in people]
+    return [Load(loc(people[one].name), number, late) for one, number, late, _none in rows if one in people]
 
 
 def leads(actor: Actor) -> bool:
@@ -155,28 +204,45 @@ def leads(actor: Actor) -> bool:
     return bool(actor.roles & HEADS)
 
 
-def firing(session: Session) -> dict[str, int]:
-    """Alerts that fire now, by severity; suppressed ones apart under `suppressed`."""
+@dataclass(frozen=True)
+class Firing:
+    """How many alerts fire now at one place, of one severity and state; `place` None: of no known place."""
+
+    place: int | None
+    severity: Severity
+    state: AlertState
+    number: int
+
+
+def alerts(session: Session) -> list[Firing]:
+    """All that fires now, counted."""
     query = (
-        select(Alert.severity, Alert.state, func.count())
+        select(Ci.location_id, Alert.severity, Alert.state, func.count())
+        .select_from(Alert)
+        .outerjoin(Ci, Ci.id == Alert.ci_id)
         .where(Alert.resolved_at.is_(None))
-        .group_by(Alert.severity, Alert.state)
+        .group_by(Ci.location_id, Alert.severity, Alert.state)
     )
+    return [Firing(*row) for row in session.execute(query)]
+
+
+def firing(found: Sequence[Firing]) -> dict[str, int]:
+    """Alerts that fire now, by severity; suppressed ones apart under `suppressed`."""
     counted: dict[str, int] = {}
-    for severity, state, number in session.execute(query):
+    for severity, state, number in ((one.severity, one.state, one.number) for one in found):
         key = "suppressed" if state is AlertState.SUPPRESSED else severity.value
         counted[key] = counted.get(key, 0) + number
     return counted
 
 
-def rooms(session: Session, now: datetime) -> list[RoomState]:
+def rooms(session: Session, firing_now: Sequence[Firing], now: datetime) -> list[RoomState]:
     """Every machine room: worst alert, climate, or for how long nothing was heard."""
     every = places.all_places(session)
     room_of = _room_of(every)
     known = [place for place in every if place.kind is LocationKind.ROOM]
     if not known:
         return []
-    worst, counted = _alerts_by_room(session, room_of)
+    worst, counted = _alerts_by_room(firing_now, room_of)
     heard = _heard_by_room(session, room_of)
     climate = _climate_by_room(session, room_of)
     shown = []
@@ -214,22 +280,18 @@ def _room_of(every: Sequence[Location]) -> dict[int, int]:
     return found
 
 
-def _alerts_by_room(session: Session, room_of: Mapping[int, int]) -> tuple[dict[int, str], dict[int, int]]:
-    query = (
-        select(Ci.location_id, Alert.severity, func.count())
-        .join(Alert, Alert.ci_id == Ci.id)
-        .where(Alert.resolved_at.is_(None), Alert.state != AlertState.SUPPRESSED, Ci.location_id.is_not(None))
-        .group_by(Ci.location_id, Alert.severity)
-    )
+def _alerts_by_room(
+    found: Sequence[Firing], room_of: Mapping[int, int]
+) -> tuple[dict[int, str], dict[int, int]]:
     worst: dict[int, str] = {}
     counted: dict[int, int] = {}
-    for place, severity, number in session.execute(query):
-        room = room_of.get(place or 0)
-        if room is None:
+    for one in found:
+        room = room_of.get(one.place or 0)
+        if room is None or one.state is AlertState.SUPPRESSED:
             continue
-        counted[room] = counted.get(room, 0) + number
-        if RANK[severity.value] < RANK.get(worst.get(room, ""), 9):
-            worst[room] = severity.value
+        counted[room] = counted.get(room, 0) + one.number
+        if RANK[one.severity.value] < RANK.get(worst.get(room, ""), 9):
+            worst[room] = one.severity.value
     return worst, counted
 
 
@@ -242,27 +304,29 @@ def _heard_by_room(session: Session, room_of: Mapping[int, int]) -> dict[int, da
         .where(Series.last_at.is_not(None))
     )
     found: dict[int, datetime] = {}
-    for query in (seen, stored):
-        placed = query.where(Ci.location_id.is_not(None)).group_by(Ci.location_id)
-        for place, at in session.execute(placed):
-            room = room_of.get(place or 0)
-            if room is not None and at is not None and (room not in found or at > found[room]):
-                found[room] = at
+    placed = [query.where(Ci.location_id.is_not(None)).group_by(Ci.location_id) for query in (seen, stored)]
+    for place, at in session.execute(union_all(*placed)):
+        room = room_of.get(place or 0)
+        if room is not None and at is not None and (room not in found or at > found[room]):
+            found[room] = at
     return found
 
 
 def _climate_by_room(session: Session, room_of: Mapping[int, int]) -> dict[int, str]:
     """The warmest and the most humid sensor of each room, in words."""
     query = (
-        select(Series.id, Series.metric, Ci.location_id)
+        select(Series, Ci.location_id)
         .join(Ci, Ci.id == Series.ci_id)
         .where(Series.metric.in_(CLIMATE), Ci.location_id.is_not(None))
         .limit(500)
     )
-    series = {one: (metric, place) for one, metric, place in session.execute(query)}
+    series = {}
+    for one, place in session.execute(query):
+        keep(session, [one])
+        series[one.id] = (one.metric, place)
     highest: dict[int, dict[str, float]] = {}
-    for one, latest in metrics.latest_by_ids(session, list(series)).items() if series else ():
-        metric, place = series[one]
+    for number, latest in metrics.latest_by_ids(session, list(series)).items() if series else ():
+        metric, place = series[number]
         room = room_of.get(place or 0)
         if room is None or latest.value is None:
             continue
@@ -300,12 +364,13 @@ def own_items(session: Session, actor: Actor) -> list[tuple[Ci, str, str]]:
     ]
 
 
-def stewardship(session: Session) -> tuple[int, int, int]:
+def steward_figures() -> Select[Any]:
+    """What has to be asked for `stewardship`."""
+    wanted = (Ci.conflicts > 0, Ci.presence == Presence.MISSING, Ci.presence == Presence.SUSPECT)
+    return figures.row(STEWARD, [func.sum(case((one, 1), else_=0)) for one in wanted])
+
+
+def stewardship(sums: figures.Sums) -> tuple[int, int, int]:
     """For those who keep the CMDB: items with conflicts, missing items, items in doubt."""
-    query = select(
-        func.coalesce(func.sum(case((Ci.conflicts > 0, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((Ci.presence == Presence.MISSING, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((Ci.presence == Presence.SUSPECT, 1), else_=0)), 0),
-    )
-    conflicts, missing, suspect = session.execute(query).one()
+    _none, conflicts, missing, suspect = sums[STEWARD][0]
     return conflicts, missing, suspect

@@ -1,5 +1,6 @@
 """Home and My work: what is mine, by time left, and what happens now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,9 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.cmdb.models import Ci
-from server.desk import board
+from server.desk import board, figures, numbers
 from server.desk.numbers import Number, mine, next_due
-from server.desk.numbers import numbers as five_numbers
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident
 from server.kernel.call import Actor, Call
@@ -26,11 +26,11 @@ class Home:
     """Everything home shows this person; what a right is missing for stays empty."""
 
     numbers: list[Number] = field(default_factory=list)
-    queue: list[board.Line] = field(default_factory=list)
+    queue: Sequence[board.Line] = field(default_factory=list)
     waiting: int = 0
     major: Incident | None = None
     major_title: str = ""
-    risk: list[board.Line] = field(default_factory=list)
+    risk: Sequence[board.Line] = field(default_factory=list)
     loads: list[board.Load] = field(default_factory=list)
     firing: dict[str, int] = field(default_factory=dict)
     rooms: list[board.RoomState] = field(default_factory=list)
@@ -50,20 +50,29 @@ def gather(session: Session, actor: Actor, now: datetime) -> Home:
     """Read what this person's home shows."""
     if not actor.may("incident.read"):
         return Home(reported=board.reported(session, actor, now))
-    first = board.major(session, actor)
     lead = board.leads(actor)
+    urgent = board.urgent(session, actor, now)
+    sums = figures.asked(
+        session,
+        [
+            *numbers.figures(actor, now),
+            *([board.load_figures(now)] if lead else []),
+            *([board.steward_figures()] if actor.may("ci.edit") else []),
+        ],
+    )
+    firing = board.alerts(session) if actor.may("alert.read") or actor.may("ci.read") else []
     return Home(
-        numbers=five_numbers(session, actor, now),
-        queue=board.queue(session, actor, now),
-        waiting=count_mine(session, actor, now)[0],
-        major=first,
-        major_title=views.title(first) if first is not None else "",
-        risk=board.at_risk(session, actor, now) if lead else [],
-        loads=board.loads(session, now) if lead else [],
-        firing=board.firing(session) if actor.may("alert.read") else {},
-        rooms=board.rooms(session, now) if actor.may("ci.read") else [],
+        numbers=numbers.numbers(session, sums, actor, now),
+        queue=urgent.queue,
+        waiting=numbers.waiting(sums),
+        major=urgent.major,
+        major_title=views.title(urgent.major) if urgent.major is not None else "",
+        risk=urgent.risk,
+        loads=board.loads(session, sums) if lead else [],
+        firing=board.firing(firing) if actor.may("alert.read") else {},
+        rooms=board.rooms(session, firing, now) if actor.may("ci.read") else [],
         items=board.own_items(session, actor) if actor.may("ci.read") and not lead else [],
-        steward=board.stewardship(session) if actor.may("ci.edit") else None,
+        steward=board.stewardship(sums) if actor.may("ci.edit") else None,
     )
 
 

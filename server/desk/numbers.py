@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from server.desk.figures import Sums, row
 from server.incidents.models import OPEN_STATES, Incident
 from server.kernel.call import Actor
 from server.kernel.i18n import _, format_duration, format_number, local, ngettext
@@ -16,6 +17,7 @@ from server.sla.models import ClockKind, SlaClock
 TARGET_PERCENT = 95.0  # of tickets in time; what most agreements ask for
 SOON = timedelta(minutes=30)
 MONTH = timedelta(days=30)
+WAITING = "waiting"
 HEADS = frozenset({"incident_supervisor", "incident_manager", "service_manager", "auditor", "administrator"})
 
 
@@ -51,13 +53,22 @@ def answered_for(actor: Actor) -> ColumnElement[bool]:
     return or_(Incident.assignee_id == actor.id, Incident.group_id.in_(actor.groups or {0}))
 
 
-def numbers(session: Session, actor: Actor, now: datetime) -> list[Number]:
-    """The numbers, in three queries."""
-    waiting, late, soon = session.execute(_waiting(actor, now)).one()
-    clocks = {kind: (met, missed) for kind, met, missed in session.execute(_in_time(actor, now))}
+def figures(actor: Actor, now: datetime) -> list[Select[Any]]:
+    """What has to be asked for `numbers`."""
+    return [_waiting(actor, now), _in_time(actor, now)]
+
+
+def waiting(sums: Sums) -> int:
+    """How many incidents wait for this person."""
+    return sums[WAITING][0][1]
+
+
+def numbers(session: Session, sums: Sums, actor: Actor, now: datetime) -> list[Number]:
+    """The numbers; `sums` are the answers to `figures`."""
     resolved = list(session.execute(_resolved(actor, now)))
+    clocks = {kind: sums[kind][0][1:3] for kind in ClockKind if kind in sums}
     return [
-        _queue(waiting, late, soon),
+        _queue(*sums[WAITING][0][1:]),
         _share(_("Response in time"), *clocks.get(ClockKind.RESPONSE, (0, 0))),
         _share(_("Resolution in time"), *clocks.get(ClockKind.RESOLUTION, (0, 0))),
         _week(resolved, actor, now),
@@ -67,21 +78,18 @@ def numbers(session: Session, actor: Actor, now: datetime) -> list[Number]:
 
 def _waiting(actor: Actor, now: datetime) -> Select[Any]:
     due = next_due
-    return select(
-        func.count(),
-        func.coalesce(func.sum(case((due < now, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((and_(due >= now, due < now + SOON), 1), else_=0)), 0),
-    ).where(mine(actor), Incident.state.in_(OPEN_STATES))
+    late = func.sum(case((due < now, 1), else_=0))
+    soon = func.sum(case((and_(due >= now, due < now + SOON), 1), else_=0))
+    return row(WAITING, [func.count(Incident.id), late, soon]).where(
+        mine(actor), Incident.state.in_(OPEN_STATES)
+    )
 
 
 def _in_time(actor: Actor, now: datetime) -> Select[Any]:
     met = SlaClock.stopped_at <= SlaClock.due_at
+    both = [func.sum(case((met, 1), else_=0)), func.sum(case((met, 0), else_=1))]
     return (
-        select(
-            SlaClock.kind,
-            func.coalesce(func.sum(case((met, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((met, 0), else_=1)), 0),
-        )
+        row(SlaClock.kind, both)
         .join(Incident, Incident.number == SlaClock.ticket)
         .where(
             SlaClock.stopped_at >= now - MONTH,
@@ -132,7 +140,7 @@ def _week(resolved: Sequence[Any], actor: Actor, now: datetime) -> Number:
     monday = (here - timedelta(days=here.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     week = timedelta(days=7)
     lead = bool(actor.roles & HEADS)
-    own = [row.resolved_at for row in resolved if lead or row.assignee_id == actor.id]
+    own = [one.resolved_at for one in resolved if lead or one.assignee_id == actor.id]
     this = sum(at >= monday for at in own)
     before = sum(monday - week <= at < now - week for at in own)
     label = _("Resolved this week") if lead else _("Resolved by me this week")
@@ -141,7 +149,7 @@ def _week(resolved: Sequence[Any], actor: Actor, now: datetime) -> Number:
 
 def _restore(resolved: Sequence[Any], now: datetime) -> Number:
     label = _("Median time to restore")
-    spans = sorted(row.resolved_at - row.opened_at for row in resolved if row.resolved_at >= now - MONTH)
+    spans = sorted(one.resolved_at - one.opened_at for one in resolved if one.resolved_at >= now - MONTH)
     if not spans:
         return Number(label, "–", note=_("none in 30 days"))
     middle = spans[len(spans) // 2]

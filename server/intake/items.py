@@ -142,19 +142,21 @@ class Taker:
         self.batch.stale.add(self.agent.id)
 
     def _news(self, scope: Scope) -> None:
-        """Put alert news into the batch, with the report's trace where they have none of their own."""
+        """Put alert news into the batch, with the report's trace for those that have none of their own."""
         news = []
         for index, one in enumerate(self.delivery.report.alerts):
             if one.device not in scope.devices:
                 self._foreign("alerts", index, one.device)
                 continue
-            news.append(one if one.trace else msgspec.structs.replace(one, trace=self.delivery.trace))
+            news.append(one)
         if not news:
             return
         self._note_down(news, scope)
         ci_of = {device.key: device.ci_id for device in scope.devices.values() if device.bound}
-        report, received_at = self.delivery.report, self.delivery.received_at
-        self.batch.told.append(Told(news, self.source, received_at, report.sequence, ci_of))
+        given = self.delivery
+        self.batch.told.append(
+            Told(news, self.source, given.received_at, given.report.sequence, ci_of, given.trace)
+        )
 
     def _note_down(self, news: list[wire.AlertNews], scope: Scope) -> None:
         """The reason why a device does not answer comes with the news of it."""

@@ -44,6 +44,7 @@ WRITERS_POSTGRESQL = 8
 TRIES = 3
 BUSY_S = 30  # SQLite waits that long for another process of this machine
 SHRINK_S = 5.0  # between two tries to get room back from our own log
+LOG_PAGES = 4_000  # of 4 kB: then SQLite brings its log into the database, each page once
 LOG_BYTES = 64 << 20  # SQLite's log is cut to that after a large transaction
 
 
@@ -318,6 +319,7 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         cursor.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
         cursor.execute("PRAGMA cache_size=-16000")
         cursor.execute("PRAGMA temp_store=MEMORY")

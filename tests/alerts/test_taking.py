@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
 
-from rules.wire import AlertNews
+from rules.wire import EARLIEST, LATEST, AlertNews
+from server.alerts.bulk import moments
+from server.alerts.keys import dedup_key
 from server.alerts.memory import forget_memory
 from server.alerts.models import Alert, AlertEvent, AlertGroup, AlertState, Mute, Severity, Stage
 from server.alerts.service import acknowledge, mute
@@ -81,6 +84,28 @@ def test_what_is_written_past_the_orm_reads_as_the_orm_writes_it(db: Database) -
     assert alert.summary["zh"] == "磁盘将满"
     (event,) = db.read_now(lambda session: session.scalars(select(AlertEvent)).all())
     assert msgspec.msgpack.decode(event.raw, type=AlertNews).value == 97.0
+
+
+@given(at=st.floats(EARLIEST, LATEST, exclude_max=True))
+def test_any_moment_is_written_as_the_orm_writes_it(at: float) -> None:
+    moment = datetime.fromtimestamp(at, UTC)
+    with Session(create_engine("sqlite://")) as session:
+        assert moments(session)(moment, at) == moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+@given(at=st.floats(EARLIEST, LATEST - 1, exclude_max=True), value=st.none() | st.floats(allow_nan=False))
+def test_the_key_of_news_fits_its_column_and_follows_the_moment(at: float, value: float | None) -> None:
+    one = msgspec.structs.replace(news(), at=at, value=value)
+    key = dedup_key(one)
+    assert 0 <= key < 2**63
+    assert key == dedup_key(msgspec.structs.replace(one, summary={}, trace="t"))
+    assert key < dedup_key(msgspec.structs.replace(one, at=at + 1))
+    others: list[dict[str, Any]] = [
+        {"status": "resolved"},
+        {"severity": "minor"},
+        {"value": 1.0 if value is None else None},
+    ]
+    assert key not in [dedup_key(msgspec.structs.replace(one, **other)) for other in others]
 
 
 def test_older_news_by_sequence_is_kept_and_changes_nothing(db: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from server.desk.numbers import numbers
+from server.desk.home import gather
 from server.desk.palette import names_exactly, narrow
 from server.incidents import service
 from server.incidents.models import Incident
@@ -91,9 +91,9 @@ async def test_pages_say_where_they_are(desk: Desk, path: str) -> None:
 
 async def test_numbers_follow_what_happened(desk: Desk) -> None:
     alice = await report(desk)
-    shown = await desk.db.read(numbers, alice, NOON)
+    shown = (await desk.db.read(gather, alice, NOON)).numbers
     assert (shown[0].value, shown[0].tone) == ("1", "")
-    later = await desk.db.read(numbers, alice, NOON + timedelta(days=20))
+    later = (await desk.db.read(gather, alice, NOON + timedelta(days=20))).numbers
     assert later[0].tone == "bad"
     assert "No mail" in await desk.text("/")
     assert "No mail" in await desk.text("/mine")

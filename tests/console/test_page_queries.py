@@ -24,7 +24,7 @@ from server.kernel.db import Database
 from server.metrics import service as metrics
 from server.metrics.models import Kind
 from server.metrics.samples import Block
-from tests.desk_client import Desk, open_desk
+from tests.desk_client import Browser, Desk, open_desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GROUPS = {"room_power": 1, "network": 1, "servers": 1, "applications": 1}
@@ -85,6 +85,15 @@ def trouble(session: Session) -> None:
     settle(session, now=NOON + timedelta(minutes=10))
 
 
+def warm(session: Session, now: datetime) -> None:
+    """An air conditioner tells the temperature of its room."""
+    cooling = session.scalars(select(Ci).where(Ci.name == "CRAC-B1-1")).one()
+    cooling.seen_at = now
+    series = metrics.register(session, cooling.id, "room_temperature_celsius", {}, now=now)
+    at = int(now.timestamp() * 1000)
+    metrics.append(session, [Block.of(np.array([series], dtype="<u4"), at, np.array([24.5]))], now)
+
+
 def the_incident(session: Session) -> Incident:
     found = session.scalars(
         select(Incident).where(Incident.alert_group_id.is_not(None)).order_by(Incident.id)
@@ -113,11 +122,12 @@ async def room(db: Database, clock: ManualClock, tmp_path: Path) -> Any:
         yield desk
 
 
-async def asked(desk: Desk, path: str) -> list[str]:
+async def asked(desk: Desk, path: str, *, by: Browser | None = None) -> list[str]:
     """The questions of a page that was looked at before: what is kept for a while is there."""
-    await desk.text(path)
+    looks = by or desk
+    await looks.text(path)
     with counted(desk.db) as said:
-        await desk.text(path)
+        await looks.text(path)
     return said
 
 
@@ -125,6 +135,7 @@ async def test_every_page_that_people_look_at_asks_a_dozen_questions_at_most(roo
     number = (await room.db.read(the_incident)).number
     ups = await room.db.read(lambda s: s.scalars(select(Ci.number).where(Ci.name == "UPS-B1-A")).one())
     for path, besides in (
+        ("/", 0),
         ("/incidents", 0),
         (f"/incidents/{number}", SUGGESTIONS),
         (f"/incidents/{number}/preview", SUGGESTIONS),
@@ -137,6 +148,10 @@ async def test_every_page_that_people_look_at_asks_a_dozen_questions_at_most(roo
         ("/graph", 0),
         ("/knowledge", 0),
         ("/problems", 0),
+        ("/discovery", 0),
+        ("/settings/people", 0),
+        ("/settings/groups", 0),
+        ("/settings/agents", 0),
     ):
         said = await asked(room, path)
         others = ("FROM knowledge_", "FROM article", "SELECT target.id")
@@ -156,9 +171,23 @@ async def test_an_incident_that_carries_everything_asks_hardly_more(room: Desk) 
         assert name in text, name
 
 
+async def test_home_that_shows_everything_asks_a_dozen_questions_at_most(
+    room: Desk, clock: ManualClock
+) -> None:
+    people = [room.bob.person_id, room.person_id, room.admin.person_id]
+    await room.db.run(busy, people)
+    await room.db.run(warm, clock.now())
+    for one, seen in ((room.admin, ["Who has how much", "Configuration data", "24.5"]), (room.bob, ["24.5"])):
+        said = await asked(room, "/", by=one)
+        assert len(said) <= MOST, f"{len(said)}\n" + "\n".join(said)
+        text = await one.text("/")
+        for words in ("Firing now", "Rooms right now", *seen):
+            assert words in text, words
+
+
 async def test_no_question_of_a_page_is_asked_twice(room: Desk) -> None:
     number = (await room.db.read(the_incident)).number
     ups = await room.db.read(lambda s: s.scalars(select(Ci.number).where(Ci.name == "UPS-B1-A")).one())
-    for path in (f"/incidents/{number}", f"/cis/{ups}", "/rooms/b1"):
+    for path in ("/", f"/incidents/{number}", f"/cis/{ups}", "/rooms/b1"):
         said = await asked(room, path)
         assert len(said) == len(set(said)), f"{path}: {[one for one in said if said.count(one) > 1]}"
