@@ -2,6 +2,7 @@
 
 A new session asks once which family of systems it is (`uname -s`). Then each poll sends that family's
 command, and one that is to identify the machine a second one, for what it has and does (`agent.parsers`).
+A network device, which greets as one or answers `uname` as its command line does, is read by `cli`.
 
 The server's key must be pinned (`ssh_login`); an unknown or changed key ends the poll before any credential
 leaves. One attempt to log in per poll. Sessions stay open between polls, on POSIX systems with one shell
@@ -9,6 +10,7 @@ that takes all commands (`ssh_shell`). Bounds: 30 s in all, 1 MiB from both stre
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +25,19 @@ from agent.parsers import inventory
 from agent.parsers.families import Family, of_answer
 from agent.parsers.text import Ticks
 from agent.reading import Target
-from agent.transports import ssh_offer
+from agent.transports import cli, ssh_offer
 from agent.transports.facts import Facts
 from agent.transports.ssh_login import PORT, Connection
 from agent.transports.ssh_shell import NoShellError, Said, Shell, run
 from agent.transports.trouble import BadResponseError, TroubleError, clean, of_os
+from rules.platform import Platform, of_banner
 
 DEADLINE_S = 30.0
 THREADS = 16
+NO_SHELL = re.compile(
+    r"\s*(?:%|\^|error:|unknown command|unrecognized|invalid (?:input|command)|bad command|syntax error)",
+    re.IGNORECASE,
+)
 Done = TypeVar("Done")
 
 
@@ -42,6 +49,8 @@ class Machine(Connection):
         self.lock = threading.Lock()
         self.target: Target | None = None
         self.family: Family | None = None
+        self.network = False  # it has a command line, no shell
+        self.platform: Platform | None = None
         self.ticks: Ticks | None = None
         self.framed = True  # until no shell comes up
         self._shell: Shell | None = None
@@ -55,6 +64,7 @@ class Machine(Connection):
     def forget(self) -> None:
         """End the session, for that of another target."""
         self.close()
+        self.network, self.platform = False, None
         self.family, self.ticks, self.framed, self._slow = None, None, True, False
 
     def run(self, name: str, until: float) -> Said:
@@ -168,8 +178,10 @@ def _opened(machine: Machine, target: Target, work: Callable[[Machine, float], D
 
 
 def _facts(machine: Machine, ask: _Ask, until: float) -> Facts:
+    if machine.family is None and not machine.network:
+        _meet(machine, until)
     if machine.family is None:
-        machine.family = _family(machine.run("who", until))
+        return _network_facts(machine, ask, until)
     family = machine.family
     said = machine.run(family.name, until)
     facts, machine.ticks = family.read(said.output, machine.ticks)
@@ -182,6 +194,37 @@ def _facts(machine: Machine, ask: _Ask, until: float) -> Facts:
         else:
             facts.truncated |= more.truncated
             inventory.tell(family.tell(more.output), facts, now=ask.now)
+    return facts
+
+
+def _meet(machine: Machine, until: float) -> None:
+    """Find out what stands there: by its greeting, else by what it answers to `uname`."""
+    assert machine.transport is not None
+    machine.network = bool(of_banner(machine.transport.remote_version))
+    if not machine.network:
+        try:
+            said = machine.run("who", until)
+        except paramiko.SSHException:  # it takes no commands but at its own prompt
+            machine.network = True
+        else:
+            machine.network = NO_SHELL.match(said.output) is not None
+            if not machine.network:
+                machine.family = _family(said)
+
+
+def _network_facts(machine: Machine, ask: _Ask, until: float) -> Facts:
+    """Of a network device; its line is given back, for it has few."""
+    assert machine.target is not None
+    if not machine.alive:  # some end the connection with the first command
+        machine.close()
+        machine.sign_in(machine.target, until)
+    assert machine.transport is not None
+    try:
+        facts, machine.platform = cli.read(
+            machine.transport, machine.target, machine.platform, until, inventoried=ask.inventoried
+        )
+    finally:
+        machine.close()
     return facts
 
 

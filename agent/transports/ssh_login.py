@@ -17,6 +17,7 @@ import paramiko
 from agent.reading import Target
 from agent.transports import ssh_offer
 from agent.transports.trouble import TroubleError
+from rules.platform import of_banner
 
 PORT = 22
 PREFERRED = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
@@ -78,7 +79,8 @@ def _prefer(transport: paramiko.Transport) -> None:
 
 
 def _authenticate(transport: paramiko.Transport, target: Target) -> None:
-    user, password = str(target.credential["user"]), target.credential.get("password")
+    user = str(target.credential["user"]) + _suffix(transport.remote_version)
+    password = target.credential.get("password")
     key, passphrase = target.credential.get("key"), target.credential.get("passphrase")
     if key:
         transport.auth_publickey(user, _private(str(key), None if passphrase is None else str(passphrase)))
@@ -88,6 +90,11 @@ def _authenticate(transport: paramiko.Transport, target: Target) -> None:
         raise TroubleError("configuration", "The SSH credential lacks a password or key.")
     if not transport.is_authenticated():
         raise TroubleError("auth", "The machine wants more than this credential.")
+
+
+def _suffix(banner: str) -> str:
+    """What a platform takes behind the user's name to be read by a program."""
+    return next((one.user_suffix for one in of_banner(banner)), "")
 
 
 def fingerprint(key: paramiko.PKey) -> str:

@@ -40,7 +40,7 @@ class Said:
 
 
 class NoShellError(Exception):
-    """The machine opens no shell that frames its answers. `final`: it said so; else it was silent for long."""
+    """The machine opens no shell that frames its answers. `final`: it said so, else it was silent."""
 
     def __init__(self, *, final: bool = True) -> None:
         super().__init__()
