@@ -16,7 +16,7 @@
         always: true                with each poll; else only where the device is to be identified
         find: {version: "pattern"}  about: over the whole answer, RE2, its first 4,096 characters
         fields: {mac: MAC_ADDRESS}  our name: the template's (or several, the first that has a text)
-        rows: "pattern"             over each line, RE2, with our names as groups, where there is no template
+        rows: "pattern"             over each line, RE2, with our names as groups, where no template reads it
 
 What each gives may name is in NAMES.
 """
@@ -39,7 +39,7 @@ NAMES: dict[str, frozenset[str]] = {
     "arp": frozenset({"port", "far_mac", "far_address"}),
     "bridge": frozenset({"port", "far_mac"}),
 }
-ONLY_SHOWS = Pattern(r"^(?:show|display) [a-z0-9 |.-]+$|^/?[a-z -]+ print(?: [a-z -]+)?$")
+ONLY_SHOWS = Pattern(r"^(?:show|display) [a-z0-9 .-]+$|^/?[a-z -]+ print(?: [a-z -]+)?$")
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,6 +26,13 @@ MAX_ROWS = 2_000
 MAX_NAME = 200
 Row = Mapping[str, str]
 _UP = frozenset({"up", "connected", "r"})
+_OFF = frozenset({"down", "disabled", "administratively down"})
+_SHORT = {  # abbreviations whose letters do not stand in the name in their order
+    "xge": ("ten-gigabitethernet", "xgigabitethernet"),
+    "wge": ("twenty-fivegige",),
+    "fge": ("fortygige",),
+    "hge": ("hundredgige",),
+}
 _SPEED = re.compile(r"(\d{1,12})\s*([kmgt]?)", re.IGNORECASE)
 _UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000}
 _PORT = re.compile(r"([A-Za-z][A-Za-z-]*) ?(\d[\d/.:]*)")
@@ -80,10 +87,15 @@ def _about(command: Command, output: str, rows: Sequence[Row], about: dict[str, 
 
 
 def _rows(platform: Platform, command: Command, output: str) -> list[Row]:
-    """The rows of an answer by our names; none where it is not read."""
-    if command.rows is not None:
-        found = (pattern(command.rows).named(line) for line in output.splitlines())
-        return [{name: text.strip() for name, text in row.items()} for row in found if row]
+    """The rows of an answer by our names: by its template, else line by line; none where it is not read."""
+    found = _by_template(platform, command, output)
+    if found or command.rows is None:
+        return found
+    matched = (pattern(command.rows).named(line) for line in output.splitlines())
+    return [{name: text.strip()[:MAX_NAME] for name, text in row.items()} for row in matched if row]
+
+
+def _by_template(platform: Platform, command: Command, output: str) -> list[Row]:
     if platform.templates is None or not command.fields:
         return []
     try:
@@ -117,7 +129,7 @@ def _interfaces(rows: Iterable[Row]) -> Iterator[Interface]:
             continue
         seen.add(name)
         word, admin = row.get("oper", "").lower(), row.get("admin", "").lower()
-        off = "admin" in word or "disabled" in word or word == "x" or admin in {"down", "disabled"}
+        off = "admin" in word or "disabled" in word or word == "x" or admin in _OFF
         yield Interface(
             index=number,
             name=name,
@@ -196,9 +208,9 @@ class _Names:
         parts = _PORT.fullmatch(text)
         if text in self.names or parts is None:
             return text
-        short = parts[1].lower()
-        alike = self._by_number.get(parts[2], [])
-        fits = [name for word, name in alike if word.startswith(short)] or [
+        short, alike = parts[1].lower(), self._by_number.get(parts[2], [])
+        known = _SHORT.get(short, ())
+        fits = [name for word, name in alike if word.startswith(short) or word in known] or [
             name for word, name in alike if _within(short, word)
         ]
         return fits[0] if len(fits) == 1 else text

@@ -127,7 +127,8 @@ async def test_a_switch_tells_who_it_is_its_interfaces_and_neighbours(client: Ss
     facts = await asked(client, device)
     told = {name: facts.readings[name] for name in ("hostname", "vendor", "model", "serial", "os")}
     assert told == {
-        "hostname": "sw1", "vendor": "Cisco", "model": "WS-X1234-24", "serial": "FOC0000A1B2", "os": "15.9(3)M7",
+        "hostname": "sw1", "vendor": "Cisco", "model": "WS-X1234-24", "serial": "FOC0000A1B2",
+        "os": "15.9(3)M7",
     }  # fmt: skip
     assert facts.about == {"platform": "cisco_ios", "device_class": "switch"}
     assert [(one.name, one.mac, one.oper, one.admin, one.speed_bps) for one in facts.interfaces] == [
