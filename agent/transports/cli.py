@@ -7,6 +7,7 @@ such devices have few lines. All goes over a Line, which ends at the deadline an
 an answer, and turns the page where a device asks for it all the same.
 """
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -173,6 +174,7 @@ def _platform(line: Line, banner: str) -> Platform:
 
 def _driver(platform: Platform, line: Line, target: Target) -> Any:
     """The driver of netmiko at the prompt, privileged where the credential says how."""
+    from netmiko.exceptions import ReadTimeout  # noqa: PLC0415 - as below
     from netmiko.ssh_dispatcher import CLASS_MAPPER  # noqa: PLC0415 - 1 s and 5 MiB that few agents need
 
     base: Any = CLASS_MAPPER[platform.driver]
@@ -181,6 +183,18 @@ def _driver(platform: Platform, line: Line, target: Target) -> Any:
     class Driver(base):  # type: ignore[misc]
         def _build_ssh_client(self) -> _Opened:
             return _Opened(line)
+
+        def set_terminal_width(self, *arguments: Any, **options: Any) -> str:
+            """Where it says something else to it, the terminal is as wide as it was opened."""
+            with contextlib.suppress(ReadTimeout):
+                return str(super().set_terminal_width(*arguments, **options))
+            return ""
+
+        def disable_paging(self, *arguments: Any, **options: Any) -> str:
+            """Where it says something else to it, the line turns the pages."""
+            with contextlib.suppress(ReadTimeout):
+                return str(super().disable_paging(*arguments, **options))
+            return ""
 
         def asa_login(self) -> None:
             """No second sign-in: the first one was the poll's only attempt."""
@@ -206,6 +220,7 @@ def _driver(platform: Platform, line: Line, target: Target) -> Any:
             raise TroubleError(
                 "auth", "The device did not accept the password of the privileged mode."
             ) from None
+    driver.global_cmd_verify = None  # an answer begins with its echo, or the prompt before would be its end
     driver.whole_prompt = re.escape(driver.find_prompt()) + r"\s*$"
     return driver
 

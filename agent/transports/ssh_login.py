@@ -45,9 +45,10 @@ class Connection:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
         if transport is not None:
-            transport.close()
+            transport.close()  # its thread, woken by this, closes the socket
+        elif sock is not None:
+            sock.close()
 
     @property
     def alive(self) -> bool:

@@ -202,6 +202,9 @@ Vlan        MAC Address          Type     Interface
 """,
 }
 JUNOS = {
+    "set cli screen-width 511": "Screen width set to 511\n",
+    "set cli screen-length 0": "Screen length set to 0\n",
+    "set cli complete-on-space off": "Disabling complete-on-space\n",
     "show version": """\
 Hostname: rt1
 Model: mx9999
@@ -234,6 +237,8 @@ Total entries: 1
 """,
 }
 EOS = {
+    "terminal width 511": "Width set to 511 columns.\n",
+    "terminal length 0": "Pagination disabled.\n",
     "show version": """\
 Arista DCS-9999X-48-F
 Hardware version: 11.00

@@ -1,5 +1,6 @@
 """Network devices read over their command lines; whatever they do, within the bounds."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from agent.transports.ssh import Ssh
 from agent.transports.ssh_login import fingerprint
 from agent.transports.trouble import TroubleError
 from rules.platform import ONLY_SHOWS, packaged
+from tests.agent.parsers import platforms
 from tests.agent.transports.cli_device import Device, Played, Script
 
 IOS_VERSION = """\
@@ -257,3 +259,39 @@ async def test_a_device_that_never_shows_a_prompt_ends_at_the_deadline(client: S
 
 def test_the_bounds_are_those_of_the_hosts() -> None:
     assert cli.MAX_OUTPUT == 1 << 20
+
+
+OPEN = scripted(IOS, banner="SSH-2.0-OpenSSH_8.9")
+PROMPTS = {
+    "cisco_nxos": scripted(OPEN, prompt="leaf1# ", answers=platforms.NXOS),
+    "cisco_asa": scripted(IOS, prompt="fw1> ", answers=platforms.ASA, banner="SSH-2.0-Cisco-1.25"),
+    "huawei_vrp": scripted(IOS, prompt="<sw2>", answers=platforms.VRP, banner="SSH-2.0-HUAWEI-1.5"),
+    "h3c_comware": scripted(IOS, prompt="<sw3>", answers=platforms.COMWARE, banner="SSH-2.0-Comware-7.1.070"),
+    "ruijie_rgos": scripted(IOS, prompt="sw4#", answers=platforms.RGOS, banner="SSH-2.0-RGOS_SSH"),
+    "juniper_junos": scripted(OPEN, prompt="watch@rt1> ", answers=platforms.JUNOS),
+    "arista_eos": scripted(OPEN, prompt="sw5>", answers=platforms.EOS),
+    "zte_zxros": scripted(IOS, prompt="rt2#", answers=platforms.ZXROS, banner="SSH-2.0-ZTE_SSH.2.0"),
+    "mikrotik_routeros": scripted(
+        IOS, prompt="[watch@rt9] > ", answers=platforms.ROUTEROS, banner="SSH-2.0-ROSSSH"
+    ),
+}
+
+
+async def test_a_device_of_each_platform_is_met_at_its_own_prompt(client: Ssh, played: Played) -> None:
+    async def told(name: str, script: Script) -> tuple[str, object, int]:
+        executes = b"error: unknown command\r\n" if "OpenSSH" in script.banner else None
+        device = played(scripted(script, executes=executes))
+        one = replace(target(device), key=name)
+        facts = await client.fetch(one, inventoried=True, timeout_s=30.0)
+        return facts.about["platform"], facts.readings["model"], len(device.script.offered)
+
+    found = await asyncio.gather(*(told(name, script) for name, script in PROMPTS.items()))
+    assert {name for name, _, _ in found} == set(PROMPTS)
+    assert [name for name, model, _ in found if not model] == []
+    assert all(count == 1 for _, _, count in found)
+
+
+async def test_a_router_is_signed_in_to_as_a_program(client: Ssh, played: Played) -> None:
+    device = played(scripted(PROMPTS["mikrotik_routeros"]))
+    assert (await failing(client, device, password="wrong")).reason == "auth"
+    assert device.script.offered == [("watch+ct511w4098h", "wrong")]
