@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from agent.discover.found import Interface
 from agent.parsers import network
+from agent.transports.facts import Facts
 from rules.platform import packaged
 from tests.agent.parsers import platforms
 
 WHO = ("hostname", "model", "serial", "os")
 
 
-def read(name: str, answers: Mapping[str, str]) -> network.Facts:
+def read(name: str, answers: Mapping[str, str]) -> Facts:
     return network.read(packaged()[name], {one: network.tidy(text) for one, text in answers.items()})
 
 
