@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--concurrency", type=int, default=64)
     probe.set_defaults(command=_probe)
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
-    bench.add_argument("what", choices=["poll", "recognise", "profiles", "traps", "syslog"])
+    bench.add_argument("what", choices=["poll", "recognise", "profiles", "traps", "syslog", "ssh"])
     bench.add_argument("--targets", type=Path, required=False)
     bench.add_argument("--devices-dir", type=Path, help=_("folder of recordings.tar.xz and truth.jsonl"))
     bench.add_argument("--scorer", type=Path, help=_("Python file with the comparisons that count"))
@@ -75,11 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--every", type=float, default=0.0)
     bench.add_argument("--devices", type=int, default=0)
     bench.add_argument("--minutes", type=float, default=3.0)
-    bench.add_argument("--count", type=int, default=20_000, help=_("messages in each round"))
+    bench.add_argument(
+        "--count", type=int, default=20_000, help=_("messages in each round, or commands in all")
+    )
     bench.add_argument("--rate", type=float, default=0.0, help=_("messages a second; 0: flat out"))
     bench.add_argument("--sources", type=int, default=50, help=_("addresses that send"))
     bench.add_argument("--wide", action="store_true", help=_("make every message another condition"))
-    bench.add_argument("--peer", action="store_true", help=_("measure snmptrapd or rsyslogd beside it"))
+    bench.add_argument("--peer", action="store_true", help=_("measure the usual program or way beside it"))
     bench.set_defaults(command=_bench)
     return parser
 
@@ -186,11 +188,20 @@ def _bench_hearing(chosen: argparse.Namespace) -> int:
     )
 
 
+def _bench_ssh(chosen: argparse.Namespace) -> int:
+    from agent.transports.ssh_bench import bench  # noqa: PLC0415
+
+    sessions = chosen.devices or 50
+    return bench(sessions=sessions, commands=chosen.count, rounds=chosen.rounds, peer=chosen.peer)
+
+
 def _bench(chosen: argparse.Namespace) -> int:
     if chosen.what in {"recognise", "profiles"}:
         return _bench_discovery(chosen)
     if chosen.what in {"traps", "syslog"}:
         return _bench_hearing(chosen)
+    if chosen.what == "ssh":
+        return _bench_ssh(chosen)
     from agent.bench import poll  # noqa: PLC0415
 
     if chosen.targets is None:

@@ -14,6 +14,7 @@ from rules.wire import Observation
 EVERY_S = 3_600.0
 KEYS = {"serial": "serial", "uuid": "uuid", "mac": "macs", "macs": "macs", "fqdn": "fqdn", "name": "name"}
 MAX_MACS = 200
+UNTOLD = {"name", "device_class"}  # stand elsewhere in an observation
 
 
 @dataclass(slots=True)
@@ -68,13 +69,14 @@ def observation(
             keys["fqdn"] = [fqdn]
         keys.pop("address", None)
     keys = {kind: values for kind, values in keys.items() if values}
-    attributes = {name: value[:4_000] for name, value in identity.items() if name != "name"}
+    attributes = {name: value[:4_000] for name, value in identity.items() if name not in UNTOLD}
     if plan.vendor:
         attributes.setdefault("vendor", plan.vendor)
+    finer = identity.get("device_class") if plan.transport == "ssh" else None
     return Observation(
         device=target.key,
         at=wall,
-        ci_class=plan.ci_class,
+        ci_class=finer or plan.ci_class,
         name=(identity.get("name") or target.name)[:200],
         keys=keys,
         attributes=attributes,

@@ -30,6 +30,8 @@ def reading_of(plan: Plan, facts: Facts) -> Reading:
         values=tuple(values),
         identity=facts.about | identity(plan, look, sys_descr=text(facts.readings.get("banner"))),
         relations=tuple(facts.relations),
+        interfaces=facts.interfaces,
+        links=facts.links,
         rtt_s=facts.rtt_s,
         truncated=facts.truncated,
     )

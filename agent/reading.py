@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agent.discover.found import Interface, Link
 from rules.wire import ObservedRelation
 
 Param = str | int | float | bool | None
@@ -59,6 +60,8 @@ class Reading:
     values: tuple[Value, ...] = ()
     identity: dict[str, str] = field(default_factory=dict)  # by the profile's names, where it was asked for
     relations: tuple[ObservedRelation, ...] = ()  # to other devices, as this one tells them
+    interfaces: tuple[Interface, ...] = ()  # and neighbours, from ways other than SNMP
+    links: tuple[Link, ...] = ()
     rtt_s: float | None = None
     truncated: bool = False
     evidence: str = ""  # of a bad response: its first 256 bytes, in hex

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
-
-from agent.transports.ber import Raw
+from typing import Literal
 
 Source = Literal["profile", "standard", "registry", "reading", "learned", "operator"]
 Way = Literal["icmp", "snmp", "ssh", "http", "modbus"]
@@ -105,15 +103,3 @@ class Found:
         """A field's answer, "" where there is none."""
         known = self.guesses.get(name)
         return known.value if known is not None else ""
-
-
-class Reader(Protocol):
-    """How discovery asks one SNMP device; the same for the network and for a recording under test."""
-
-    async def get(self, oids: Sequence[str]) -> Mapping[str, Raw]:
-        """Instances that answered, by OID as dotted text."""
-        ...
-
-    async def walk(self, roots: Sequence[str], *, limit: int = 10_000) -> Mapping[str, Raw]:
-        """All below some roots, by OID as dotted text, bounded by `limit` varbinds."""
-        ...

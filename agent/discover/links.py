@@ -14,9 +14,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agent.discover.evidence import text_of
-from agent.discover.found import Interface, Link, Reader
+from agent.discover.found import Interface, Link
 from agent.transports.ber import Raw
 from agent.transports.trouble import TroubleError, printable
 
@@ -42,6 +43,18 @@ MANY = 24  # addresses behind a port, from which on it leads to another bridge
 
 # How far each source is to be believed: a neighbour's own word, then what frames gave away.
 SURE: Mapping[str, float] = {"lldp": 0.95, "cdp": 0.95, "route": 0.4, "arp": 0.3}
+
+
+class Reader(Protocol):
+    """How discovery asks one SNMP device; the same for the network and for a recording under test."""
+
+    async def get(self, oids: Sequence[str]) -> Mapping[str, Raw]:
+        """Instances that answered, by OID as dotted text."""
+        ...
+
+    async def walk(self, roots: Sequence[str], *, limit: int = 10_000) -> Mapping[str, Raw]:
+        """All below some roots, by OID as dotted text, bounded by `limit` varbinds."""
+        ...
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ PAGE_S = 5.0
 SECURE = {443, 8443}
 IDENTITY = ("vendor", "model", "version", "serial", "name")
 SURE_OF_PROFILE = 0.95
+NETWORK_PROFILE = "network-cli"
 HOST_WORDS = ("ubuntu", "debian", "raspbian", "freebsd", "openbsd")
 
 
@@ -274,6 +275,10 @@ class Scout:
                 seen.attempts.append(Attempt("ssh", one.id, outcome, reading.detail))
                 if reading.up:
                     seen.opened["ssh"] = one.id
+                    platform = reading.identity.get("platform", "")
+                    if platform:
+                        seen.found.facts["ssh_platform"] = platform
+                        form = self.library.profiles.get(NETWORK_PROFILE, form)
                     self._take(seen, form, reading, "ssh")
                     return
 
@@ -300,13 +305,18 @@ class Scout:
         if not found.profile:
             found.profile = form.profile
             found.guesses["device_class"] = Guess(
-                form.ci_class or "other", SURE_OF_PROFILE, reason, "profile"
+                reading.identity.get("device_class") or form.ci_class or "other",
+                SURE_OF_PROFILE,
+                reason,
+                "profile",
             )
         told = {"vendor": form.vendor or "", **reading.identity}
         for name in IDENTITY:
             known = found.guesses.get(name)
             if told.get(name) and (known is None or known.confidence < SURE_OF_PROFILE):
                 found.guesses[name] = Guess(str(told[name])[:4_000], SURE_OF_PROFILE, reason, "profile")
+        found.interfaces = found.interfaces or reading.interfaces
+        found.links = found.links or reading.links
         seen.identity = {**reading.identity, **seen.identity}
 
     def _banners(self, seen: Seen, signs: Signs) -> None:

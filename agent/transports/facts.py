@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from agent.discover.found import Interface, Link
 from rules.wire import ObservedRelation
 
 Raw = str | int | float | bytes | bool | None
@@ -11,7 +12,8 @@ Raw = str | int | float | bytes | bool | None
 class Facts:
     """Readings of one poll. A page's JSON stands in `document`, for the profile's pointers.
 
-    `about` and `relations` go to the CMDB as they are, beside what the profile makes of the readings.
+    `about` and `relations` go to the CMDB as they are, beside what the profile makes of the readings;
+    `interfaces` and `links` go to discovery.
     """
 
     readings: dict[str, Raw] = field(default_factory=dict)
@@ -19,5 +21,7 @@ class Facts:
     document: object = None
     about: dict[str, str] = field(default_factory=dict)
     relations: list[ObservedRelation] = field(default_factory=list)
+    interfaces: tuple[Interface, ...] = ()
+    links: tuple[Link, ...] = ()
     rtt_s: float | None = None
     truncated: bool = False

@@ -75,6 +75,8 @@ class CredentialForm(ApiModel):
     user: Secret = ""
     password: Secret = ""
     key: Secret = ""
+    host_key: Secret = ""
+    enable: Secret = ""
     token: Secret = ""
     auth_protocol: Annotated[str, Field(max_length=20)] = ""
     auth_password: Secret = ""

@@ -147,6 +147,14 @@ async def test_a_form_that_cannot_be_taken_says_why_beside_the_field(desk: Desk)
     assert 'value="x"' in text
 
 
+async def test_a_credential_for_network_devices_holds_their_key_and_enable_password(desk: Desk) -> None:
+    form = {"name": "core", "transport": "ssh", "user": "watch", "password": "canary-1", "enable": "canary-2"}
+    assert (await desk.admin.post("/settings/credentials", {**form, "host_key": "SHA256:abc"})).status == 303
+    listed = await (await desk.admin.get("/api/v1/credentials")).json()
+    assert sorted(listed[0]["fields"]) == ["enable", "host_key", "password", "user"]
+    assert "canary" not in await desk.admin.text("/settings/credentials")
+
+
 async def test_a_credential_is_written_and_never_shown(desk: Desk) -> None:
     form = {
         "name": "UPS",

@@ -277,6 +277,18 @@ def test_several_known_items_make_a_conflict_and_change_nothing(adding: Place) -
     assert entry(adding, "10.20.8.6").kind is Outcome.CONFLICT
 
 
+@pytest.mark.parametrize(
+    ("facts", "form"), [({"ssh_platform": "cisco_ios"}, "network-cli"), ({"ssh_banner": "x"}, "linux-ssh")]
+)
+def test_what_ssh_opened_is_polled_as_what_it_is(adding: Place, facts: dict[str, str], form: str) -> None:
+    run = adding.begin()
+    told = adding.found(run, "10.20.8.4", facts=facts)
+    ways: dict[wire.Way, int] = {"icmp": 0, "ssh": 22}
+    adding.report(findings=[msgspec.structs.replace(told, ways=ways, credentials={"ssh": 4})])
+    made = adding.db.read_now(lambda session: session.scalars(select(Target)).one())
+    assert (made.transport, made.profile) == ("ssh", form)
+
+
 def test_what_was_tried_is_kept_by_device_and_credential(adding: Place) -> None:
     run = adding.begin()
     tried = [
