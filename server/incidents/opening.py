@@ -22,7 +22,7 @@ from server.incidents.models import (
 )
 from server.incidents.moves import close_into, reopened, resolved
 from server.incidents.telling import say
-from server.incidents.timeline import tell, tell_folded
+from server.incidents.timeline import last_known, tell, tell_folded
 from server.kernel.db import insert_missing
 from server.kernel.i18n import N_
 from server.kernel.ticket import link, next_number
@@ -36,10 +36,11 @@ def on_group_news(session: Session, *, news: Sequence[GroupNews], now: datetime)
     """What the desk makes of news from the alerts; see `alerts.news.GROUP_NEWS`."""
     groups = {one.group.id for one in news} | {one.other.id for one in news if one.other is not None}
     incidents = of_groups(session, groups)
-    for one in news:
-        incident = _made_of(session, one, incidents, now=now)
-        if incident is not None:
-            incidents[one.group.id] = incident
+    with last_known(session, incidents.values()):
+        for one in news:
+            incident = _made_of(session, one, incidents, now=now)
+            if incident is not None:
+                incidents[one.group.id] = incident
 
 
 def _made_of(

@@ -1,11 +1,12 @@
 """The timeline: sentences of the machine in the reader's language, and what people wrote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
@@ -15,6 +16,7 @@ from server.kernel.i18n import _, loc, ngettext
 
 FOLD_WITHIN = timedelta(minutes=2)
 FOLDED_KEPT = 50
+LAST = "last entries"  # in the info of a session: by incident, or None
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,26 @@ def tell(
         updated_at=now,
     )
     session.add(entry)
+    session.info.get(LAST, {})[incident.id] = entry
     touch(session, incident, now=now)
     return entry
+
+
+@contextmanager
+def last_known(session: Session, incidents: Collection[Incident]) -> Iterator[None]:
+    """Within the block the last entries of the incidents, asked for at once, and of new ones are at hand.
+
+    So much news of many incidents is folded without a question of each.
+    """
+    ids = [incident.id for incident in incidents]
+    newest = select(func.max(IncidentEntry.id)).where(IncidentEntry.incident_id == Incident.id)
+    wanted = select(newest.scalar_subquery()).where(Incident.id.in_(ids))
+    found = session.scalars(select(IncidentEntry).where(IncidentEntry.id.in_(wanted)))
+    session.info[LAST] = {**dict.fromkeys(ids), **{entry.incident_id: entry for entry in found}}
+    try:
+        yield
+    finally:
+        del session.info[LAST]
 
 
 def tell_folded(
@@ -88,17 +108,12 @@ def tell_folded(
 ) -> None:
     """As `tell` for each of the places, in one entry; an equal neighbour of the last minutes takes them in.
 
-    `n` of the payload counts them, `items` keeps the places of the last `FOLDED_KEPT`.
+    Only within `last_known`. `n` of the payload counts them, `items` keeps the places of the last
+    `FOLDED_KEPT`.
     """
     if not each:
         return
-    session.flush()
-    last = session.scalar(
-        select(IncidentEntry)
-        .where(IncidentEntry.incident_id == incident.id)
-        .order_by(IncidentEntry.id.desc())
-        .limit(1)
-    )
+    last: IncidentEntry | None = session.info[LAST].get(incident.id)
     items = [dict(places) for places in each]
     if last is None or last.msgid != msgid or now - last.updated_at > FOLD_WITHIN:
         payload = {"n": len(items), "items": items[-FOLDED_KEPT:]}
