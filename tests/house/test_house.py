@@ -19,7 +19,7 @@ PRACTICES = {practice.name: practice for practice in practices()}
 EXPLAINED_ON = {"mine": "home", "graph": "cis", "demo": None}
 # Profiles whose devices do not answer SNMP: what they read is proved by the transport's own tests.
 WITHOUT_RECORDING = {
-    "snmp-device", "this-host", "linux-ssh", "ping", "tcp-port", "web-page",
+    "snmp-device", "this-host", "linux-ssh", "network-cli", "ping", "tcp-port", "web-page",
     "dns-server", "ntp-server", "sql-query", "redfish", "node-exporter", "script-check", "plugin",
 }  # fmt: skip
 NOT_OURS = ("python_", "process_")
