@@ -163,6 +163,18 @@ async def test_control_sequences_are_stripped_and_the_session_is_kept(client: Ss
     assert peer.server.offered == ["right"]
 
 
+async def test_the_session_of_a_target_that_is_gone_ends(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    one = target(peer.port, host_key=fingerprint(peer.key))
+    await client.fetch(one, timeout_s=5.0)
+    (transport,) = peer.transports
+    assert transport.is_active()
+    client.forget("t1")
+    transport.join(5)
+    assert not transport.is_active()
+    peer.close()
+
+
 async def test_a_wrong_password_is_offered_once(client: Ssh) -> None:
     peer = Peer(printing(LINUX))
     trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key), password="wrong"))
