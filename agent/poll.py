@@ -85,6 +85,8 @@ class Poller:
         """A target is gone."""
         for identifying in (False, True):
             self._kept.pop((key, identifying), None)
+        if self._ssh is not None:
+            self._ssh.forget(key)
 
     async def poll(self, target: Target, plan: Plan) -> Reading:
         """One reading, after at most the larger of the target's and the plan's timeout (and a second)."""

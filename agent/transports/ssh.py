@@ -96,6 +96,12 @@ class Ssh:
             machine.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def forget(self, key: str) -> None:
+        """A target is gone: so is its session."""
+        machine = self._machines.pop(key, None)
+        if machine is not None:
+            machine.close()
+
     async def fetch(
         self,
         target: Target,

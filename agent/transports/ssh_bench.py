@@ -14,6 +14,7 @@ same command over the same connections in a channel for each (paramiko's exec_co
 import asyncio
 import getpass
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,7 @@ from agent.transports.ssh import Machine, Ssh
 from agent.transports.ssh_shell import Said, run
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
+RUN = Path("/run/sshd")  # where root's sshd parts with its rights
 COMMAND = "who"
 OPEN_S = 30.0  # for a poll or a command
 PEER_EACH = 4  # commands of a session in a round: each starts a sign-in shell on the far side
@@ -44,6 +46,8 @@ STARTED_S = 5.0
 def sshd(folder: Path) -> Iterator[tuple[int, str, str]]:
     """OpenSSH's server: its port, its key as it is pinned, a private key that may sign in as this account."""
     assert SSHD is not None
+    if os.geteuid() == 0:
+        RUN.mkdir(mode=0o755, exist_ok=True)
     for name in ("host", "user"):
         made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
         subprocess.run(made, check=True)  # noqa: S603 - constant words and a path of ours
@@ -74,7 +78,7 @@ def _wait_for(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         if time.monotonic() > until:
-            raise OSError(_("sshd does not start; it needs a directory /run/sshd where root runs it."))
+            raise OSError(_("sshd does not start on loopback."))
         time.sleep(0.05)
 
 

@@ -1,10 +1,11 @@
 """Commands of the catalogue on a machine: many in one shell that stays, or each in a channel of its own.
 
 A channel for each command costs nine packets and as many wake-ups; one shell that reads commands from its
-standard input costs three. Before a command the shell prints a word that nobody can guess (128 bits, new for
-each command), after it the word again with the exit status; only what stands between is the answer, so no
-output can pass for its own end. A command runs in a subshell with an empty standard input: it can neither
-read the commands that follow nor end the shell.
+standard input costs two, for all that a command prints is gathered to blocks on the far side. Before a
+command the shell prints a word that nobody can guess (128 bits, new for each command), after it the word
+again with the exit status; only what stands between is the answer, so no output can pass for its own end. A
+command runs in a subshell with an empty standard input: it can neither read the commands that follow nor end
+the shell.
 
 A machine on which no such shell comes up (a forced command, another shell) is asked by `run`.
 Bounds: MAX_OUTPUT of an answer; the caller's deadline.
@@ -25,6 +26,7 @@ from agent.transports.trouble import BadResponseError, TroubleError, clean
 MAX_OUTPUT = 1 << 20
 FIRST_WORD_S = 10.0  # for a new shell to say its first word
 SHELL = "exec sh"
+GATHERED = "dd ibs=8192 obs=32768 2>/dev/null"  # POSIX: short reads are put together to blocks of obs bytes
 KILLED = 128  # an exit status of a shell from here on: a signal ended the command
 _CHUNK = 65_536
 _STATUS = re.compile(rb" (\d{1,3})\n")
@@ -99,7 +101,8 @@ class Shell:
         channel = self._channel
         assert channel is not None
         word = secrets.token_hex(16)
-        line = f"echo {word}; ( {command} ) </dev/null; printf '\\n%s %d\\n' {word} $?\n"
+        framed = f"echo {word}; ( {command} ) </dev/null; printf '\\n%s %d\\n' {word} $?"
+        line = f"{{ {framed}; }} | {GATHERED}\n"
         try:
             channel.settimeout(left(until))
             channel.sendall(line.encode())

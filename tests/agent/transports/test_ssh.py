@@ -2,7 +2,6 @@ import asyncio
 import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,13 +12,12 @@ import pytest
 
 from agent.parsers.families import CATALOGUE, FAMILIES
 from agent.reading import Target
+from agent.transports import ssh_bench
 from agent.transports.ssh import Ssh
 from agent.transports.ssh_login import fingerprint
 from agent.transports.ssh_shell import SHELL
 from agent.transports.trouble import TroubleError
 from tests.realness import note
-
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
 
 class Deaf(paramiko.ServerInterface):
@@ -163,6 +161,18 @@ async def test_control_sequences_are_stripped_and_the_session_is_kept(client: Ss
     assert peer.server.offered == ["right"]
 
 
+async def test_the_session_of_a_target_that_is_gone_ends(client: Ssh) -> None:
+    peer = Peer(printing(LINUX))
+    one = target(peer.port, host_key=fingerprint(peer.key))
+    await client.fetch(one, timeout_s=5.0)
+    (transport,) = peer.transports
+    assert transport.is_active()
+    client.forget("t1")
+    transport.join(5)
+    assert not transport.is_active()
+    peer.close()
+
+
 async def test_a_wrong_password_is_offered_once(client: Ssh) -> None:
     peer = Peer(printing(LINUX))
     trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key), password="wrong"))
@@ -222,35 +232,12 @@ async def test_a_name_that_looks_like_an_option_is_refused(client: Ssh) -> None:
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[tuple[int, str, str]]:
     """Debian's sshd: its port, its pinned key, and a private key that may log in as this account."""
-    if SSHD is None or os.geteuid() != 0:
+    if ssh_bench.SSHD is None or os.geteuid() != 0:
         note("SSH", "fallback", "paramiko's server; OpenSSH's needs root and sshd")
         pytest.skip("needs root and sshd")
     note("SSH", "real", "OpenSSH's sshd")
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    for name in ("host", "user"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
-        )
-    authorized = tmp_path / "authorized"
-    authorized.write_text((tmp_path / "user.pub").read_text())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (tmp_path / "conf").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nStrictModes no\n"
-        f"AuthorizedKeysFile {authorized}\nPermitRootLogin prohibit-password\nUsePAM no\n"
-        f"PasswordAuthentication no\nPidFile {tmp_path / 'pid'}\n"
-    )
-    process = subprocess.Popen(
-        [SSHD, "-D", "-e", "-f", str(tmp_path / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    for _ in range(50):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield port, (tmp_path / "host.pub").read_text(), (tmp_path / "user").read_text()
-    process.terminate()
-    process.wait(10)
+    with ssh_bench.sshd(tmp_path) as door:
+        yield door
 
 
 async def test_a_real_machine_is_read_over_openssh(client: Ssh, sshd: tuple[int, str, str]) -> None:
