@@ -12,15 +12,22 @@ from sqlalchemy.orm import Session
 from server.alerts.models import AlertGroup
 from server.cmdb import service as cmdb
 from server.incidents import facts, words
-from server.incidents.models import Incident
-from server.kernel.i18n import N_, _, use_language
+from server.incidents.models import Incident, Kind
+from server.incidents.timeline import tell
+from server.kernel.call import Actor
+from server.kernel.errors import InvalidError
+from server.kernel.i18n import N_, _, current_language, use_language
+from server.kernel.ticket import link, links, unlink
+from server.knowledge import finding
+from server.knowledge import learning as lessons
 from server.knowledge import service as knowledge
-from server.knowledge.models import Article, Case
+from server.knowledge.models import Article, Case, Verdict
 from server.knowledge.suggest import Query, note_gap
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 SYMPTOM_LINES = 60
 TRIED = N_("Applied {number}: {title}\n{solution}")
+RESOLVED_BY = "resolved_by"
 
 
 def query_of(session: Session, incident: Incident, language: str = "en") -> Query:
@@ -68,6 +75,50 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
     )
 
 
+def credited(session: Session, incident: Incident, fix: str, *, actor: Actor, now: datetime) -> None:
+    """The resolver says what resolved it: that held, and what else was tried did not help.
+
+    Args:
+        session: the running transaction.
+        incident: has just been resolved.
+        fix: number of an article or a past incident.
+        actor: who resolved it.
+        now: when.
+
+    Raises:
+        InvalidError: it is the incident itself.
+        NotFoundError: there is no such article or past incident, or it is not for this person.
+    """
+    if fix == incident.number:
+        raise InvalidError(N_("An incident is not resolved by itself; name another one."), field="/fixed_by")
+    title = finding.suggestion(session, fix, actor)
+    query = query_of(session, incident, current_language())
+    lessons.ask(session, incident.number, query, now=now)
+    for outcome in knowledge.applied_to(session, incident.number):
+        if outcome.suggestion != fix and outcome.verdict is Verdict.APPLIED:
+            outcome.verdict, outcome.at = Verdict.NOT_HELPED, now
+    knowledge.record_outcome(
+        session,
+        fix,
+        incident.number,
+        Verdict.FIXED,
+        by=actor.id,
+        now=now,
+        facets=query.facets,
+        restored_s=max(0, round((now - incident.opened_at).total_seconds())),
+    )
+    link(session, incident.number, fix, RESOLVED_BY, now=now)
+    msgid = N_("Resolved with {suggestion}: {title}")
+    tell(session, incident, Kind.LINK, msgid, now=now, by=actor.id, suggestion=fix, title=title)
+
+
+def on_verdict(session: Session, *, ticket: str, language: str, now: datetime) -> None:
+    """Somebody judges a suggestion from outside: if the ticket is an incident, keep what it asks."""
+    incident = session.scalar(select(Incident).where(Incident.number == ticket))
+    if incident is not None:
+        lessons.ask(session, ticket, query_of(session, incident, language), now=now)
+
+
 def _symptom(session: Session, incident: Incident, language: str) -> str:
     """What one saw: the words of the report, then what the alerts said, each once."""
     group = incident.alert_group_id
@@ -96,6 +147,9 @@ def reopened(session: Session, incident: Incident, *, now: datetime) -> None:
     """It was not mended after all: what was tried did not hold, and it is no case."""
     knowledge.outcome_of_ticket(session, incident.number, held=False, restored_s=None, now=now)
     knowledge.forget_case(session, incident.number)
+    for one in links(session, incident.number):
+        if one.kind == RESOLVED_BY and one.forward:
+            unlink(session, incident.number, one.other, RESOLVED_BY)
 
 
 def _tried(session: Session, numbers: list[str]) -> str:

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from ml import measure, rerank
 from server.kernel.errors import ConflictError, NotFoundError
-from server.kernel.events import emit
+from server.kernel.events import Signal, emit
 from server.kernel.i18n import N_
-from server.knowledge import shelves
+from server.knowledge import service, shelves
 from server.knowledge.learned import Question, Ranker, Standing
 from server.knowledge.models import Case, Outcome, Verdict
 from server.knowledge.suggest import Query
@@ -34,6 +34,8 @@ CHANCE = 0.05  # of a gain by accident
 ENOUGH = 6  # held-out tickets of one time or person that have a say of their own
 TOLERATED = 0.01  # mean loss on these
 SEED = 20_261
+VERDICT = Signal("verdict from outside")
+"""Sent with `ticket`, `language` and `now`, before it is kept: who has the ticket tells what it asks."""
 RIGHT = frozenset({Verdict.FIXED})
 WRONG = frozenset({Verdict.CAME_BACK, Verdict.NOT_HELPED, Verdict.NOT_RELEVANT})
 
@@ -86,6 +88,37 @@ def ask(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
     question.text, question.facets = query.text[:LONGEST_QUESTION], query.facets
     question.language = query.language
     session.add(question)
+
+
+def judge(
+    session: Session,
+    suggestion: str,
+    ticket: str,
+    verdict: Verdict,
+    *,
+    text: str = "",
+    language: str = "en",
+    by: int,
+    now: datetime,
+) -> None:
+    """Note from outside what came of a suggestion, with the question that it answered.
+
+    Args:
+        session: the running transaction.
+        suggestion: number of an article or a past incident.
+        ticket: its number, here or in another program.
+        verdict: what came of it.
+        text: what the ticket says; it counts where the desk does not have the ticket itself.
+        language: of who judges.
+        by: who judges.
+        now: when.
+    """
+    VERDICT.send(session, ticket=ticket, language=language, now=now)
+    question = session.get(Question, ticket)
+    if question is None and text.strip():
+        ask(session, ticket, Query(text, language=language), now=now)
+    facets = question.facets if question is not None else {}
+    service.record_outcome(session, suggestion, ticket, verdict, by=by, now=now, facets=facets)
 
 
 def lessons(session: Session) -> list[Lesson]:
