@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import typer
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
@@ -60,11 +61,18 @@ def search(session: Session, actor: Actor, text: str) -> Sequence[PaletteEntry]:
     ]
 
 
+def _bench() -> typer.Typer:
+    from server.incidents.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+
+    return COMMAND
+
+
 PRACTICE = Practice(
     name="incidents",
     title=N_("Incidents"),
     routes=(report, pages, bulk, steps, typing_api, api),
     jobs=guesses.JOBS,
+    commands=(("bench", _bench),),
     schedules=guesses.SCHEDULES,
     permissions=(
         Permission(

@@ -4,7 +4,7 @@ Called by every move that ends or reopens an incident, whoever makes it (`moves.
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,13 +21,15 @@ from server.kernel.ticket import link, links, unlink
 from server.knowledge import finding
 from server.knowledge import learning as lessons
 from server.knowledge import service as knowledge
-from server.knowledge.models import Article, Case, Verdict
-from server.knowledge.suggest import Query, note_gap
+from server.knowledge.models import Article, Case, Outcome, Verdict
+from server.knowledge.suggest import CONTESTED, Query, note_gap, proven
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 SYMPTOM_LINES = 60
 TRIED = N_("Applied {number}: {title}\n{solution}")
 RESOLVED_BY = "resolved_by"
+RECOVERED = "recovered"  # cause code of what ended by itself
+STAYS_AWAY = timedelta(hours=24)  # so long the alert must not come back, or the fix did not hold
 
 
 def query_of(session: Session, incident: Incident, language: str = "en") -> Query:
@@ -40,13 +42,47 @@ def query_of(session: Session, incident: Incident, language: str = "en") -> Quer
 
 
 def opened(session: Session, incident: Incident, *, now: datetime) -> None:
-    """Nothing known fits what an alert opened or a person has typed: remember what is missing."""
+    """An alert that is back judges the fix of the last time; where nothing known fits, that is remembered."""
     query = query_of(session, incident, language="")
+    if incident.alert_group_id is not None and incident.ci_id is not None:
+        _came_back(session, incident, query.alert, now=now)
     known = incident.context.get("suggestions")
     if known is None:
         known = facts.suggest(session, query, limit=1)
     if not known:
         note_gap(session, incident.number, query, now=now)
+
+
+def _contested(session: Session, incident: Incident, query: Query) -> bool:
+    """Whether it was resolved past what has proven itself on such incidents, without trying that."""
+    known = [one.number for one in facts.suggest(session, query) if proven(one)]
+    if not known:
+        return False
+    judged = (Verdict.APPLIED, Verdict.FIXED, Verdict.CAME_BACK, Verdict.NOT_HELPED)
+    tried = select(Outcome.id).where(
+        Outcome.ticket == incident.number, Outcome.suggestion.in_(known), Outcome.verdict.in_(judged)
+    )
+    return session.scalar(tried.limit(1)) is None
+
+
+def _came_back(session: Session, incident: Incident, alert: str, *, now: datetime) -> None:
+    """Fixes of the same alert on the same item that held until now, and not for their time."""
+    lately = (
+        select(Outcome, Incident.cause_code)
+        .join(Incident, Incident.number == Outcome.ticket)
+        .where(
+            Incident.ci_id == incident.ci_id,
+            Incident.id != incident.id,
+            Incident.alert_group_id.is_not(None),
+            Incident.resolved_at > now - STAYS_AWAY,
+            Outcome.verdict == Verdict.FIXED,
+        )
+    )
+    for outcome, cause in session.execute(lately):
+        if outcome.facets.get("alert") == alert:
+            outcome.verdict, outcome.at = Verdict.CAME_BACK, now
+            if cause == RECOVERED:
+                knowledge.forget_case(session, outcome.ticket)
 
 
 def resolved(session: Session, incident: Incident, *, by: int | None, now: datetime) -> None:
@@ -61,6 +97,7 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
     if not solution.strip():
         return
     query = query_of(session, incident)
+    contested = {CONTESTED: "yes"} if by is not None and _contested(session, incident, query) else {}
     language = "zh" if _HAN.search(f"{incident.summary}{solution}") else "en"
     knowledge.learn_case(
         session,
@@ -69,7 +106,7 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
         symptom=_symptom(session, incident, language),
         cause=_cause(incident, language),
         solution=solution,
-        facets=query.facets,
+        facets=query.facets | contested,
         language=language,
         resolved_at=now,
     )
@@ -80,7 +117,7 @@ def credited(session: Session, incident: Incident, fix: str, *, actor: Actor, no
 
     Args:
         session: the running transaction.
-        incident: has just been resolved.
+        incident: is being resolved.
         fix: number of an article or a past incident.
         actor: who resolved it.
         now: when.

@@ -283,12 +283,12 @@ def resolve(
             N_("Choose a cause code; without it the incident cannot be resolved."), field="/cause_code"
         )
     text = checked(resolution, "resolution", TEXT_LIMIT)
+    if fixed_by.strip():
+        learning.credited(session, incident, fixed_by.strip().upper(), actor=actor, now=now)
     moves.resolved(
         session, incident, by=actor.id, now=now, cause_code=cause_code.strip()[:40], resolution=text
     )
     incident.workaround = workaround[:TEXT_LIMIT] or incident.workaround
-    if fixed_by.strip():
-        learning.credited(session, incident, fixed_by.strip().upper(), actor=actor, now=now)
     for child in session.scalars(select(Incident).where(Incident.parent_id == incident.id)):
         if child.is_open:
             moves.close_into(session, child, incident, by=actor.id, now=now)
