@@ -49,7 +49,7 @@ def offered(session: Session, text: str, chosen: Mapping[str, str], actor: Actor
         shown = _shown(session, one, chosen, actor)
         if shown is not None:
             label, take = shown
-            found[one.field] = Offer(label, round(100 * one.sure), one.words, take)
+            found[one.field] = Offer(label, min(99, round(100 * one.sure)), one.words, take)
     return found
 
 
