@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import typer
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,7 @@ from server.alerts.news import GROUP_NEWS
 from server.incidents import guesses
 from server.incidents.api import api
 from server.incidents.bulk import bulk
+from server.incidents.learning import on_verdict
 from server.incidents.models import OPEN_STATES, Incident
 from server.incidents.opening import on_group_news
 from server.incidents.pages import pages
@@ -22,6 +24,7 @@ from server.incidents.views import title, visible_statement
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, PaletteEntry, Permission, Practice
+from server.knowledge.learning import VERDICT
 from server.sla.service import SLA_NEWS
 
 LINES = ("first_line", "second_line", "third_line")
@@ -58,11 +61,18 @@ def search(session: Session, actor: Actor, text: str) -> Sequence[PaletteEntry]:
     ]
 
 
+def _bench() -> typer.Typer:
+    from server.incidents.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+
+    return COMMAND
+
+
 PRACTICE = Practice(
     name="incidents",
     title=N_("Incidents"),
     routes=(report, pages, bulk, steps, typing_api, api),
     jobs=guesses.JOBS,
+    commands=(("bench", _bench),),
     schedules=guesses.SCHEDULES,
     permissions=(
         Permission(
@@ -95,7 +105,7 @@ PRACTICE = Practice(
             count=count,
         ),
     ),
-    subscriptions=((GROUP_NEWS, on_group_news), (SLA_NEWS, on_sla_news)),
+    subscriptions=((GROUP_NEWS, on_group_news), (SLA_NEWS, on_sla_news), (VERDICT, on_verdict)),
     palette=search,
     topics={"incidents": "incident.read", "incident": "incident.read"},
 )

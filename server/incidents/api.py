@@ -114,6 +114,9 @@ class TransitionIn(ApiModel):
     cause_code: Code | None = None
     resolution: LongText = ""
     workaround: LongText = ""
+    fixed_by: Annotated[
+        str, Field(max_length=20, description="the article or past incident that resolved it")
+    ] = ""
     note: LongText = ""
 
 
@@ -325,6 +328,7 @@ def _move(session: Session, number: str, body: TransitionIn, actor: Actor, now: 
                 cause_code=body.cause_code or "",
                 resolution=body.resolution,
                 workaround=body.workaround,
+                fixed_by=body.fixed_by,
                 **at,
             )
         case "reopen":

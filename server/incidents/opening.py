@@ -29,7 +29,6 @@ from server.kernel.ticket import link, next_number
 from server.sla import service as sla
 
 REOPEN_WITHIN = timedelta(minutes=20)
-RECOVERED = "recovered"  # cause code of what ended by itself
 
 
 def on_group_news(session: Session, *, news: Sequence[GroupNews], now: datetime) -> None:
@@ -415,7 +414,7 @@ def _ended(session: Session, incident: Incident, group: AlertGroup, *, now: date
         incident,
         by=None,
         now=now,
-        cause_code=RECOVERED,
+        cause_code=learning.RECOVERED,
         resolution=N_("All alerts are over; the condition is gone."),
     )
     say(session, incident, "incident.resolved", now=now)

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
 from server.cmdb import words as cmdb_words
-from server.incidents import record, scene, service, table, views, words
+from server.incidents import learning, record, scene, service, table, views, words
 from server.incidents.models import Incident, PendingReason
 from server.kernel.call import Actor
-from server.kernel.i18n import _, loc, local
+from server.kernel.i18n import _, current_language, loc, local
 from server.kernel.listing import show
 from server.kernel.web import Call, Pages, web
+from server.knowledge import finding
 
 pages = Pages("incidents")
 MOST_FOUND = 12
@@ -32,7 +33,9 @@ def choices() -> dict[str, Any]:
         "local_day": lambda at: local(at).date(),
         "resolution_text": views.resolution_text,
         "moment_of": datetime.fromisoformat,
-        "link_kinds": [(kind, _(both[0])) for kind, both in words.LINKS.items() if kind != "child_of"],
+        "link_kinds": [
+            (kind, _(both[0])) for kind, both in words.LINKS.items() if kind not in words.OF_THE_DESK
+        ],
     }
 
 
@@ -60,6 +63,26 @@ async def find(call: Call) -> web.Response:
         _found, query.get("q", "")[:80], call.actor, besides=query.get("except", "")[:20]
     )
     return _options([(one.number, f"{one.number} {views.title(one)}", "") for one in found])
+
+
+@pages.get("/incidents/{number}/fixes", permission="incident.resolve")
+async def fixes(call: Call, number: str) -> web.Response:
+    """What may have resolved it, for the picker: what is typed, or what is suggested."""
+    text = call.request.query.get("q", "")[:80].strip()
+    return _options(await call.db.read(_fixes, number, text, call.actor))
+
+
+def _fixes(session: Session, number: str, text: str, actor: Actor) -> list[tuple[str, str, str]]:
+    incident = service.get(session, number, actor)
+    if not text:
+        query = learning.query_of(session, incident, current_language())
+        found = [
+            (one.number, one.title)
+            for one in finding.suggested(session, query, actor, limit=MOST_FOUND, least=0.0)
+        ]
+    else:
+        found = finding.named(session, text, actor, limit=MOST_FOUND)
+    return [(one, f"{one} {title}", "") for one, title in found if one != number]
 
 
 def _found(session: Session, text: str, actor: Actor, *, besides: str) -> Sequence[Incident]:

@@ -96,6 +96,7 @@ class Page:
     linked: Sequence[Linked]
     teams: Sequence[Team]
     resolution: str  # proposed in the dialog
+    tried: tuple[str, str] | None  # number and title of what alone was tried
     cause_code: str
     owner_place: str
     cause_verdict: str
@@ -134,7 +135,8 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
         fixes=fixes,
         linked=_linked(session, base, actor),
         teams=teams(session) if desk and incident.is_open else [],
-        resolution=tried,
+        resolution=_resolution(tried),
+        tried=(tried[0].number, tried[0].title) if len(tried) == 1 else None,
         cause_code=words.CAUSE_OF_CATEGORY.get(incident.category, ""),
         owner_place=base.place,
         cause_verdict=str((incident.context.get("cause_verdict") or {}).get("verdict", "")),
@@ -222,10 +224,10 @@ def _more(base: RecordView, actor: Actor) -> list[Button]:
 # -- suggestions ------------------------------------------------------------------------------
 
 
-def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix], str]:
-    """The suggestions that are not put aside, and the resolution that what was tried proposes."""
+def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix], list[Suggestion]]:
+    """The suggestions that are not put aside, and of them those that are being tried."""
     if not actor.may("incident.read"):
-        return [], ""
+        return [], []
     number = base.incident.number
     verdicts: dict[str, Verdict] = {}
     if base.suggestions:
@@ -251,13 +253,16 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
             )
         )
     found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
-    tried = [
-        _("Applied {number}: {title}").format(number=fix.suggestion.number, title=fix.suggestion.title)
-        + "".join(f"\n{place}. {step}" for place, step in enumerate(fix.suggestion.steps, 1))
-        for fix in found
-        if fix.verdict == Verdict.APPLIED.value
-    ]
-    return found, "\n\n".join(tried)
+    return found, [fix.suggestion for fix in found if fix.verdict == Verdict.APPLIED.value]
+
+
+def _resolution(tried: Sequence[Suggestion]) -> str:
+    """The resolution that what was tried proposes."""
+    return "\n\n".join(
+        _("Applied {number}: {title}").format(number=one.number, title=one.title)
+        + "".join(f"\n{place}. {step}" for place, step in enumerate(one.steps, 1))
+        for one in tried
+    )
 
 
 def shared_words(tokens: Sequence[str], text: str) -> list[str]:
@@ -338,10 +343,15 @@ def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:
                 words.linked(link.kind, forward=link.forward),
                 views.title(found) if found is not None else "",
                 found.state.value if found is not None else "",
-                f"/problems/{link.other}" if problem else f"/incidents/{link.other}",
+                _address(link.other),
             )
         )
     return shown
+
+
+def _address(number: str) -> str:
+    room = {"PRB": "problems", "KB": "knowledge"}.get(number.partition("-")[0], "incidents")
+    return f"/{room}/{number}"
 
 
 def response_words(base: RecordView) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
-from server.incidents import facts, record, service, words
+from server.incidents import facts, offers, record, service, words
 from server.incidents.alike import alike as open_alike
 from server.incidents.models import SUMMARY_LIMIT, TEXT_LIMIT
 from server.kernel.call import Actor
@@ -68,6 +68,7 @@ async def alike(call: Call) -> web.Response:
     query = call.request.query
     text = f"{query.get('summary', '')}\n{query.get('description', '')}"[:2000].strip()
     found = await call.db.read(_known, text, query.get("ci", "")[:20], call.actor)
+    found["guesses"] = await call.db.read(offers.offered, text, query, call.actor)
     return call.fragment(
         "incidents/_alike.html", typed=bool(text), text=text, shared_words=record.shared_words, **found
     )

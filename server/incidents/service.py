@@ -270,11 +270,12 @@ def resolve(
     cause_code: str,
     resolution: str,
     workaround: str = "",
+    fixed_by: str = "",
     version: int | None = None,
     actor: Actor,
     now: datetime,
 ) -> Incident:
-    """Say what was the matter and what mended it."""
+    """Say what was the matter and what mended it; `fixed_by` is the article or past incident that did."""
     incident = seen_at(session, number, version, actor)
     check(incident, "resolve", actor)
     if not cause_code.strip():
@@ -282,6 +283,8 @@ def resolve(
             N_("Choose a cause code; without it the incident cannot be resolved."), field="/cause_code"
         )
     text = checked(resolution, "resolution", TEXT_LIMIT)
+    if fixed_by.strip():
+        learning.credited(session, incident, fixed_by.strip().upper(), actor=actor, now=now)
     moves.resolved(
         session, incident, by=actor.id, now=now, cause_code=cause_code.strip()[:40], resolution=text
     )

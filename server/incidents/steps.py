@@ -62,6 +62,7 @@ class Resolve(Form):
     cause_code: Annotated[str, Field(max_length=40)] = ""
     resolution: Text = ""
     workaround: Text = ""
+    fixed_by: Annotated[str, Field(max_length=20)] = ""
 
 
 class Note(Form):
@@ -227,6 +228,7 @@ async def resolve(call: Call, number: str) -> web.Response:
         cause_code=form.cause_code,
         resolution=form.resolution,
         workaround=form.workaround,
+        fixed_by=form.fixed_by,
         version=form.version,
         actor=call.actor,
         now=call.now,

@@ -83,7 +83,9 @@ LINKS = {
     "child_of": (N_("merged into"), N_("took in")),
     "relates_to": (N_("related to"), N_("related to")),
     "recurrence_of": (N_("came back after"), N_("came back as")),
+    "resolved_by": (N_("resolved with"), N_("helped with")),
 }
+OF_THE_DESK = frozenset({"child_of", "resolved_by"})  # links that only a step makes
 CAUSE_OF_CATEGORY = {
     "power": "power",
     "cooling": "cooling",

@@ -9,7 +9,7 @@ from server.kernel.api import Api, ApiModel, Moment, Page, PageQuery
 from server.kernel.call import Call
 from server.kernel.errors import ForbiddenError
 from server.kernel.i18n import N_
-from server.knowledge import finding, proposals, service
+from server.knowledge import finding, learning, proposals, service
 from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
 from server.knowledge.suggest import Query
 
@@ -142,6 +142,10 @@ class OutcomeIn(ApiModel):
 
     ticket: Annotated[str, Field(pattern=r"^[A-Z]{2,4}-\d{1,12}$")]
     verdict: Verdict
+    text: Annotated[
+        str,
+        Field(max_length=20_000, description="what the ticket says, where it is kept in another program"),
+    ] = ""
 
 
 @api.get(
@@ -351,5 +355,12 @@ async def outcome(call: Call, number: str, body: OutcomeIn) -> None:
     """Helped, did not help, not relevant, applied."""
     await call.db.read(finding.suggestion, number, call.actor)
     await call.db.run(
-        service.record_outcome, number, body.ticket, body.verdict, by=call.actor.id, now=call.now
+        learning.judge,
+        number,
+        body.ticket,
+        body.verdict,
+        text=body.text,
+        language=call.actor.language,
+        by=call.actor.id,
+        now=call.now,
     )

@@ -73,6 +73,21 @@ def suggestion(session: Session, number: str, actor: Actor) -> str:
     return found
 
 
+def named(session: Session, text: str, actor: Actor, *, limit: int) -> list[tuple[str, str]]:
+    """What may be suggested to this person and whose number or words hold what is typed: number and title."""
+    rows = articles(session, actor, state=State.PUBLISHED, words=text, limit=limit, offset=0)[0]
+    found = [(one.number, one.title) for one in rows]
+    if not actor.vendor and len(found) < limit:
+        cases = select(Case.number, Case.title)
+        for word in text.split():
+            cases = cases.where(
+                or_(Case.number.icontains(word, autoescape=True), Case.title.icontains(word, autoescape=True))
+            )
+        rest = cases.order_by(Case.resolved_at.desc(), Case.number).limit(limit - len(found))
+        found += [(number, title) for number, title in session.execute(rest)]
+    return found
+
+
 def articles(
     session: Session, actor: Actor, *, state: State | None, words: str | None, limit: int, offset: int
 ) -> tuple[Sequence[Article], int]:

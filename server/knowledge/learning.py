@@ -3,7 +3,8 @@
 Judged are applied fixes that held or did not, and what people said did not help or did not fit; a glance
 counts for nothing. A new ranker is made of seven tenths of the judged tickets and goes live only if it orders
 the others better by a paired test, and no worse those of any one time or person that has enough of them: what
-a batch of wrong verdicts teaches harms the others' tickets. The one before can be put back. Training is done
+a batch of wrong verdicts teaches harms the others' tickets. Where three tenths are too few to decide, each
+ticket decides once about a ranker that was made without it. The one before can be put back. Training is done
 in a process of its own (`training`), with nothing but numbers going in and out.
 """
 
@@ -19,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from ml import measure, rerank
 from server.kernel.errors import ConflictError, NotFoundError
-from server.kernel.events import emit
+from server.kernel.events import Signal, emit
 from server.kernel.i18n import N_
-from server.knowledge import shelves
+from server.knowledge import service, shelves
 from server.knowledge.learned import Question, Ranker, Standing
 from server.knowledge.models import Case, Outcome, Verdict
 from server.knowledge.suggest import Query
@@ -30,10 +31,14 @@ MOST_TICKETS = 3_000  # the latest that are learned from
 LONGEST_QUESTION = 4_000
 LEARNED_SHARE = 7  # of ten; the others decide
 FEWEST_HELD_OUT = 12
+FEWEST_IN_TURN = 24  # judged tickets that teach, where each decides once
+TURNS = 5
 CHANCE = 0.05  # of a gain by accident
 ENOUGH = 6  # held-out tickets of one time or person that have a say of their own
 TOLERATED = 0.01  # mean loss on these
 SEED = 20_261
+VERDICT = Signal("verdict from outside")
+"""Sent with `ticket`, `language` and `now`, before it is kept: who has the ticket tells what it asks."""
 RIGHT = frozenset({Verdict.FIXED})
 WRONG = frozenset({Verdict.CAME_BACK, Verdict.NOT_HELPED, Verdict.NOT_RELEVANT})
 
@@ -88,6 +93,37 @@ def ask(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
     session.add(question)
 
 
+def judge(
+    session: Session,
+    suggestion: str,
+    ticket: str,
+    verdict: Verdict,
+    *,
+    text: str = "",
+    language: str = "en",
+    by: int,
+    now: datetime,
+) -> None:
+    """Note from outside what came of a suggestion, with the question that it answered.
+
+    Args:
+        session: the running transaction.
+        suggestion: number of an article or a past incident.
+        ticket: its number, here or in another program.
+        verdict: what came of it.
+        text: what the ticket says; it counts where the desk does not have the ticket itself.
+        language: of who judges.
+        by: who judges.
+        now: when.
+    """
+    VERDICT.send(session, ticket=ticket, language=language, now=now)
+    question = session.get(Question, ticket)
+    if question is None and text.strip():
+        ask(session, ticket, Query(text, language=language), now=now)
+    facets = question.facets if question is not None else {}
+    service.record_outcome(session, suggestion, ticket, verdict, by=by, now=now, facets=facets)
+
+
 def lessons(session: Session) -> list[Lesson]:
     """The judged tickets, the earliest first, each with the candidates of its own day."""
     questions = session.scalars(select(Question).order_by(Question.at.desc()).limit(MOST_TICKETS)).all()
@@ -122,18 +158,23 @@ def lessons(session: Session) -> list[Lesson]:
 
 
 def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:
-    """A ranker that learned from most of the lessons, tried on the others; None where they are too few."""
-    fold = measure.folds([one.ticket for one in told], 10, seed=SEED)
-    learned = [one.judged() for one in told if fold[one.ticket] < LEARNED_SHARE]
-    held_out = [(place, one) for place, one in enumerate(told) if fold[one.ticket] >= LEARNED_SHARE]
-    held_out = [(place, one) for place, one in held_out if one.judged().teaches]
-    if len(held_out) < FEWEST_HELD_OUT or sum(one.teaches for one in learned) < rerank.FEWEST:
+    """A ranker that learned from most of the lessons, tried on the others; None where they are too few.
+
+    Where too few are left for the trial, five rankers are made, each without a fifth and tried on that, and
+    the one that is kept has learned from all.
+    """
+    judged = [one.judged() for one in told]
+    turns = _turns(told, judged)
+    if turns is None:
         return None
-    new = rerank.calibrated(rerank.learn(learned, rerank.begun()), learned)
-    before = np.asarray([quality(old, one.judged()) for _place, one in held_out])
-    after = np.asarray([quality(new, one.judged()) for _place, one in held_out])
+    made = [_made([judged[place] for place in learned]) for learned, _held_out in turns]
+    held_out = [(place, new) for (_l, places), new in zip(turns, made, strict=True) for place in places]
+    held_out.sort(key=lambda one: one[0])
+    new = made[0] if len(turns) == 1 else _made(judged)
+    before = np.asarray([quality(old, judged[place]) for place, _new in held_out])
+    after = np.asarray([quality(tried, judged[place]) for place, tried in held_out])
     chance = measure.better_by_chance(after, before, seed=SEED)
-    parts = _parts(held_out, len(told))
+    parts = _parts([(place, told[place]) for place, _new in held_out], len(told))
     worst = min((float((after[part] - before[part]).mean()) for part in parts), default=0.0)
     return Trained(
         new,
@@ -145,10 +186,34 @@ def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:
             "after": round(float(after.mean()), 4),
             "chance": round(chance, 4),
             "worst_part": round(worst, 4),
-            "first_before": _first(old, held_out),
-            "first_after": _first(new, held_out),
+            "first_before": _first([(old, judged[place]) for place, _new in held_out]),
+            "first_after": _first([(tried, judged[place]) for place, tried in held_out]),
         },
     )
+
+
+def _turns(
+    told: Sequence[Lesson], judged: Sequence[rerank.Judged]
+) -> list[tuple[list[int], list[int]]] | None:
+    """Places to learn from and to decide on: one turn, or five where one would decide on too few."""
+    fold = measure.folds([one.ticket for one in told], 10, seed=SEED)
+    learned = [place for place, one in enumerate(told) if fold[one.ticket] < LEARNED_SHARE]
+    others = sorted(set(range(len(told))) - set(learned))
+    held_out = [place for place in others if judged[place].teaches]
+    if len(held_out) >= FEWEST_HELD_OUT:
+        enough = sum(judged[place].teaches for place in learned) >= rerank.FEWEST
+        return [(learned, held_out)] if enough else None
+    teaching = [place for place, one in enumerate(judged) if one.teaches]
+    if len(teaching) < FEWEST_IN_TURN:
+        return None
+    return [
+        ([place for place in range(len(told)) if place not in part], part)
+        for part in (teaching[turn::TURNS] for turn in range(TURNS))
+    ]
+
+
+def _made(judged: Sequence[rerank.Judged]) -> rerank.Weights:
+    return rerank.calibrated(rerank.learn(judged, rerank.begun()), judged)
 
 
 def quality(weights: rerank.Weights, one: rerank.Judged) -> float:
@@ -161,10 +226,9 @@ def quality(weights: rerank.Weights, one: rerank.Judged) -> float:
     return float(1 - 1 / places[one.wrong].min())
 
 
-def _first(weights: rerank.Weights, held_out: Sequence[tuple[int, Lesson]]) -> float:
+def _first(tried: Sequence[tuple[rerank.Weights, rerank.Judged]]) -> float:
     """The share of tickets whose first suggestion was one that helped, of those on which one helped."""
-    judged = [one.judged() for _place, one in held_out]
-    hits = [bool(one.right[np.argmax(rerank.worth(weights, one.rows))]) for one in judged if one.right.any()]
+    hits = [bool(one.right[np.argmax(rerank.worth(by, one.rows))]) for by, one in tried if one.right.any()]
     return round(sum(hits) / len(hits), 4) if hits else 0.0
 
 

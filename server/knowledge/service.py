@@ -404,8 +404,13 @@ def applied_to(session: Session, ticket: str) -> list[Outcome]:
 def outcome_of_ticket(
     session: Session, ticket: str, *, held: bool, restored_s: int | None, now: datetime
 ) -> None:
-    """The alert stayed clear, or came back: what was applied on the ticket is judged by it."""
+    """The alert stayed clear, or came back: what was applied on the ticket is judged by it.
+
+    What has not held once does not become right because something else helped in the end.
+    """
     for outcome in applied_to(session, ticket):
+        if outcome.verdict is Verdict.CAME_BACK:
+            continue
         outcome.verdict = Verdict.FIXED if held else Verdict.CAME_BACK
         outcome.restored_s = restored_s if restored_s is not None else outcome.restored_s
         outcome.at = now

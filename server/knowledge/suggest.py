@@ -36,8 +36,12 @@ OTHER_LANGUAGE = 1.0  # worth; what the reader may not read goes behind what say
 CASE = 0.5  # an article was written to be followed, a case to be closed
 HELD_SO_FAR = (2.0, 0.5)  # successes and failures that everything begins with
 OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
+ASIDE_WEIGHS = 0.25  # of a failure; what does not fit here may fit elsewhere
+CONTESTED = "contested"  # facet of a case that went another way than what had proven itself
+CONTESTED_WEIGHS = 2.0  # failures; it is suggested sooner once it has held itself
 
 LEADS = 2 / 3  # what is meant for the alert leads while it is likely to hold so often
+PROVEN = 2
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 STEADY_FAILURE = 8.0  # worth
 
@@ -141,6 +145,8 @@ def suggest(
     for answer in answers:
         record, outcome = records.get(answer.hit.key), outcomes.get(answer.hit.key, Held())
         if record is not None:
+            if isinstance(record, Case) and record.facets.get(CONTESTED):
+                outcome = replace(outcome, doubt=outcome.doubt + CONTESTED_WEIGHS)
             meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
             found.append(_weighed(answer, record, outcome, query, meant=meant))
     found.sort(key=lambda one: (not one.leads, -one.worth, one.other_language, one.record.number))
@@ -148,6 +154,12 @@ def suggest(
     here = _here(session, [one.record.number for one in shown], query) if shown else {}
     written = _written(text) if shown else {}
     return [_suggestion(one, here.get(one.record.number), written) for one in shown]
+
+
+def proven(suggestion: Suggestion) -> bool:
+    """Whether it has held at least twice, and three times as often as not."""
+    failed = suggestion.tried - suggestion.fixed
+    return suggestion.fixed >= PROVEN and suggestion.fixed >= 3 * failed
 
 
 def note_gap(session: Session, ticket: str, query: Query, *, now: datetime) -> None:
@@ -169,11 +181,16 @@ def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]
 
 @dataclass(frozen=True)
 class Held:
-    """How often a suggestion was applied and held, or did not, or was put aside as not fitting."""
+    """How often a suggestion was applied and held, or did not.
+
+    Args:
+        held, failed: on so many tickets.
+        doubt: what else speaks against it, in failures.
+    """
 
     held: int = 0
     failed: int = 0
-    aside: int = 0
+    doubt: float = 0.0
 
     @property
     def fails(self) -> bool:
@@ -184,7 +201,7 @@ class Held:
     def holds(self) -> float:
         """The probability that it holds where it was meant to be applied, 0 to 1."""
         held, failed = HELD_SO_FAR
-        return (self.held + held) / (self.held + held + self.failed + self.aside / 4 + failed)
+        return (self.held + held) / (self.held + held + self.failed + self.doubt + failed)
 
     @property
     def worth(self) -> float:
@@ -195,26 +212,33 @@ class Held:
     def odds(self) -> float:
         """By how much that multiplies the odds that it is right."""
         held, failed = HELD_SO_FAR
-        return (self.held + held) / (self.failed + self.aside / 4 + failed) * failed / held
+        return (self.held + held) / (self.failed + self.doubt + failed) * failed / held
 
 
 def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
-    """By suggestion; a case's own resolution is not counted."""
+    """By suggestion; a case's own resolution is not counted.
+
+    However often one person puts it aside, it weighs no more than one failure.
+    """
     if not keys:
         return {}
+    persons = func.count(func.distinct(func.coalesce(Outcome.by_id, 0)))
     rows = session.execute(
-        select(Outcome.suggestion, Outcome.verdict, func.count())
+        select(Outcome.suggestion, Outcome.verdict, func.count(), persons)
         .where(Outcome.suggestion.in_(keys))
         .group_by(Outcome.suggestion, Outcome.verdict)
     )
     by_key: dict[str, dict[Verdict, int]] = defaultdict(dict)
-    for key, verdict, count in rows:
+    doubt: dict[str, float] = {}
+    for key, verdict, count, people in rows:
         by_key[key][verdict] = count
+        if verdict is Verdict.NOT_RELEVANT:
+            doubt[key] = min(ASIDE_WEIGHS * count, float(people))
     return {
         key: Held(
             verdicts.get(Verdict.FIXED, 0),
             verdicts.get(Verdict.CAME_BACK, 0) + verdicts.get(Verdict.NOT_HELPED, 0),
-            verdicts.get(Verdict.NOT_RELEVANT, 0),
+            doubt.get(key, 0.0),
         )
         for key, verdicts in by_key.items()
     }

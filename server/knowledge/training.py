@@ -5,12 +5,14 @@ The desk goes on answering meanwhile; whatever happens here cannot harm it.
 
 import asyncio
 import sys
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from ml import rerank
+from server.kernel.db import Database
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
 from server.knowledge import learning, shelves
@@ -31,19 +33,31 @@ class TrainingFailedError(Exception):
 
 
 async def learn(work: Work) -> None:
-    """Make a new ranker of what was judged; it goes live if it is better."""
-    told = await work.db.read(learning.lessons)
-    number, old = await work.db.read(learning.live)
+    """The nightly job."""
+    await relearn(work.db, now=work.now, hold=work.hold)
+
+
+async def relearn(
+    db: Database, *, now: datetime, hold: Callable[[Session], None] = lambda _session: None
+) -> None:
+    """Make a new ranker of what was judged; it goes live if it is better.
+
+    `hold` is called in the transaction that keeps it, and may raise to undo that.
+    """
+    told = await db.read(learning.lessons)
+    if len(told) < learning.FEWEST_HELD_OUT:
+        return
+    number, old = await db.read(learning.live)
     trained = await _in_process(Task(told, old))
     if trained is None:
         return
 
     def keep(session: Session) -> None:
-        work.hold(session)
+        hold(session)
         if learning.live(session)[0] == number:  # nobody put another one back meanwhile
-            learning.take(session, trained, now=work.now)
+            learning.take(session, trained, now=now)
 
-    await work.db.run(keep)
+    await db.run(keep)
 
 
 async def _in_process(task: Task) -> learning.Trained | None:

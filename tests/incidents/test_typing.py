@@ -1,5 +1,8 @@
 """While an incident is typed: incidents like it, the outage behind it, and what it probably is."""
 
+import html
+import json
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -139,3 +142,33 @@ async def test_the_api_tells_what_is_alike_and_what_it_probably_is(desk: Desk) -
     assert one["likeness"] > 0.5
     guessed = await desk.post("/api/v1/incidents/guesses", json={"text": "log in"})
     assert (guessed.status, await guessed.json()) == (200, [])
+
+
+async def test_the_form_offers_a_guess_beside_its_field_and_never_over_what_is_chosen(desk: Desk) -> None:
+    texts = [f"{word} trouble {n}" for n in range(30) for word in ("breaker", "switchport")]
+    learned = {
+        "category": classify.learn(texts, ["power", "network"] * 30),
+        "priority": classify.learn(texts, ["2", "5"] * 30),
+        "group": classify.learn(texts, ["room_power", "gone"] * 30),
+    }
+    await desk.db.run(guesses.take, learned, now=NOON)
+
+    async def offered(summary: str, **chosen: str) -> dict[str, dict[str, str]]:
+        given = {"summary": summary, "impact": "3", "urgency": "3", **chosen}
+        text = await desk.text("/incidents/new/alike", params=given)
+        slots = re.findall(r'id="guess-(\w+)" hx-swap-oob="true">(?:<button[^>]* data-take="([^"]*)")?', text)
+        assert [name for name, _take in slots] == ["category", "group", "priority"]
+        return {name: json.loads(html.unescape(take)) for name, take in slots if take}
+
+    assert await offered("breaker trouble") == {
+        "category": {"category": "power"},
+        "priority": {"impact": "2", "urgency": "1"},
+        "group": {"group": "room_power"},
+    }
+    assert set(await offered("breaker trouble", category="network", urgency="2")) == {"group"}
+    assert set(await offered("switchport trouble")) == {
+        "category"
+    }  # that priority it has already, that group is gone
+    assert await offered("something else entirely") == {}
+    assert 'id="guess-category"></span>' in await desk.text("/incidents/new")
+    assert "guess-category" not in await (await desk.charlie.get("/incidents/new")).text()
