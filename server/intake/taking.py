@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rules import wire
@@ -20,7 +19,7 @@ from server.intake.items import Batch, Delivery, Taker
 from server.intake.judging import tell
 from server.intake.models import Floor, TakenReport
 from server.intake.scope import Scopes
-from server.kernel.db import after_commit
+from server.kernel.db import after_commit, insert_into
 from server.kernel.events import emit
 from server.metrics import service as metrics
 from server.metrics import watch
@@ -60,12 +59,10 @@ def _enter(session: Session, deliveries: Sequence[Delivery]) -> set[int]:
             rows.setdefault(one.key, place)
     if not rows:
         return set()
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    table = TakenReport.__table__
     statement = (
-        dialect.insert(table)
+        insert_into(session, TakenReport)
         .on_conflict_do_nothing()
-        .returning(table.c.agent_id, table.c.stream, table.c.sequence)
+        .returning(TakenReport.agent_id, TakenReport.stream, TakenReport.sequence)
     )
     entries = [_row(deliveries[place]) for place in rows.values()]
     return {rows[row[0], row[1], row[2]] for row in session.execute(statement, entries)}

@@ -105,14 +105,19 @@ def insert_missing(session: Session, model: type[Base], *rows: dict[str, Any]) -
     """Insert the rows whose unique keys are not there yet; returns how many were new."""
     if not rows:
         return 0
+    table = cast("Table", model.__table__)
+    missing = insert_into(session, model).values(list(rows)).on_conflict_do_nothing()
+    return len(session.execute(missing.returning(*table.primary_key)).all())
+
+
+def insert_into(session: Session, model: type[Base]) -> Any:
+    """An INSERT of the session's database, which can be told what to do on a conflict."""
     # Either dialect takes 50 ms to load; only the one in use is.
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
     else:
         from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # noqa: PLC0415
-    table = cast("Table", model.__table__)
-    statement = insert(table).values(list(rows)).on_conflict_do_nothing().returning(*table.primary_key)
-    return len(session.execute(statement).all())
+    return insert(cast("Table", model.__table__))
 
 
 def database_now(session: Session) -> datetime:

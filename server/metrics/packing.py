@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from server.kernel.db import Base, insert_missing
+from server.kernel.db import Base, insert_into, insert_missing
 from server.metrics import codec
 from server.metrics.models import Chunk, ChunkTimes, Head, Series, Slot, StoreState
 from server.metrics.samples import DAY_MS, Ids, Points, Times, Values, merged, ordered
@@ -216,8 +215,7 @@ def _upsert(
 ) -> None:
     if not rows:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(model)
+    statement = insert_into(session, model)
     statement = statement.on_conflict_do_update(
         index_elements=list(keys), set_={name: statement.excluded[name] for name in changed}
     )
