@@ -9,7 +9,7 @@ Findings go through the agent's outbox on the disk. The rate is a job's usual on
 
 The last line is one JSON object: addresses, alive, findings; sweep_s and sweep_cpu_s until it was known of
 every address whether somebody is there; job_s and job_cpu_s until each was asked, recognised and told;
-round_trips (median, most), peak_mb, and the peer's CPU seconds, which the same machine has to give.
+round_trips_median and round_trips_most of a device; peak_mb.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from agent.clock import Clock
 from agent.collect import Collector
 from agent.devices import library
 from agent.discover.runs import Run, Runs
-from agent.listeners.bench import free_port, own_cpu_s, process_cpu_s
+from agent.listeners.bench import free_port, own_cpu_s
 from agent.outbox import STREAMS, Outbox
 from agent.parcel import Parcel
 from agent.registry import Registry
@@ -67,8 +67,8 @@ class Told(Collector):
 
 
 @asynccontextmanager
-async def devices(recordings: Path, replayer: Path, port: int) -> AsyncIterator[int]:
-    """The recorded devices, each at an address of its own; the id of the process that plays them."""
+async def devices(recordings: Path, replayer: Path, port: int) -> AsyncIterator[None]:
+    """The recorded devices, each at an address of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(replayer), "serve", str(recordings), "--sweep", FIRST, "--sweep-port", str(port),
         "--listen", f"127.0.0.1:{free_port()}", "--preload", stdout=asyncio.subprocess.PIPE,
@@ -79,7 +79,7 @@ async def devices(recordings: Path, replayer: Path, port: int) -> AsyncIterator[
             while b"ready" not in (line := await process.stdout.readline()):
                 if not line:
                     raise OSError(f"{replayer} ended before it was ready.")
-        yield process.pid
+        yield
     finally:
         if process.returncode is None:
             process.terminate()
@@ -97,13 +97,12 @@ async def measure(recordings: Path, replayer: Path, folder: Path, rate: float) -
         credentials=[RangeCredential(1, "snmp", {"community": "public", "version": "2c"})],
         rate=rate or USUAL,
     )  # fmt: skip
-    async with devices(recordings, replayer, port) as peer:
-        peer_before, measured = process_cpu_s(peer), Measured()
+    async with devices(recordings, replayer, port):
+        measured = Measured()
         runs.follow(Config("bench", jobs=[job]), runs.library)
         run = runs.runs[1]
         swept = await _watch(run, collector, outbox, measured)
         whole = measured.lap()
-        peer_cpu_s = process_cpu_s(peer) - peer_before
     await runs.close()
     outbox.close()
     trips = collector.round_trips
@@ -118,7 +117,6 @@ async def measure(recordings: Path, replayer: Path, folder: Path, rate: float) -
         "round_trips_median": statistics.median(trips) if trips else 0,
         "round_trips_most": max(trips, default=0),
         "peak_mb": round(peak_mb(), 1),
-        "peer_cpu_s": round(peer_cpu_s, 2),
     }
 
 

@@ -39,6 +39,7 @@ async def home(call: Call) -> web.Response:
 async def new_job(call: Call) -> web.Response:
     """The form of a new job."""
     values: dict[str, Any] = {"ways": ["icmp", "snmp", "ssh", "http"], "policy": Policy.ASK.value}
+    values |= {name: call.request.query.get(name, "")[:200] for name in ("ranges", "agent_id")}
     return await _job_form(call, values, None)
 
 
@@ -115,6 +116,13 @@ async def run(call: Call, run_id: int) -> web.Response:
     view = await call.db.read(views.run, run_id, outcome=outcome, page=page)
     call.topics = (jobs.TOPIC,)
     return call.render("discovery/run.html", view=view, outcome=outcome, words=words, now=call.now)
+
+
+@pages.get("/discovery/runs/{run_id}/links", permission="discovery.read")
+async def run_links(call: Call, run_id: int) -> web.Response:
+    """What the devices of a run tell of their neighbours: what nobody knows, what contradicts a person."""
+    view = await call.db.read(views.run_links, run_id)
+    return call.render("discovery/run_links.html", view=view, words=words)
 
 
 @pages.post("/discovery/runs/{run_id}/cancel", permission="discovery.manage")

@@ -181,7 +181,12 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
     run = (await desk.db.run(jobs.begin, known.job_id, by=None, now=NOON)).id
     known.report(
         findings=[
-            known.found(run, "10.20.8.4", attempts=[wire.Attempt("snmp", 1, "refused", "no")]),
+            known.found(
+                run,
+                "10.20.8.4",
+                attempts=[wire.Attempt("snmp", 1, "refused", "no")],
+                links=[wire.ObservedLink("lldp", "7", {"name": ["mallory"], "address": ["10.9.9.9"]}, "3")],
+            ),
             known.found(run, "10.20.8.5", kind=""),
         ]
     )
@@ -193,6 +198,7 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
         f"/discovery/jobs/{known.job_id}",
         f"/discovery/jobs/{known.job_id}/edit",
         f"/discovery/runs/{run}",
+        f"/discovery/runs/{run}/links",
         f"/discovery/findings/{first['id']}",
         "/discovery/inbox/1",
         "/discovery/inbox?view=later",
