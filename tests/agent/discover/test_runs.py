@@ -148,6 +148,28 @@ async def test_no_address_is_begun_when_the_time_is_over(tmp_path: Path) -> None
     await runs.close()
 
 
+async def test_who_is_there_is_known_before_all_are_asked_and_none_is_asked_when_the_time_is_over(
+    tmp_path: Path,
+) -> None:
+    class Reluctant(Tame):
+        async def ask(
+            self, job: RangeJob, met: Met, guard: Guard, *, over: Callable[[], bool] = lambda: False
+        ) -> Seen | None:
+            await until(lambda: runs.runs[7].knocked == 40)
+            await until(over)
+            return None
+
+    runs = runs_of(tmp_path, Reluctant())
+    runs.follow(config(until=Clock().wall() + 1.0), LIBRARY)
+    task = runs.runs[7].task
+    assert task is not None
+    await asyncio.wait_for(task, 20)
+    progress = told(runs)[1]
+    assert (progress.state, progress.alive, progress.asked) == ("cut", 20, 20)
+    assert told(runs)[0] == []
+    await runs.close()
+
+
 @pytest.fixture
 async def room() -> AsyncIterator[dict[str, Any]]:
     """The machine room's devices by name as it describes them, on a network of its own."""
