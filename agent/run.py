@@ -21,6 +21,7 @@ from agent.discover.runs import Runs
 from agent.durable import replace
 from agent.knowledge import packaged as packaged_knowledge
 from agent.link import Link, Told
+from agent.listeners.names import Names
 from agent.listeners.standing import Standing, is_heard
 from agent.listeners.station import Station
 from agent.observe import Observer, own_name
@@ -85,7 +86,7 @@ class Agent:
         )
         self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
         self.heard = Standing(
-            packaged_knowledge,
+            Names(packaged_knowledge),
             name_of=self._name_of,
             polled=self.watch.judges,
             hasten=self._hasten,
