@@ -26,7 +26,7 @@ STREAMS: tuple[Way, ...] = ("ssh", "http", "modbus", "tcp")
 PING_S, CONNECT_S = 1.0, 1.5
 PINGS = 2
 HAIL_S, HAILS = 1.0, 2
-LONGEST_BURST = 0.25  # seconds of the rate that may come at once after a pause
+LONGEST_BURST = 1.0  # seconds of the rate that may come at once after a pause
 MAX_BURST = 32
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from rules import wire
 from server.cmdb.models import Ci
-from server.discovery import deciding, inbox, jobs, links, views
+from server.discovery import deciding, heard, inbox, jobs, links, views
 from server.discovery.findings import class_of
 from server.discovery.inputs import AnswerIn, ApproveIn, JobChange, JobIn
 from server.discovery.models import (
@@ -100,6 +100,23 @@ class LinksOut(ApiModel):
     links: int
     against: list[AgainstOut]
     outsiders: list[OutsiderOut]
+
+
+class HeardOut(ApiModel):
+    """An address that sends traps or syslog to an agent and is none of its targets."""
+
+    agent_id: Id
+    kind: str
+    address: str
+    count: int
+    first_at: Moment
+    last_at: Moment
+
+
+class HeardSources(ApiModel):
+    """The loudest of them."""
+
+    items: list[HeardOut]
 
 
 class GuessOut(ApiModel):
@@ -360,6 +377,18 @@ async def list_findings(call: Call, run_id: int, query: FindingsQuery) -> Page[F
 
     items, total = await call.db.read(read)
     return Page[FindingOut](items=items, total=total, limit=query.limit, offset=query.offset)
+
+
+@api.get(
+    "/discovery/heard",
+    permission="discovery.read",
+    answer=HeardSources,
+    summary=N_("List who sends traps or syslog and is no target"),
+)
+async def list_heard(call: Call) -> HeardSources:
+    """The loudest first."""
+    rows = await call.db.read(heard.sources, now=call.now)
+    return HeardSources(items=[HeardOut.model_validate(row) for row in rows])
 
 
 @api.get(

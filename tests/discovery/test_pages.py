@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,13 +11,16 @@ from sqlalchemy.orm import Session
 from rules import wire
 from server.agents import service as agents
 from server.agents.models import Agent, Target
+from server.agents.targets import NewTarget
 from server.cmdb.models import Ci
-from server.discovery import jobs, trials
+from server.discovery import heard, jobs, trials
 from server.discovery.models import Item, Policy, RangeJob, Trial
 from server.discovery.monitoring import watched
+from server.kernel import keys
 from server.kernel.call import Actor
 from server.metrics import service as metrics
 from server.metrics.models import Kind
+from server.metrics.samples import Block
 from tests.desk_client import Desk
 from tests.discovery.place import NOON, ZONE, Place
 
@@ -24,6 +28,7 @@ PAGES = (
     "/discovery",
     "/discovery/inbox",
     "/discovery/answers",
+    "/discovery/heard",
     "/discovery/profiles",
     "/discovery/profiles/ups-mib",
 )
@@ -173,6 +178,39 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
         assert said in text
     assert await desk.db.read(trials.told, known.agent_id) == []
     assert await desk.db.read(lambda session: session.scalars(select(Target)).all()) == []
+
+
+async def test_who_is_heard_and_is_no_target_stands_there_to_be_discovered(desk: Desk) -> None:
+    known = await place(desk)
+
+    def write(session: Session) -> None:
+        host = 4711
+        session.get_one(Agent, known.agent_id).host_ci_id = host
+        for address, count, ago in (("10.9.9.9", 7, 5), ("10.9.9.8", 9, 8 * 86_400), ("10.20.8.4", 5, 5)):
+            labels = {"kind": "trap", "source": address}
+            ids = metrics.register_all(
+                session,
+                [
+                    metrics.NewSeries(host, heard.COUNTED, labels, "", Kind.COUNTER, {}),
+                    metrics.NewSeries(host, heard.LAST, labels, "s", Kind.GAUGE, {}),
+                ],
+                now=NOON,
+            )
+            last = desk.app[keys.CLOCK].now().timestamp() - ago
+            at = np.full(2, int(NOON.timestamp() * 1000), np.int64)
+            block = Block(np.array(ids, np.uint32), at, np.array([float(count), last]))
+            metrics.append(session, [block], NOON)
+        agents.add_target(session, known.agent_id, NewTarget("sw", "10.20.8.4", "icmp"), now=NOON)
+
+    await desk.db.run(write)
+    (told,) = (await desk.json("/api/v1/discovery/heard"))["items"]
+    assert (told["address"], told["count"], told["kind"]) == ("10.9.9.9", 7, "trap")
+    text = await desk.text("/discovery/heard")
+    assert "10.9.9.9" in text
+    assert "10.9.9.8" not in text, "heard a week ago"
+    assert "10.20.8.4" not in text, "a target"
+    form = await desk.text(f"/discovery/jobs/new?agent_id={known.agent_id}&ranges=10.9.9.9")
+    assert ">10.9.9.9</textarea>" in form
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -10,7 +10,7 @@ from agent.knowledge import packaged as packaged_knowledge
 from agent.listeners import standing
 from agent.listeners.ear import Ear, Heard
 from agent.listeners.names import Names
-from agent.listeners.sources import Source, Strangers, packed, table
+from agent.listeners.sources import Source, Stranger, Strangers, packed, table
 from agent.listeners.standing import Standing, is_heard
 from rules import heard
 from rules.heard import Finding, HeardRule, judge_trap
@@ -155,11 +155,11 @@ def test_a_source_never_gets_more_than_its_burst_and_its_rate(spent: list[float]
 def test_strangers_are_counted_by_address_up_to_a_bound() -> None:
     strangers = Strangers()
     for number in range(2_000):
-        strangers.count(number.to_bytes(4, "big"))
-        strangers.count(b"\x7f\0\0\x63")
-    assert len(strangers.counts) <= 1_000
-    assert strangers.loudest()[0] == ("127.0.0.99", 2_000)
-    assert sum(strangers.counts.values()) + strangers.others == strangers.total == 4_000
+        strangers.count(number.to_bytes(4, "big"), float(number))
+        strangers.count(b"\x7f\0\0\x63", float(number))
+    assert len(strangers.known) <= 1_000
+    assert strangers.loudest()[0] == ("127.0.0.99", Stranger(2_000, 1_999.0))
+    assert sum(one.count for one in strangers.known.values()) + strangers.others == strangers.total == 4_000
 
 
 @pytest.mark.parametrize(
