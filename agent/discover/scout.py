@@ -9,6 +9,7 @@ a pinned key and a sign-in, add to it. Whatever a device does, asking it ends wi
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ AT_ONCE = 32  # devices that are asked thoroughly
 SNMP_S = 3.0  # for the first answer to a community or user
 PAGE_S = 5.0
 V3 = 3
+SWITCH_S = 0.0005  # recognition runs in a thread: at Python's 5 ms each answer and poll would wait for it
 SECURE = {443, 8443}
 IDENTITY = ("vendor", "model", "version", "serial", "name")
 SURE_OF_PROFILE = 0.95
@@ -92,6 +94,7 @@ class Scout:
         self._http: Http | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._thinking = ThreadPoolExecutor(1, thread_name_prefix="recognise")
+        sys.setswitchinterval(SWITCH_S)
 
     def learn(self, library: Library, learned: Learned) -> None:
         """Other profiles, or other answers of people."""
