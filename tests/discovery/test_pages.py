@@ -228,7 +228,7 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
             known.found(run, "10.20.8.5", kind=""),
         ]
     )
-    await desk.post("/profile/appearance", {"language": language})
+    await desk.post("/appearance", {"language": language})
     first = (await desk.json(f"/api/v1/discovery/runs/{run}/findings"))["items"][0]
     for path in (
         *PAGES,
@@ -245,7 +245,7 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
     ):
         text = await desk.text(path)
         assert text.count("<h1") == 1, path
-        assert f'lang="{"zh-CN" if language == "zh" else "en"}' in text, path
+        assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in text, path
 
 
 async def test_down_not_heard_and_values_missing_are_three_facts_of_an_item(desk: Desk) -> None:
