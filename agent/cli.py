@@ -63,10 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--concurrency", type=int, default=64)
     probe.set_defaults(command=_probe)
     bench = commands.add_parser("bench", help=_("poll targets from a file and measure it"))
-    bench.add_argument("what", choices=["poll", "recognise", "profiles", "traps", "syslog", "ssh"])
+    bench.add_argument("what", choices=["poll", "recognise", "profiles", "sweep", "traps", "syslog", "ssh"])
     bench.add_argument("--targets", type=Path, required=False)
     bench.add_argument("--devices-dir", type=Path, help=_("folder of recordings.tar.xz and truth.jsonl"))
     bench.add_argument("--scorer", type=Path, help=_("Python file with the comparisons that count"))
+    bench.add_argument("--replayer", type=Path, help=_("Python program that plays recorded devices"))
     bench.add_argument("--folds", type=int, default=8)
     bench.add_argument("--out", type=Path, help=_("file for the results"))
     bench.add_argument("--models", type=Path, help=_("file for the models learned from all"))
@@ -78,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--count", type=int, default=20_000, help=_("messages in each round, or commands in all")
     )
-    bench.add_argument("--rate", type=float, default=0.0, help=_("messages a second; 0: flat out"))
+    bench.add_argument(
+        "--rate", type=float, default=0.0, help=_("messages or addresses a second; 0: the usual")
+    )
     bench.add_argument("--sources", type=int, default=50, help=_("addresses that send"))
     bench.add_argument("--wide", action="store_true", help=_("make every message another condition"))
     bench.add_argument("--peer", action="store_true", help=_("measure the usual program or way beside it"))
@@ -174,6 +177,15 @@ def _bench_discovery(chosen: argparse.Namespace) -> int:
     )
 
 
+def _bench_sweep(chosen: argparse.Namespace) -> int:
+    from agent.discover.bench_sweep import bench  # noqa: PLC0415
+
+    if chosen.devices_dir is None or chosen.replayer is None:
+        _say(_("bench sweep needs --devices-dir and --replayer."))
+        return 2
+    return bench(chosen.devices_dir, chosen.replayer, chosen.rate)
+
+
 def _bench_hearing(chosen: argparse.Namespace) -> int:
     from agent.listeners.bench import bench  # noqa: PLC0415
 
@@ -198,6 +210,8 @@ def _bench_ssh(chosen: argparse.Namespace) -> int:
 def _bench(chosen: argparse.Namespace) -> int:
     if chosen.what in {"recognise", "profiles"}:
         return _bench_discovery(chosen)
+    if chosen.what == "sweep":
+        return _bench_sweep(chosen)
     if chosen.what in {"traps", "syslog"}:
         return _bench_hearing(chosen)
     if chosen.what == "ssh":

@@ -21,6 +21,7 @@ from agent.discover.runs import Runs
 from agent.durable import replace
 from agent.knowledge import packaged as packaged_knowledge
 from agent.link import Link, Told
+from agent.listeners.names import Names
 from agent.listeners.standing import Standing, is_heard
 from agent.listeners.station import Station
 from agent.observe import Observer, own_name
@@ -45,7 +46,10 @@ STOP_S = 8.0
 
 @dataclass
 class Agent:
-    """All parts of a running agent. Make it inside the running loop."""
+    """All parts of a running agent. Make it inside the running loop.
+
+    Waiting with a bound is `asyncio.timeout`: `wait_for` of Python 3.11 may swallow being cancelled.
+    """
 
     settings: Settings
     identity: Identity
@@ -82,7 +86,7 @@ class Agent:
         )
         self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
         self.heard = Standing(
-            packaged_knowledge,
+            Names(packaged_knowledge),
             name_of=self._name_of,
             polled=self.watch.judges,
             hasten=self._hasten,
@@ -184,7 +188,8 @@ class Agent:
             pause = self.schedule.wait(self.clock.steady())
             self.wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), min(pause if pause is not None else 1.0, 1.0))
+                async with asyncio.timeout(min(pause if pause is not None else 1.0, 1.0)):
+                    await self.wake.wait()
 
     async def _poll_doubted(self, key: str) -> None:
         """Ask one that did not answer last time: its kind has half of the room, the others wait for none."""
@@ -253,7 +258,8 @@ class Agent:
         following = saved = self.clock.steady()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.news.wait(), max(0.05, following - self.clock.steady()))
+                async with asyncio.timeout(max(0.05, following - self.clock.steady())):
+                    await self.news.wait()
                 await asyncio.sleep(NEWS_S)
             self.news.clear()
             now = self.clock.steady()
@@ -278,7 +284,8 @@ class Agent:
             else:
                 self._configure(*told)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.changed.wait(), CONFIG_S)
+                async with asyncio.timeout(CONFIG_S):
+                    await self.changed.wait()
 
     def _configure(self, config: Config, etag: str) -> None:
         """Take a configuration if it is sane; else keep the one that was good."""
@@ -357,7 +364,8 @@ class Agent:
             self.flush(samples=True)
             self._snapshot()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.poller.close(), STOP_S / 2)
+            async with asyncio.timeout(STOP_S / 2):
+                await self.poller.close()
         await self.link.close()
         self.outbox.close()
 

@@ -15,7 +15,13 @@ CHINESE: Final = {
     "recognise the devices of a file over SNMP": "按文件通过 SNMP 识别设备",
     "file for the results": "结果文件",
     "messages in each round": "每轮发送的消息数",
-    "messages a second; 0: flat out": "每秒消息数，0 表示不限速",
+    "messages a second, 0: flat out; addresses, 0: 50": (
+        "每秒消息数，0 表示不限速；扫描时为每秒地址数，0 表示 50"
+    ),
+    "Python program that plays recorded devices": "回放设备录制数据的 Python 程序",
+    "bench sweep needs --devices-dir and --replayer.": (
+        "bench sweep 需要 --devices-dir 和 --replayer 参数。"
+    ),
     "addresses that send": "发送方地址数",
     "make every message another condition": "每条消息都是不同的告警条件",
     "measure snmptrapd or rsyslogd beside it": "同时测量 snmptrapd 或 rsyslogd 作为对照",

@@ -3,7 +3,7 @@
 A device that refuses a sign-in may count it against the account. So every credential is tried at most once
 for each device and run, across restarts of the agent as well; and where HELD_AFTER devices in a row refuse
 one, it rests for the remainder of the run. As many as could still fail are under way at a time, so that
-the bound holds exactly.
+the bound holds exactly. A community is no account: it is tried once as well, but waits for nobody.
 """
 
 import asyncio
@@ -25,9 +25,15 @@ class Try:
 
 @dataclass(slots=True)
 class Guard:
-    """The tries of one run. `note` is called before a try begins, with address and credential."""
+    """The tries of one run.
+
+    Args:
+        note: called before a try begins, with address and credential.
+        opened: called where one was taken: that may be tried again after a restart.
+    """
 
     note: Callable[[str, int], None] = lambda _address, _credential: None
+    opened: Callable[[str, int], None] = lambda _address, _credential: None
     tried: set[tuple[str, int]] = field(default_factory=set)
     failures: dict[int, int] = field(default_factory=dict)  # in a row, by credential
     _running: dict[int, int] = field(default_factory=dict)
@@ -39,10 +45,21 @@ class Guard:
         return sorted(one for one, times in self.failures.items() if times >= HELD_AFTER)
 
     @asynccontextmanager
-    async def turn(self, address: str, credential: int) -> AsyncIterator[Try]:
-        """Wait until a try can do no harm; it may turn out that there is none."""
+    async def turn(self, address: str, credential: int, *, account: bool = True) -> AsyncIterator[Try]:
+        """Wait until a try can do no harm; it may turn out that there is none.
+
+        Args:
+            account: whether devices may count a refusal against it.
+        """
         if (address, credential) in self.tried:
             yield Try(allowed=False, why="It was tried at this device already.")
+            return
+        if not account:
+            self.tried.add((address, credential))
+            self.note(address, credential)
+            one = Try(allowed=True)
+            yield one
+            self._told(one, address, credential)
             return
         async with self._changed:
             await self._changed.wait_for(lambda: self._resting(credential) or self._free(credential))
@@ -61,6 +78,11 @@ class Guard:
                 if one.refused is not None:
                     self.failures[credential] = self.failures.get(credential, 0) + 1 if one.refused else 0
                 self._changed.notify_all()
+            self._told(one, address, credential)
+
+    def _told(self, one: Try, address: str, credential: int) -> None:
+        if one.refused is False:
+            self.opened(address, credential)
 
     def _resting(self, credential: int) -> bool:
         return self.failures.get(credential, 0) >= HELD_AFTER

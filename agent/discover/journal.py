@@ -1,8 +1,9 @@
 """What a run has behind it, on the disk, so that a restart goes on instead of beginning anew.
 
 A line for each step: `d 12` address 12 is done and told; `a` one of them was alive; `t ADDRESS 7` the
-credential 7 is about to be tried there; `e` the run has ended. Done is written once what was found is in
-the outbox; a try is written before it begins. A line that was cut off by a crash is left out.
+credential 7 is about to be tried there; `o ADDRESS 7` it opened the device; `e` the run has ended. Done is
+written once what was found is in the outbox; a try is written before it begins. A line that was cut off by
+a crash is left out.
 """
 
 from pathlib import Path
@@ -32,6 +33,8 @@ class Journal:
             self.done.add(int(words[1]))
         elif words[0] == "t" and len(words) == 3 and words[2].isdigit():
             self.tried.add((words[1], int(words[2])))
+        elif words[0] == "o" and len(words) == 3 and words[2].isdigit():
+            self.tried.discard((words[1], int(words[2])))
         elif words[0] == "a":
             self.alive += 1
         elif words[0] == "e":
@@ -40,6 +43,10 @@ class Journal:
     def trying(self, address: str, credential: int) -> None:
         """A credential is about to be tried."""
         self._write(f"t {address} {credential}\n")
+
+    def opened(self, address: str, credential: int) -> None:
+        """A credential was taken: to try it again harms nobody."""
+        self._write(f"o {address} {credential}\n")
 
     def looked(self, place: int, *, alive: bool) -> None:
         """An address is done; kept once `settle` is called."""

@@ -2,13 +2,14 @@
 
 A run that stands in the configuration is worked off once. One that is gone from it is given up; one that
 was under way when the agent ended goes on where it was. Each address is a task of its own, so a device
-that hangs holds up nobody.
+that hangs holds up nobody: it is met, which frees its place for the next address, and then asked.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from agent.collect import Collector
 from agent.devices import Library
 from agent.discover.guard import Guard
 from agent.discover.journal import Journal
+from agent.discover.opened import Opened
 from agent.discover.sweep import Pace
 from agent.discover.trial import attempt
 from rules import ranges
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from agent.discover.scout import Scout
 
 log = logging.getLogger("watchdesk.agent")
-AT_ONCE = 256  # addresses
+AT_ONCE = 256  # addresses at which somebody is looked for
+MET = 4_096  # addresses that are met or wait to be asked
 PROGRESS_S = 2.0
 FOLDER = "discover"
 KEPT_TRIALS = 200
@@ -41,6 +44,9 @@ class Run:
     addresses: ranges.Addresses
     guard: Guard
     task: "asyncio.Task[None] | None" = None
+    knocked: int = 0  # addresses of which it is known whether somebody is there
+    met: int = 0  # who is there and has not been asked yet
+    cut: bool = False  # the time was over before all was done
 
     def progress(self, at: float, state: RunState, detail: str = "") -> Progress:
         """Where it stands."""
@@ -51,7 +57,7 @@ class Run:
             state=state,
             total=len(self.addresses),
             asked=len(self.journal.done),
-            alive=self.journal.alive,
+            alive=self.journal.alive + self.met,
             detail=detail,
             held_back=self.guard.held_back,
         )
@@ -104,11 +110,12 @@ class Runs:
         for run in self.runs.values():
             run.journal.close()
         if self.scout is not None:
+            self.scout.opened.save()
             await self.scout.close()
 
     def _begin(self, job: RangeJob) -> None:
         journal = Journal(self.folder / FOLDER / f"run-{job.run}.log")
-        guard = Guard(journal.trying, tried=journal.tried)
+        guard = Guard(journal.trying, journal.opened, journal.tried)
         addresses = ranges.addresses(job.ranges, job.exclusions)  # found good with the configuration
         run = self.runs[job.run] = Run(job, journal, addresses, guard)
         if not journal.ended:
@@ -127,13 +134,14 @@ class Runs:
 
     async def _live(self, run: Run) -> None:
         """Work a run off; tells its end whatever it is, unless the agent itself ends."""
-        state: RunState = "done"
+        state: RunState
         detail = ""
         ticking = asyncio.create_task(self._tick(run))
         try:
             scout = self._scout()
-            if not await self._sweep(run, scout):
-                state = "cut"
+            await self._sweep(run, scout)
+            scout.opened.save()
+            state = "cut" if run.cut else "done"
         except OSError as error:  # the journal cannot be written: what was tried would not be known
             log.exception("run %s failed", run.job.run)
             state, detail = "failed", str(error)[:300]
@@ -142,29 +150,44 @@ class Runs:
         run.journal.end()
         self._tell(run.progress(self.clock.wall(), state, detail))
 
-    async def _sweep(self, run: Run, scout: "Scout") -> bool:
-        """All addresses that are left; False where the time was over before."""
-        pace, room = Pace(run.job.rate), asyncio.Semaphore(AT_ONCE)
+    async def _sweep(self, run: Run, scout: "Scout") -> None:
+        """All addresses that are left, as long as there is time."""
+        pace = Pace(run.job.rate)
+        room, met = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(MET)
         async with asyncio.TaskGroup() as group:
             for place in range(len(run.addresses)):
                 if place in run.journal.done:
                     continue
-                if run.job.until and self.clock.wall() >= run.job.until:
-                    return False
+                await met.acquire()
                 await room.acquire()
                 await pace.take()
-                task = group.create_task(self._look(run, scout, place))
-                task.add_done_callback(lambda _: room.release())
-        return True
+                if self._over(run):
+                    return
+                task = group.create_task(self._look(run, scout, place, room))
+                task.add_done_callback(lambda _: met.release())
 
-    async def _look(self, run: Run, scout: "Scout", place: int) -> None:
-        address = run.addresses[place]
-        seen = await scout.look(run.job, address, run.guard)
+    def _over(self, run: Run) -> bool:
+        """Whether the time of a run is over; then it ends incomplete."""
+        run.cut |= bool(run.job.until) and self.clock.wall() >= run.job.until
+        return run.cut
+
+    async def _look(self, run: Run, scout: "Scout", place: int, room: asyncio.Semaphore) -> None:
+        try:
+            met = await scout.meet(run.job, run.addresses[place], run.guard)
+        finally:
+            room.release()
+        run.knocked += 1
+        if met is None:
+            run.journal.looked(place, alive=False)
+            return
+        from agent.discover.tell import finding  # noqa: PLC0415 - as the scout
+
+        run.met += 1
+        seen = await scout.ask(run.job, met, run.guard, over=partial(self._over, run))
         if seen is not None:
-            from agent.discover.tell import finding  # noqa: PLC0415 - as the scout
-
             self.collector.find(finding(run.job, seen, self.library.profiles, at=self.clock.wall()))
-        run.journal.looked(place, alive=seen is not None)
+            run.journal.looked(place, alive=True)
+            run.met -= 1
 
     async def _tick(self, run: Run) -> None:
         while True:
@@ -185,5 +208,5 @@ class Runs:
             # What recognises devices is read when the first job comes: most agents start without one.
             from agent.discover.scout import Scout  # noqa: PLC0415
 
-            self.scout = Scout(self.library, self._learned)
+            self.scout = Scout(self.library, self._learned, Opened.load(self.folder / FOLDER))
         return self.scout

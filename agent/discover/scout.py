@@ -1,4 +1,7 @@
-"""Find out what stands at one address: knock, then ask by every way that a job allows.
+"""Find out what stands at one address: meet it, then ask it by every way that a job allows.
+
+Meeting is knocking and the first word over SNMP: cheap, so a whole range is met before the first of many
+devices has been asked. Asking takes the device's time and the agent's, so few are asked at once.
 
 SNMP is asked first, for it tells most; a page or a register that a profile names, and a machine that takes
 a pinned key and a sign-in, add to it. Whatever a device does, asking it ends within ADDRESS_S.
@@ -6,7 +9,8 @@ a pinned key and a sign-in, add to it. Whatever a device does, asking it ends wi
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,14 +21,15 @@ from agent.discover.answers import Learned
 from agent.discover.evidence import SYS_DESCR, SYS_OBJECT_ID
 from agent.discover.found import Attempt, Found, Guess
 from agent.discover.guard import Guard
+from agent.discover.opened import Opened
 from agent.discover.probe import Known, failed, judge, read
-from agent.discover.sweep import PORTS, Signs, knock
+from agent.discover.sweep import PORTS, Signs, hail, knock
 from agent.poll import Poller
 from agent.reading import Reading, Target
 from agent.transports import modbus
 from agent.transports.http import Http, Page
 from agent.transports.icmp import Icmp
-from agent.transports.snmp import Ask, Device
+from agent.transports.snmp import Ask, Device, version_of
 from agent.transports.trouble import TroubleError, text_of
 from rules import profile as profiles
 from rules.pattern import Pattern
@@ -36,6 +41,8 @@ ADDRESS_S = 150.0  # for asking one device, whatever it does
 AT_ONCE = 32  # devices that are asked thoroughly
 SNMP_S = 3.0  # for the first answer to a community or user
 PAGE_S = 5.0
+V3 = 3
+SWITCH_S = 0.0005  # recognition runs in a thread: at Python's 5 ms each answer and poll would wait for it
 SECURE = {443, 8443}
 IDENTITY = ("vendor", "model", "version", "serial", "name")
 SURE_OF_PROFILE = 0.95
@@ -56,6 +63,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """Somebody who is there. `snmp` is the target that answered over SNMP, `took_s` what that took."""
+
+    seen: Seen
+    signs: Signs
+    snmp: Target | None
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Door:
     """A web server that asks for a sign-in."""
 
@@ -68,8 +85,9 @@ class _Door:
 class Scout:
     """Asks devices for all runs of an agent. Make it inside the running loop; close it at the end."""
 
-    def __init__(self, library: Library, learned: Learned) -> None:
+    def __init__(self, library: Library, learned: Learned, opened: Opened | None = None) -> None:
         self.library = library
+        self.opened = opened or Opened()
         self.known = Known.packaged()
         self.learn(library, learned)
         self._poller = Poller()
@@ -77,6 +95,7 @@ class Scout:
         self._http: Http | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._thinking = ThreadPoolExecutor(1, thread_name_prefix="recognise")
+        sys.setswitchinterval(SWITCH_S)
 
     def learn(self, library: Library, learned: Learned) -> None:
         """Other profiles, or other answers of people."""
@@ -91,55 +110,90 @@ class Scout:
         if self._http is not None:
             await self._http.close()
 
-    async def look(self, job: RangeJob, address: str, guard: Guard) -> Seen | None:
-        """What is there; None where nobody answers by any way."""
+    async def meet(self, job: RangeJob, address: str, guard: Guard) -> Met | None:
+        """Who is there, by which doors; None where nobody answers by any way."""
         begun = monotonic()
         seen = Seen(Found(address))
-        try:
-            await self._look(job, seen, guard)
-        except TimeoutError:
-            seen.found.truncated = True
-            seen.attempts.append(Attempt("icmp", 0, "malformed", f"Not done within {ADDRESS_S:g} s."))
-        except Exception as error:  # one device's oddity must not hide that it is there
-            log.exception("looking at %s failed", address)
-            detail = f"{type(error).__name__} while it was read."
-            seen.attempts.append(Attempt("icmp", 0, "malformed", detail))
-        seen.took_s = monotonic() - begun
-        return seen if seen.ways else None
-
-    async def _look(self, job: RangeJob, seen: Seen, guard: Guard) -> None:
-        """Knock, then ask; few are asked thoroughly at a time, so that nobody's answer is missed for it."""
-        signs = await knock(self._icmp, seen.found.address, job.ways, job.ports)
+        signs = await knock(self._icmp, address, job.ways, job.ports)
         if signs.alive:
             seen.ways["icmp"] = 0
         for way, numbers in signs.open.items():
             seen.ways.setdefault(way, numbers[0])
-        opened = await self._by_snmp(job, seen, guard) if "snmp" in job.ways else None
-        if opened is None and not signs.open:
-            return
-        async with self._room, asyncio.timeout(ADDRESS_S):
-            if opened is not None:
-                await self._recognised(seen, opened)
-            self._banners(seen, signs)
-            for port in signs.open.get("http", ()):
-                await self._by_http(job, seen, guard, port)
-            for port in signs.open.get("modbus", ()):
-                await self._by_modbus(seen, port)
-            for port in signs.open.get("ssh", ()):
-                await self._by_ssh(job, seen, guard, port)
+        opened = None
+        if "snmp" in job.ways:
+            try:
+                opened = await self._by_snmp(job, seen, guard)
+            except Exception as error:  # one device's oddity must not hide that it is there
+                log.exception("meeting %s failed", address)
+                seen.attempts.append(_odd(error))
+        return Met(seen, signs, opened, monotonic() - begun) if seen.ways else None
+
+    async def ask(
+        self, job: RangeJob, met: Met, guard: Guard, *, over: Callable[[], bool] = lambda: False
+    ) -> Seen | None:
+        """What it is; few are asked at a time, so that nobody's answer is missed for it.
+
+        None where the time was over before its turn came, as `over` says.
+        """
+        seen = met.seen
+        if met.snmp is None and not met.signs.open:
+            seen.took_s = met.took_s
+            return seen
+        async with self._room:
+            if over():
+                return None
+            begun = monotonic()
+            try:
+                async with asyncio.timeout(ADDRESS_S):
+                    await self._ask_all(job, met, guard)
+            except TimeoutError:
+                seen.found.truncated = True
+                seen.attempts.append(Attempt("icmp", 0, "malformed", f"Not done within {ADDRESS_S:g} s."))
+            except Exception as error:  # as in meet
+                log.exception("asking %s failed", seen.found.address)
+                seen.attempts.append(_odd(error))
+            seen.took_s = met.took_s + monotonic() - begun
+        return seen
+
+    async def _ask_all(self, job: RangeJob, met: Met, guard: Guard) -> None:
+        seen, signs = met.seen, met.signs
+        if met.snmp is not None:
+            await self._recognised(seen, met.snmp)
+        self._banners(seen, signs)
+        for port in signs.open.get("http", ()):
+            await self._by_http(job, seen, guard, port)
+        for port in signs.open.get("modbus", ()):
+            await self._by_modbus(seen, port)
+        for port in signs.open.get("ssh", ()):
+            await self._by_ssh(job, seen, guard, port)
+        for way, credential in seen.opened.items():
+            self.opened.note(seen.found.address, way, credential)
 
     async def _by_snmp(self, job: RangeJob, seen: Seen, guard: Guard) -> Target | None:
         """The target with the first port and set that the device answers; the ports in turn for each set."""
-        for one in _sets(job, "snmp"):
+        engines: dict[int, bool] = {}
+        for one in self._sets(job, seen, "snmp"):
             for target in [_target(seen, one, "snmp", port) for port in job.ports.get("snmp", PORTS["snmp"])]:
+                if secure(target):
+                    if target.port not in engines:
+                        engines[target.port] = await hail(target.address, target.port)
+                    if not engines[target.port]:
+                        seen.attempts.append(Attempt("snmp", one.id, "silent", "No SNMPv3 engine answers."))
+                        continue
                 if await self._opens(seen, target, one, guard):
                     seen.ways["snmp"], seen.opened["snmp"] = target.port, one.id
                     return target
         return None
 
+    def _sets(self, job: RangeJob, seen: Seen, way: Way) -> list[RangeCredential]:
+        """The sets of a way, that which opened the address last before the others."""
+        mine = [one for one in job.credentials if one.transport == way]
+        return self.opened.order(seen.found.address, way, mine)
+
     async def _opens(self, seen: Seen, target: Target, one: RangeCredential, guard: Guard) -> bool:
         """Whether the device answers this community or user at all."""
-        async with guard.turn(f"{seen.found.address}:{target.port}", one.id) as turn:
+        place = f"{seen.found.address}:{target.port}"
+        async with guard.turn(place, one.id, account=secure(target)) as turn:
             if not turn.allowed:
                 seen.attempts.append(Attempt("snmp", one.id, "held_back", turn.why))
                 return False
@@ -180,7 +234,7 @@ class Scout:
                 closed[path] = forms
             elif await self._fitting(seen, body, forms, None, port):
                 return
-        for one in _sets(job, "http") if closed else ():
+        for one in self._sets(job, seen, "http") if closed else ():
             if await self._signed_in(_Door(seen, guard, base, port), one, closed):
                 return
 
@@ -263,7 +317,7 @@ class Scout:
     async def _by_ssh(self, job: RangeJob, seen: Seen, guard: Guard, port: int) -> None:
         """One read-only command with each credential whose pinned key is the machine's."""
         form = self.library.profiles.get("linux-ssh")
-        for one in _sets(job, "ssh") if form is not None else ():
+        for one in self._sets(job, seen, "ssh") if form is not None else ():
             async with guard.turn(seen.found.address, one.id) as turn:
                 if not turn.allowed:
                     seen.attempts.append(Attempt("ssh", one.id, "held_back", turn.why))
@@ -334,8 +388,16 @@ class Scout:
         return self._http
 
 
-def _sets(job: RangeJob, transport: str) -> list[RangeCredential]:
-    return [one for one in job.credentials if one.transport == transport]
+def _odd(error: Exception) -> Attempt:
+    return Attempt("icmp", 0, "malformed", f"{type(error).__name__} while it was read.")
+
+
+def secure(target: Target) -> bool:
+    """Whether a target is asked by SNMPv3, as a user; a word that is no version is found out when asked."""
+    try:
+        return version_of(target) == V3
+    except TroubleError:
+        return False
 
 
 def _target(seen: Seen, one: RangeCredential | None, way: Way, port: int) -> Target:

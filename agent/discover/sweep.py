@@ -1,14 +1,16 @@
 """Knock at addresses: who is there, and by which doors? Paced, bounded, each address for itself.
 
-A pong, an open port, and a port that is refused all say that somebody is there. SNMP is not knocked at
-here: without a community that is right nobody answers it.
+A pong, an open port, and a port that is refused all say that somebody is there. SNMP v1 and v2c are not
+knocked at here: without a community that is right nobody answers them. A v3 engine tells whom it is when it
+is asked without a user (RFC 3414, section 4), so no account is tried where none is.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.transports import tcp
+from agent.transports import ber, tcp
 from agent.transports.icmp import Icmp
 from agent.transports.trouble import TroubleError
 from rules.wire import Way
@@ -23,7 +25,8 @@ PORTS: Mapping[Way, tuple[int, ...]] = {
 STREAMS: tuple[Way, ...] = ("ssh", "http", "modbus", "tcp")
 PING_S, CONNECT_S = 1.0, 1.5
 PINGS = 2
-LONGEST_BURST = 0.25  # seconds of the rate that may come at once after a pause
+HAIL_S, HAILS = 1.0, 2
+LONGEST_BURST = 1.0  # seconds of the rate that may come at once after a pause
 MAX_BURST = 32
 
 
@@ -97,3 +100,54 @@ async def _connect(signs: Signs, way: Way, port: int) -> None:
     banner = facts.readings.get("banner")
     if isinstance(banner, str) and banner.strip():
         signs.banners[port] = banner.strip()[:200]
+
+
+class _Hail(asyncio.DatagramProtocol):
+    """Whether a message of SNMP comes back."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+        self.refused = False
+
+    def datagram_received(self, data: bytes, _from: object) -> None:
+        if data[:1] == bytes([ber.SEQUENCE]):
+            self.heard.set()
+
+    def error_received(self, _error: Exception) -> None:
+        self.refused = True
+        self.heard.set()
+
+
+async def hail(address: str, port: int) -> bool:
+    """Whether an SNMPv3 engine is there, within about two seconds; tries no user."""
+    loop = asyncio.get_running_loop()
+    try:
+        transport, told = await loop.create_datagram_endpoint(_Hail, remote_addr=(address, port))
+    except OSError:
+        return False
+    try:
+        for number in range(HAILS):
+            transport.sendto(_who_is_there(number + 1))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HAIL_S):
+                    await told.heard.wait()
+                    return not told.refused
+    finally:
+        transport.close()
+    return False
+
+
+def _who_is_there(number: int) -> bytes:
+    """A v3 message with no user, of no engine: what it is answered with names the engine."""
+    nothing = ber.tlv(ber.OCTETS, b"")
+    flags = ber.tlv(ber.OCTETS, b"\x04")  # reportable, neither signed nor encrypted
+    head = ber.integer(number) + ber.integer(65_507) + flags + ber.integer(3)
+    security = ber.tlv(ber.SEQUENCE, nothing + ber.integer(0) + ber.integer(0) + 3 * nothing)
+    get = ber.tlv(ber.GET, ber.integer(number) + 2 * ber.integer(0) + ber.tlv(ber.SEQUENCE, b""))
+    parts = (
+        ber.integer(3),
+        ber.tlv(ber.SEQUENCE, head),
+        ber.tlv(ber.OCTETS, security),
+        ber.tlv(ber.SEQUENCE, 2 * nothing + get),
+    )
+    return ber.tlv(ber.SEQUENCE, b"".join(parts))

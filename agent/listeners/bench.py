@@ -30,6 +30,7 @@ from agent.collect import Collector
 from agent.config import SyslogSettings, TrapSettings
 from agent.knowledge import packaged as packaged_knowledge
 from agent.listeners.blast import addresses
+from agent.listeners.names import Names
 from agent.listeners.standing import Standing
 from agent.listeners.station import Station
 from agent.outbox import STREAMS, Outbox
@@ -70,7 +71,7 @@ class Round:
         self.targets = [Target(f"t{number}", one, one) for number, one in enumerate(addresses(sources), 1)]
         names = {one.key: one.name for one in self.targets}
         self.standing = Standing(
-            packaged_knowledge,
+            Names(packaged_knowledge),
             name_of=names.get,
             polled=lambda _key, _rule: False,
             hasten=lambda _key: None,

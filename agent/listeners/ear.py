@@ -73,7 +73,7 @@ class Ear:
         """The source of a message if it is one and within its limits."""
         source = self.sources.get(address)
         if source is None:
-            self.strangers.count(address)
+            self.strangers.count(address, now)
             return None
         if not source.spend(now) or not self._whole.spend(now):
             self.counts["limited"] += 1

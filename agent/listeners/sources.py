@@ -12,7 +12,7 @@ from agent.listeners.usm import User
 
 MAX_STRANGERS = 1_000  # addresses that are counted one by one
 MAX_RECENT = 2_000  # contents of one source that are remembered
-SHOWN = 10
+SHOWN = 20
 Address = bytes  # four or sixteen octets
 
 
@@ -63,28 +63,37 @@ class Source:
 
 
 @dataclass(slots=True)
+class Stranger:
+    """How often an address spoke that is no target, and when last, on the steady clock."""
+
+    count: int
+    heard_at: float
+
+
+@dataclass(slots=True)
 class Strangers:
     """Addresses that spoke and are no targets."""
 
-    counts: dict[Address, int] = field(default_factory=dict)
+    known: dict[Address, Stranger] = field(default_factory=dict)
     others: int = 0
     total: int = 0
 
-    def count(self, address: Address) -> None:
+    def count(self, address: Address, now: float) -> None:
         """One more message of an address; beyond the bound it is counted without it."""
         self.total += 1
-        known = self.counts.get(address)
+        known = self.known.get(address)
         if known is not None:
-            self.counts[address] = known + 1
-        elif len(self.counts) < MAX_STRANGERS:
-            self.counts[address] = 1
+            known.count += 1
+            known.heard_at = now
+        elif len(self.known) < MAX_STRANGERS:
+            self.known[address] = Stranger(1, now)
         else:
             self.others += 1
 
-    def loudest(self) -> list[tuple[str, int]]:
-        """Those that spoke most, with how often."""
-        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-        return [(text_of(address), count) for address, count in ordered[:SHOWN]]
+    def loudest(self) -> list[tuple[str, Stranger]]:
+        """Those that spoke most."""
+        ordered = sorted(self.known.items(), key=lambda item: (-item[1].count, item[0]))
+        return [(text_of(address), one) for address, one in ordered[:SHOWN]]
 
 
 def packed(text: str) -> Address | None:

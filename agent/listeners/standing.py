@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from agent.knowledge import Knowledge
 from agent.listeners.ear import Ear, Heard, Kind
-from agent.listeners.names import named_trap, named_value
+from agent.listeners.names import Names
 from rules.alert_form import Severity
 from rules.heard import Finding, HeardRule
 from rules.message import Localized, fill
@@ -81,13 +80,13 @@ class Standing:
     """All conditions that were heard of.
 
     Args:
-        knowledge: gives the names of objects and traps; called when the first is needed.
+        names: of objects and traps, for people.
         name_of: what people call a device; None for one that is not watched.
         polled: whether a device is polled for a rule.
         hasten: ask a device at once.
     """
 
-    knowledge: Callable[[], Knowledge]
+    names: Names
     name_of: Callable[[str], str | None]
     polled: Callable[[str, str], bool]
     hasten: Callable[[str], None]
@@ -208,7 +207,7 @@ class Standing:
 
     def _unknown(self, heard: Heard, name: str, *, wall: float, trace: str) -> list[AlertNews]:
         """A trap that no rule knows is noted with the names its maker gave."""
-        trap = named_trap(self.knowledge(), heard.trap)
+        trap = self.names.trap(heard.trap)
         key = (("trap", heard.trap[:MAX_TEXT]),)
         if self._quiet((heard.device, UNKNOWN, key), wall, UNKNOWN_S, None):
             return []
@@ -272,9 +271,9 @@ class Standing:
         if heard.kind == "syslog":
             return told | {name: text[:1_000] for name, text in heard.values.items() if text}
         told["version"] = heard.version
-        told["trap"] = named_trap(self.knowledge(), heard.trap)
+        told["trap"] = self.names.trap(heard.trap)
         for oid, text in list(heard.values.items())[:MAX_EVIDENCE]:
-            name, value = named_value(self.knowledge(), oid, text)
+            name, value = self.names.value(oid, text)
             told[name[:MAX_TEXT]] = value
         return told
 

@@ -268,10 +268,13 @@ class Station:
                 ("agent_heard_total", "", {"kind": ear.kind, "outcome": outcome}, float(count))
                 for outcome, count in sorted(figures.items())
             ]
-            found += [
-                ("agent_unknown_source_total", "", {"kind": ear.kind, "source": source}, float(count))
-                for source, count in ear.strangers.loudest()
-            ]
+            ago = self._wall() - monotonic()
+            for source, one in ear.strangers.loudest():
+                labels = {"kind": ear.kind, "source": source}
+                found += [
+                    ("agent_unknown_source_total", "", labels, float(one.count)),
+                    ("agent_unknown_source_heard_seconds", "s", labels, round(one.heard_at + ago, 3)),
+                ]
         if self.line_ear is not None:
             found += [
                 ("agent_syslog_lines_total", "", {"level": str(level)}, float(count))
@@ -311,7 +314,7 @@ class Station:
         for ear in self.ears:
             loudest = ear.strangers.loudest()
             if loudest:
-                listed = ", ".join(f"{source} ({count})" for source, count in loudest)
+                listed = ", ".join(f"{source} ({one.count})" for source, one in loudest)
                 log.warning("%s from addresses that are no targets: %s", ear.kind, listed)
 
 

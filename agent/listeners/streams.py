@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
+from time import monotonic
 
 from agent.listeners.framing import Frames
 from agent.listeners.lines import LineEar
@@ -69,7 +70,7 @@ class Streams:
     def _welcome(self, address: Address) -> bool:
         """Whether one more connection is taken; of strangers none, they are counted."""
         if address not in self.ear.sources:
-            self.ear.strangers.count(address)
+            self.ear.strangers.count(address, monotonic())
             return False
         if self._open[address] >= PER_SOURCE or self._open.total() >= IN_ALL:
             self.ear.counts["refused_connections"] += 1

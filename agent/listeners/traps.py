@@ -89,7 +89,7 @@ class TrapEar(Ear):
             if self._communities and told.community not in self._communities:
                 raise RefusedError("Its community is another.")
         if source.relay:
-            origin = self._origin(told)
+            origin = self._origin(told, now)
             if origin is None:
                 return
             source = origin
@@ -105,7 +105,7 @@ class TrapEar(Ear):
         if data is not None and self.send is not None:
             self.send(peer, data)
 
-    def _origin(self, told: Trap) -> Source | None:
+    def _origin(self, told: Trap, now: float) -> Source | None:
         """Who sent what a relay passed on; None where that is nobody we know."""
         origin: Address = told.origin
         for name, tag, start, stop in told.varbinds():
@@ -113,7 +113,7 @@ class TrapEar(Ear):
                 origin = told.data[start:stop]
         source = self.sources.get(origin)
         if source is None or source.relay:
-            self.strangers.count(origin or bytes(4))
+            self.strangers.count(origin or bytes(4), now)
             return None
         return source
 

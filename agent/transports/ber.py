@@ -7,6 +7,7 @@ hold. Source: ITU-T X.690, RFC 1157, RFC 3416.
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.transports.trouble import BadResponseError
 
@@ -82,13 +83,32 @@ def arcs(raw: bytes) -> tuple[int, ...]:
     return tuple(out)
 
 
+LONG_OID = 128  # octets; of longer ones nothing is remembered
+
+
 def decode_oid(raw: bytes) -> str:
     """Encoded bytes as `1.3.6.1`; "" for none."""
+    last = len(raw) - 1
+    if not 0 < last < LONG_OID or raw[last] > 0x7F:
+        return _decoded(raw)
+    # Most of what is read are rows of columns: all but the last number was read a moment ago.
+    value, shift = raw[last], 7
+    while last > 1 and raw[last - 1] > 0x7F:
+        last -= 1
+        value |= (raw[last] & 0x7F) << shift
+        shift += 7
+    return _decoded(raw) if last == 1 and raw[0] > 0x7F else f"{_stem(raw[:last])}.{value}"
+
+
+def _decoded(raw: bytes) -> str:
     parts = arcs(raw)
     if not parts:
         return ""
     first = min(parts[0] // 40, 2)
     return ".".join(map(str, (first, parts[0] - first * 40, *parts[1:])))
+
+
+_stem = lru_cache(maxsize=8_192)(_decoded)
 
 
 def after(new: bytes, old: bytes) -> bool:

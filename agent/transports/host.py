@@ -24,7 +24,8 @@ class Host:
     async def fetch(self, *, timeout_s: float = 10.0) -> Facts:
         """Readings of this machine; raises TroubleError where a dead network disk holds them up."""
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._read), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.to_thread(self._read)
         except TimeoutError:
             raise TroubleError("no_answer", f"This machine gave no readings in {timeout_s:g} s.") from None
 

@@ -121,7 +121,8 @@ class Icmp:
         try:
             with contextlib.suppress(BlockingIOError):
                 via.send(address, token, number + 1)
-            return await asyncio.wait_for(answer, wait_s)
+            async with asyncio.timeout(wait_s):
+                return await answer
         except TimeoutError:
             return None
         finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -25,6 +25,7 @@ OTHER_COLUMNS = {
 }
 MAY_BE_NOBODY = frozenset({"location", "owner", "owner_group"})
 KEY_ATTRIBUTES = ("serial", "vendor", "uuid", "macs", "fqdn", "address", "addresses", "name", "slot")
+FIRST_NAMER = timedelta(days=1)  # so long the name one device of a source gave stands over another's
 IN_GRAPH = frozenset({"presence", "name", "class", "location", "criticality", "state"})
 
 
@@ -42,7 +43,9 @@ def put(session: Session, ci: Ci, values: Mapping[str, Any], origin: Origin, *, 
     """Write down what a source says of some attributes of a CI; None withdraws its word.
 
     Attributes it does not name keep their claim. Older news than what the source last said is
-    left out, so that the order of arrival does not matter. The values shown follow with `settle`.
+    left out, so that the order of arrival does not matter. Where a source meets an item as two devices, as an
+    agent that asks it in two ways, the first that named it goes on to name it as long as it is met itself.
+    The values shown follow with `settle`.
     """
     known = {
         claim.attribute: claim
@@ -56,7 +59,7 @@ def put(session: Session, ci: Ci, values: Mapping[str, Any], origin: Origin, *, 
         if claim is None:
             if value is not None:
                 _begin(session, ci, attribute, value, origin, at=at)
-        elif at < claim.seen_at:
+        elif at < claim.seen_at or _anothers(claim, value, origin, at):
             continue
         elif value is None:
             session.delete(claim)
@@ -71,6 +74,14 @@ def put(session: Session, ci: Ci, values: Mapping[str, Any], origin: Origin, *, 
         session.execute(update(table).where(table.c.id.in_(ids)).values(seen_at=at))  # type: ignore[arg-type]
         for claim in confirmed:
             session.expire(claim, ["seen_at"])
+
+
+def _anothers(claim: CiClaim, value: Any, origin: Origin, at: datetime) -> bool:
+    """Whether another device of the source calls it something else, not long ago."""
+    told, tells = claim.evidence.get("device"), origin.evidence.get("device")
+    if claim.attribute != "name" or not told or not tells or told == tells:
+        return False
+    return not reconcile.same(claim.value, value) and at - claim.seen_at < FIRST_NAMER
 
 
 def _renew(claim: CiClaim, value: Any, origin: Origin, *, at: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from rules import wire
 from server.cmdb.models import Ci
-from server.discovery import deciding, inbox, jobs, views
+from server.discovery import deciding, heard, inbox, jobs, links, views
 from server.discovery.findings import class_of
 from server.discovery.inputs import AnswerIn, ApproveIn, JobChange, JobIn
 from server.discovery.models import (
@@ -66,6 +66,57 @@ class RunOut(ApiModel):
     created_at: Moment
     begun_at: Moment | None
     ended_at: Moment | None
+
+
+class EndOut(ApiModel):
+    """A port of an item; "" where the port is not told."""
+
+    ci: str
+    name: str
+    port: str
+
+
+class AgainstOut(ApiModel):
+    """A link that two devices tell, where a person entered another one."""
+
+    one: EndOut
+    other: EndOut
+    entered_relation: Id
+
+
+class OutsiderOut(ApiModel):
+    """A neighbour that introduced itself and is no known item; `maybe` where it could be one of several."""
+
+    seen_by: EndOut
+    kind: str
+    keys: dict[str, list[str]]
+    port: str
+    maybe: list[str]
+
+
+class LinksOut(ApiModel):
+    """What the devices of a run tell of their neighbours."""
+
+    links: int
+    against: list[AgainstOut]
+    outsiders: list[OutsiderOut]
+
+
+class HeardOut(ApiModel):
+    """An address that sends traps or syslog to an agent and is none of its targets."""
+
+    agent_id: Id
+    kind: str
+    address: str
+    count: int
+    first_at: Moment
+    last_at: Moment
+
+
+class HeardSources(ApiModel):
+    """The loudest of them."""
+
+    items: list[HeardOut]
 
 
 class GuessOut(ApiModel):
@@ -258,6 +309,42 @@ async def read_run(call: Call, run_id: int) -> RunOut:
     return RunOut.model_validate(await call.db.read(jobs.run_of, run_id))
 
 
+@api.get(
+    "/discovery/runs/{run_id}/links",
+    permission="discovery.read",
+    answer=LinksOut,
+    summary=N_("Read what the devices of a run tell of their neighbours"),
+)
+async def read_links(call: Call, run_id: int) -> LinksOut:
+    """What nobody knows, and what contradicts a person."""
+    told = await call.db.read(links.of_run, run_id)
+    return LinksOut(
+        links=told.links,
+        against=[
+            AgainstOut(
+                one=_end(one.one, one.one_port),
+                other=_end(one.other, one.other_port),
+                entered_relation=one.entered.id,
+            )
+            for one in told.against
+        ],
+        outsiders=[
+            OutsiderOut(
+                seen_by=_end(one.teller, one.port),
+                kind=one.kind,
+                keys={kind: list(values) for kind, values in one.keys.items()},
+                port=one.far_port,
+                maybe=[ci.number for ci in one.maybe],
+            )
+            for one in told.outsiders
+        ],
+    )
+
+
+def _end(ci: Ci, port: str) -> EndOut:
+    return EndOut(ci=ci.number, name=ci.name, port=port)
+
+
 @api.post(
     "/discovery/runs/{run_id}/cancel",
     permission="discovery.manage",
@@ -290,6 +377,18 @@ async def list_findings(call: Call, run_id: int, query: FindingsQuery) -> Page[F
 
     items, total = await call.db.read(read)
     return Page[FindingOut](items=items, total=total, limit=query.limit, offset=query.offset)
+
+
+@api.get(
+    "/discovery/heard",
+    permission="discovery.read",
+    answer=HeardSources,
+    summary=N_("List who sends traps or syslog and is no target"),
+)
+async def list_heard(call: Call) -> HeardSources:
+    """The loudest first."""
+    rows = await call.db.read(heard.sources, now=call.now)
+    return HeardSources(items=[HeardOut.model_validate(row) for row in rows])
 
 
 @api.get(

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules import wire
-from rules.links import Directory, End, Member, Neighbour, Picture, merge, usable
+from rules.links import INTRODUCED, Directory, End, Member, Neighbour, Picture, merge, usable
 from server.agents import service as agents
 from server.cmdb import links as cmdb_links
 from server.cmdb import service as cmdb
@@ -127,6 +127,70 @@ class Heardsay:
     against: Sequence[Against]
 
 
+@dataclass(frozen=True)
+class Outsider:
+    """A neighbour that introduced itself to a device of a run and is no known item, or one of `maybe`."""
+
+    teller: Ci
+    port: str
+    kind: str
+    keys: Mapping[str, Sequence[str]]
+    far_port: str
+    maybe: Sequence[Ci]
+
+    @property
+    def address(self) -> str:
+        """The address it tells, "" for none."""
+        return next(iter(self.keys.get("address", ())), "")
+
+
+@dataclass(frozen=True)
+class RunLinks:
+    """What all devices of a run tell together; `links` between known items, `outsiders` by their tellers."""
+
+    links: int
+    against: Sequence[Against]
+    outsiders: Sequence[Outsider]
+
+
+def of_run(session: Session, run_id: int) -> RunLinks:
+    """The links of a run as its devices told them, with what nobody knows and what contradicts a person."""
+    run = run_of(session, run_id)
+    cables = _Cables(session, _words(session, run.id))
+    picture = cables.picture()
+    strangers = [one for one in picture.strangers if one.kind in INTRODUCED]
+    wanted = {number for one in strangers for number in (one.seen_by.device, *one.candidates)}
+    cis = _cis(session, wanted | _disputed(picture))
+    outsiders = [
+        Outsider(
+            cis[one.seen_by.device],
+            one.seen_by.port,
+            one.kind,
+            dict(one.keys),
+            one.far_port,
+            [cis[number] for number in one.candidates],
+        )
+        for one in strangers
+    ]
+    outsiders.sort(key=lambda one: (one.teller.sort_name, one.port))
+    told = len(picture.joints) + len(picture.confirmed)
+    return RunLinks(told, _against(picture, cables, cis), outsiders)
+
+
+def _disputed(picture: Picture) -> set[int]:
+    """The items at the ends of what contradicts a person."""
+    ends = [end for one in picture.conflicts for end in (one.discovered.one, one.discovered.other)]
+    return {end.device for end in ends}
+
+
+def _against(picture: Picture, cables: "_Cables", cis: Mapping[int, Ci]) -> list[Against]:
+    return [
+        Against(cables.entered[one.entered], cis[first.device], first.port, cis[second.device], second.port)
+        for one in picture.conflicts
+        for first, second in [(one.discovered.one, one.discovered.other)]
+    ]
+
+
 def heard_by(session: Session, finding: Finding) -> Heardsay:
     """Who the neighbours are that a finding's device tells of."""
     mine = _read(finding.told)
@@ -135,19 +199,12 @@ def heard_by(session: Session, finding: Finding) -> Heardsay:
     found = [(link, *find(link.keys)) for link in mine.links]
     picture = cables.picture() if finding.ci_id is not None else Picture((), (), (), ())
     wanted = {number for _, known, maybe in found for number in (known, *maybe) if number}
-    for conflict in picture.conflicts:
-        wanted |= {conflict.discovered.one.device, conflict.discovered.other.device}
-    cis = _cis(session, wanted)
+    cis = _cis(session, wanted | _disputed(picture))
     heard = [
         Heard(link, cis.get(known or 0), [cis[one] for one in maybe if one in cis])
         for link, known, maybe in found
     ]
-    against = [
-        Against(cables.entered[one.entered], cis[first.device], first.port, cis[second.device], second.port)
-        for one in picture.conflicts
-        for first, second in [(one.discovered.one, one.discovered.other)]
-    ]
-    return Heardsay(heard, against)
+    return Heardsay(heard, _against(picture, cables, cis))
 
 
 class _Cables:

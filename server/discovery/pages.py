@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from rules.profile import parents
 from server.agents import credentials
 from server.agents import service as agents
-from server.discovery import deciding, jobs, profiles, trials, views, words
+from server.discovery import deciding, heard, jobs, profiles, trials, views, words
 from server.discovery.inputs import AnswerIn, JobForm, ProfileIn, TrialIn
 from server.discovery.models import ItemState, Outcome, Policy, RangeJob, Trial
 from server.kernel.errors import ConflictError, DeskError, InvalidError
@@ -39,6 +39,7 @@ async def home(call: Call) -> web.Response:
 async def new_job(call: Call) -> web.Response:
     """The form of a new job."""
     values: dict[str, Any] = {"ways": ["icmp", "snmp", "ssh", "http"], "policy": Policy.ASK.value}
+    values |= {name: call.request.query.get(name, "")[:200] for name in ("ranges", "agent_id")}
     return await _job_form(call, values, None)
 
 
@@ -115,6 +116,13 @@ async def run(call: Call, run_id: int) -> web.Response:
     view = await call.db.read(views.run, run_id, outcome=outcome, page=page)
     call.topics = (jobs.TOPIC,)
     return call.render("discovery/run.html", view=view, outcome=outcome, words=words, now=call.now)
+
+
+@pages.get("/discovery/runs/{run_id}/links", permission="discovery.read")
+async def run_links(call: Call, run_id: int) -> web.Response:
+    """What the devices of a run tell of their neighbours: what nobody knows, what contradicts a person."""
+    view = await call.db.read(views.run_links, run_id)
+    return call.render("discovery/run_links.html", view=view, words=words)
 
 
 @pages.post("/discovery/runs/{run_id}/cancel", permission="discovery.manage")
@@ -238,6 +246,17 @@ async def forget(call: Call, answer_id: int) -> web.Response:
     """Take an answer back."""
     await call.db.run(deciding.forget, answer_id)
     return call.redirect("/discovery/answers", N_("The answer is taken back; agents use it no more."))
+
+
+@pages.get("/discovery/heard", permission="discovery.read")
+async def heard_sources(call: Call) -> web.Response:
+    """Who speaks to the listeners and is no target."""
+
+    def read(session: Session) -> tuple[Any, ...]:
+        return heard.sources(session, now=call.now), views.counts(session)
+
+    rows, counts = await call.db.read(read)
+    return call.render("discovery/heard.html", rows=rows, counts=counts)
 
 
 @pages.get("/discovery/profiles", permission="discovery.read")

@@ -19,7 +19,7 @@ from server.cmdb.classes import UNKNOWN_CLASS, catalogue
 from server.cmdb.models import Ci
 from server.discovery import inbox, jobs
 from server.discovery.findings import SURE, class_of, observation_of, source_of
-from server.discovery.links import Against, Heard, heard_by
+from server.discovery.links import Against, Heard, Outsider, RunLinks, heard_by, of_run
 from server.discovery.models import Finding, Item, ItemState, Outcome, RangeJob, Run, RunState
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, loc
@@ -76,6 +76,16 @@ class RunView:
     held_back: Sequence[str]
     before: Run | None  # the run before it that ended
     gone: Sequence[Finding]  # what that one found and this one did not
+
+
+@dataclass(frozen=True)
+class LinksView:
+    """The links of a run; `shown` of the outsiders."""
+
+    run: Run
+    job: RangeJob
+    links: RunLinks
+    shown: Sequence[Outsider]
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,13 @@ def run(session: Session, run_id: int, *, outcome: Outcome | None, page: int) ->
         before=before,
         gone=_gone(session, one, before),
     )
+
+
+def run_links(session: Session, run_id: int) -> LinksView:
+    """What a run's devices tell of their neighbours."""
+    one = jobs.run_of(session, run_id)
+    told = of_run(session, run_id)
+    return LinksView(one, session.get_one(RangeJob, one.job_id), told, told.outsiders[:LINKS_SHOWN])
 
 
 def finding(session: Session, finding_id: int) -> FindingView:

@@ -1,7 +1,7 @@
 """Outcomes, reasons and guesses of discovery in the reader's words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from rules import wire
@@ -217,10 +217,10 @@ def _ground(feature: str) -> str:
     return _(KINDS_OF_SIGNS[kind]).format(where=where, kind=label)
 
 
-def far(link: wire.ObservedLink) -> str:
+def far(keys: Mapping[str, Sequence[str]]) -> str:
     """What a neighbour is called: its name, else its address, else its hardware address."""
     kinds = ("name", "address", "macs")
-    return next((values[0] for kind in kinds if (values := link.keys.get(kind))), "–")
+    return next((values[0] for kind in kinds if (values := keys.get(kind))), "–")
 
 
 def end(name: str, port: str) -> str:
@@ -228,9 +228,9 @@ def end(name: str, port: str) -> str:
     return f"{name} {port}".strip()
 
 
-def told_by(link: wire.ObservedLink) -> str:
+def told_by(kind: str) -> str:
     """What a neighbour is told by, as people call it."""
-    text = TOLD_BY[link.kind]
+    text = TOLD_BY[kind]
     return text if text.isupper() else _(text)
 
 

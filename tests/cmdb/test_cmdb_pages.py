@@ -97,7 +97,7 @@ async def test_the_list_shows_items_and_the_record_its_claims_with_reasons(room:
 
 async def test_every_page_of_an_item_answers_in_both_languages(room: Desk) -> None:
     for language, word in (("en", "Attributes"), ("zh", "属性")):
-        await room.post("/profile/appearance", {"language": language})
+        await room.post("/appearance", {"language": language})
         for path in (
             "/cis",
             "/cis/CI-000001",

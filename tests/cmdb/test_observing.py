@@ -149,6 +149,26 @@ def test_old_news_does_not_overwrite_newer(db: Database) -> None:
     db.run_now(story)
 
 
+def test_two_targets_of_one_item_do_not_rename_it_in_turn(db: Database) -> None:
+    def story(session: Session) -> None:
+        ci = service.observe(session, ups(), AGENT, NOON)
+        assert ci is not None
+        for hours in range(1, 5):
+            at = NOON + timedelta(hours=hours)
+            service.observe(session, ups(at, device="t13", name="UPS over Modbus"), AGENT, at)
+            service.observe(session, ups(at), AGENT, at)
+            assert ci.name == "UPS-B1-A"
+        assert ci.revision == 1
+        at = NOON + timedelta(hours=5)
+        service.observe(session, ups(at, name="UPS-B1-B"), AGENT, at)
+        assert ci.name == "UPS-B1-B", "the one that named it may change its mind"
+        at += timedelta(hours=25)
+        service.observe(session, ups(at, device="t13", name="UPS over Modbus"), AGENT, at)
+        assert ci.name == "UPS over Modbus", "the one that named it is met no more"
+
+    db.run_now(story)
+
+
 def test_a_refined_class_is_taken_and_a_foreign_one_is_a_conflict(db: Database) -> None:
     def story(session: Session) -> None:
         service.observe(session, ups(ci_class="environment"), AGENT, NOON)

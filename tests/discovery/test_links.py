@@ -152,6 +152,11 @@ def test_a_neighbour_that_is_no_item_is_told_with_the_finding_and_makes_no_link(
         ("8", "bob"),
     ]
     assert (len(known(adding)), said.against) == (1, [])
+    whole = adding.db.read_now(links.of_run, 1)
+    assert (whole.links, whole.against) == (1, [])
+    assert [(one.teller.name, one.port, one.keys, one.far_port) for one in whole.outsiders] == [
+        ("alice", "7", {"name": ("mallory",)}, "3")
+    ]
 
 
 @pytest.mark.parametrize("state", ["done", "cut"])

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,13 +12,16 @@ from sqlalchemy.orm import Session
 from rules import wire
 from server.agents import service as agents
 from server.agents.models import Agent, Target
+from server.agents.targets import NewTarget
 from server.cmdb.models import Ci
-from server.discovery import jobs, trials
+from server.discovery import heard, jobs, trials
 from server.discovery.models import Item, Policy, RangeJob, Trial
 from server.discovery.monitoring import watched
+from server.kernel import keys
 from server.kernel.call import Actor
 from server.metrics import service as metrics
 from server.metrics.models import Kind
+from server.metrics.samples import Block
 from tests.desk_client import Desk
 from tests.discovery.place import NOON, ZONE, Place
 
@@ -25,6 +29,7 @@ PAGES = (
     "/discovery",
     "/discovery/inbox",
     "/discovery/answers",
+    "/discovery/heard",
     "/discovery/profiles",
     "/discovery/profiles/ups-mib",
 )
@@ -176,17 +181,55 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
     assert await desk.db.read(lambda session: session.scalars(select(Target)).all()) == []
 
 
+async def test_who_is_heard_and_is_no_target_stands_there_to_be_discovered(desk: Desk) -> None:
+    known = await place(desk)
+
+    def write(session: Session) -> None:
+        host = 4711
+        session.get_one(Agent, known.agent_id).host_ci_id = host
+        for address, count, ago in (("10.9.9.9", 7, 5), ("10.9.9.8", 9, 8 * 86_400), ("10.20.8.4", 5, 5)):
+            labels = {"kind": "trap", "source": address}
+            ids = metrics.register_all(
+                session,
+                [
+                    metrics.NewSeries(host, heard.COUNTED, labels, "", Kind.COUNTER, {}),
+                    metrics.NewSeries(host, heard.LAST, labels, "s", Kind.GAUGE, {}),
+                ],
+                now=NOON,
+            )
+            last = desk.app[keys.CLOCK].now().timestamp() - ago
+            at = np.full(2, int(NOON.timestamp() * 1000), np.int64)
+            block = Block(np.array(ids, np.uint32), at, np.array([float(count), last]))
+            metrics.append(session, [block], NOON)
+        agents.add_target(session, known.agent_id, NewTarget("sw", "10.20.8.4", "icmp"), now=NOON)
+
+    await desk.db.run(write)
+    (told,) = (await desk.json("/api/v1/discovery/heard"))["items"]
+    assert (told["address"], told["count"], told["kind"]) == ("10.9.9.9", 7, "trap")
+    text = await desk.text("/discovery/heard")
+    assert "10.9.9.9" in text
+    assert "10.9.9.8" not in text, "heard a week ago"
+    assert "10.20.8.4" not in text, "a target"
+    form = await desk.text(f"/discovery/jobs/new?agent_id={known.agent_id}&ranges=10.9.9.9")
+    assert ">10.9.9.9</textarea>" in form
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_every_page_stands_in_both_languages(desk: Desk, language: str) -> None:
     known = await place(desk, Policy.ADD)
     run = (await desk.db.run(jobs.begin, known.job_id, by=None, now=NOON)).id
     known.report(
         findings=[
-            known.found(run, "10.20.8.4", attempts=[wire.Attempt("snmp", 1, "refused", "no")]),
+            known.found(
+                run,
+                "10.20.8.4",
+                attempts=[wire.Attempt("snmp", 1, "refused", "no")],
+                links=[wire.ObservedLink("lldp", "7", {"name": ["mallory"], "address": ["10.9.9.9"]}, "3")],
+            ),
             known.found(run, "10.20.8.5", kind=""),
         ]
     )
-    await desk.post("/profile", {"language": language})
+    await desk.post("/appearance", {"language": language})
     first = (await desk.json(f"/api/v1/discovery/runs/{run}/findings"))["items"][0]
     for path in (
         *PAGES,
@@ -194,6 +237,7 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
         f"/discovery/jobs/{known.job_id}",
         f"/discovery/jobs/{known.job_id}/edit",
         f"/discovery/runs/{run}",
+        f"/discovery/runs/{run}/links",
         f"/discovery/findings/{first['id']}",
         "/discovery/inbox/1",
         "/discovery/inbox?view=later",
@@ -202,6 +246,7 @@ async def test_every_page_stands_in_both_languages(desk: Desk, language: str) ->
     ):
         text = await desk.text(path)
         assert text.count("<h1") == 1, path
+        assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in text, path
 
 
 async def test_down_not_heard_and_values_missing_are_three_facts_of_an_item(desk: Desk) -> None:

@@ -89,3 +89,28 @@ def test_a_journal_that_was_cut_or_damaged_is_read_as_far_as_it_means_something(
         again = Journal(path)
         assert again.done <= set(range(20))
         assert again.tried <= {(f"10.0.0.{place}", 7) for place in range(20)}
+
+
+async def test_a_community_is_no_account_and_waits_for_nobody() -> None:
+    guard, under_way = Guard(), asyncio.Barrier(4 * HELD_AFTER)
+
+    async def try_it(device: int) -> None:
+        async with guard.turn(f"10.0.0.{device}", 7, account=False) as turn:
+            assert turn.allowed
+            turn.refused = True
+            await asyncio.wait_for(under_way.wait(), 5)
+
+    await asyncio.gather(*(try_it(device) for device in range(4 * HELD_AFTER)))
+    assert guard.held_back == []
+    async with guard.turn("10.0.0.1", 7, account=False) as turn:
+        assert not turn.allowed, "once for a device all the same"
+
+
+async def test_a_credential_that_opened_a_device_may_be_tried_there_after_a_restart(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run-1.log")
+    guard = Guard(journal.trying, journal.opened, journal.tried)
+    for device, refused in ((1, False), (2, True), (3, None)):
+        async with guard.turn(f"10.0.0.{device}", 7) as turn:
+            turn.refused = refused
+    journal.close()
+    assert Journal(tmp_path / "run-1.log").tried == {("10.0.0.2", 7), ("10.0.0.3", 7)}

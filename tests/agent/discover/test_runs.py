@@ -13,8 +13,10 @@ from agent.collect import Collector
 from agent.devices import library
 from agent.discover.found import Attempt, Found, Guess, Source
 from agent.discover.guard import HELD_AFTER, Guard
+from agent.discover.opened import Opened
 from agent.discover.runs import Runs
-from agent.discover.scout import Scout, Seen
+from agent.discover.scout import Met, Scout, Seen
+from agent.discover.sweep import Signs
 from agent.discover.tell import class_of, finding
 from agent.playback.describe import describe
 from agent.playback.plant import load
@@ -32,6 +34,8 @@ class Tame(Scout):
     def __init__(self, slow: Callable[[str], bool] = lambda _: False) -> None:
         self.looked: list[str] = []
         self.slow = slow
+        self.opened = Opened()
+        self._room = asyncio.Semaphore(4)
 
     def learn(self, *_: Any) -> None:
         return
@@ -39,14 +43,21 @@ class Tame(Scout):
     async def close(self) -> None:
         return
 
-    async def look(self, job: RangeJob, address: str, guard: Guard) -> Seen | None:
+    async def meet(self, job: RangeJob, address: str, guard: Guard) -> Met | None:
         self.looked.append(address)
         if self.slow(address):
             await asyncio.sleep(3_600)
         await asyncio.sleep(0)
         if int(address.rpartition(".")[2]) % 2:
             return None
-        return Seen(Found(address, guesses={"name": Guess("n", 1.0, "sysName", "standard")}), {"icmp": 0})
+        found = Found(address, guesses={"name": Guess("n", 1.0, "sysName", "standard")})
+        return Met(Seen(found, {"icmp": 0}), Signs(address, ping=True), None, 0.0)
+
+
+async def look(scout: Scout, job: RangeJob, address: str, guard: Guard) -> Seen | None:
+    """Meet and ask one device."""
+    met = await scout.meet(job, address, guard)
+    return None if met is None else await scout.ask(job, met, guard)
 
 
 def runs_of(folder: Path, scout: Scout) -> Runs:
@@ -137,6 +148,28 @@ async def test_no_address_is_begun_when_the_time_is_over(tmp_path: Path) -> None
     await runs.close()
 
 
+async def test_who_is_there_is_known_before_all_are_asked_and_none_is_asked_when_the_time_is_over(
+    tmp_path: Path,
+) -> None:
+    class Reluctant(Tame):
+        async def ask(
+            self, job: RangeJob, met: Met, guard: Guard, *, over: Callable[[], bool] = lambda: False
+        ) -> Seen | None:
+            await until(lambda: runs.runs[7].knocked == 40)
+            await until(over)
+            return None
+
+    runs = runs_of(tmp_path, Reluctant())
+    runs.follow(config(until=Clock().wall() + 1.0), LIBRARY)
+    task = runs.runs[7].task
+    assert task is not None
+    await asyncio.wait_for(task, 20)
+    progress = told(runs)[1]
+    assert (progress.state, progress.alive, progress.asked) == ("cut", 20, 20)
+    assert told(runs)[0] == []
+    await runs.close()
+
+
 @pytest.fixture
 async def room() -> AsyncIterator[dict[str, Any]]:
     """The machine room's devices by name as it describes them, on a network of its own."""
@@ -168,7 +201,7 @@ async def test_devices_are_recognised_by_every_way_over_real_sockets(room: Any) 
         "CRAC-B1-2": ("air_conditioner", {}),
         "SRV-1": ("server", {"snmp": 1, "ssh": 4}),
     }
-    seen = await asyncio.gather(*(scout.look(job, room[name]["address"], guard) for name in wanted))
+    seen = await asyncio.gather(*(look(scout, job, room[name]["address"], guard) for name in wanted))
     for (name, (kind, opened)), one in zip(wanted.items(), seen, strict=True):
         assert one is not None, name
         message = finding(job, one, LIBRARY.profiles, at=1.0)
@@ -178,7 +211,8 @@ async def test_devices_are_recognised_by_every_way_over_real_sockets(room: Any) 
     assert seen[1] is not None
     told = finding(job, seen[1], LIBRARY.profiles, at=1.0).links
     assert any(one.kind == "lldp" and "SW-ACC-1" in one.keys.get("name", ()) for one in told)
-    empty = await scout.look(
+    empty = await look(
+        scout,
         msgspec.structs.replace(job, ways=["snmp"]),
         room["UPS-B1-A"]["address"].rpartition(".")[0] + ".250",
         guard,
@@ -196,7 +230,7 @@ async def test_a_wrong_password_is_tried_at_three_machines_and_then_rests(room: 
     assert len(machines) >= HELD_AFTER
     tried: list[Attempt] = []
     for address in (*machines, *machines):
-        one = await scout.look(job, address, guard)
+        one = await look(scout, job, address, guard)
         assert one is not None
         tried += [attempt for attempt in one.attempts if attempt.way == "ssh"]
     refused = [one for one in tried if one.outcome == "refused"]
@@ -211,7 +245,7 @@ async def test_no_password_leaves_for_a_machine_whose_key_is_not_pinned(room: An
     bare = RangeCredential(9, "ssh", {name: text for name, text in good.values.items() if name != "host_key"})
     job = msgspec.structs.replace(JOB, ways=["ssh"], credentials=[bare])
     scout = Scout(LIBRARY, {})
-    one = await scout.look(job, room["SRV-1"]["address"], Guard())
+    one = await look(scout, job, room["SRV-1"]["address"], Guard())
     assert one is not None
     attempts = [attempt for attempt in one.attempts if attempt.way == "ssh"]
     assert [attempt.outcome for attempt in attempts] == ["held_back"]

@@ -11,6 +11,7 @@ import pytest
 from agent.config import SyslogSettings, TrapSettings
 from agent.knowledge import packaged as packaged_knowledge
 from agent.listeners.bench import free_port
+from agent.listeners.names import Names
 from agent.listeners.standing import Standing
 from agent.listeners.station import Station
 from agent.reading import Target
@@ -72,7 +73,7 @@ async def listening(
     polled: set[tuple[str, str]] = set()
     asked: list[str] = []
     standing = Standing(
-        packaged_knowledge,
+        Names(packaged_knowledge),
         name_of=names.get,
         polled=lambda key, rule: (key, rule) in polled,
         hasten=asked.append,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from agent.knowledge import packaged as packaged_knowledge
 from agent.listeners import standing
 from agent.listeners.ear import Ear, Heard
-from agent.listeners.names import named_trap, named_value
-from agent.listeners.sources import Source, Strangers, packed, table
+from agent.listeners.names import Names
+from agent.listeners.sources import Source, Stranger, Strangers, packed, table
 from agent.listeners.standing import Standing, is_heard
 from rules import heard
 from rules.heard import Finding, HeardRule, judge_trap
@@ -24,7 +24,7 @@ NOON = 1_700_000_000.0
 def place(names: dict[str, str] | None = None) -> Standing:
     known = {"t1": "sw-alice", "t2": "sw-bob"} if names is None else names
     return Standing(
-        packaged_knowledge, name_of=known.get, polled=lambda _k, _r: False, hasten=lambda _k: None
+        Names(packaged_knowledge), name_of=known.get, polled=lambda _k, _r: False, hasten=lambda _k: None
     )
 
 
@@ -155,11 +155,11 @@ def test_a_source_never_gets_more_than_its_burst_and_its_rate(spent: list[float]
 def test_strangers_are_counted_by_address_up_to_a_bound() -> None:
     strangers = Strangers()
     for number in range(2_000):
-        strangers.count(number.to_bytes(4, "big"))
-        strangers.count(b"\x7f\0\0\x63")
-    assert len(strangers.counts) <= 1_000
-    assert strangers.loudest()[0] == ("127.0.0.99", 2_000)
-    assert sum(strangers.counts.values()) + strangers.others == strangers.total == 4_000
+        strangers.count(number.to_bytes(4, "big"), float(number))
+        strangers.count(b"\x7f\0\0\x63", float(number))
+    assert len(strangers.known) <= 1_000
+    assert strangers.loudest()[0] == ("127.0.0.99", Stranger(2_000, 1_999.0))
+    assert sum(one.count for one in strangers.known.values()) + strangers.others == strangers.total == 4_000
 
 
 @pytest.mark.parametrize(
@@ -179,13 +179,30 @@ def test_an_address_is_one_however_it_is_written(text: str, octets: bytes | None
 
 
 def test_traps_and_values_have_the_names_their_makers_gave() -> None:
-    known = packaged_knowledge()
-    assert named_trap(known, "1.3.6.1.6.3.1.1.5.3") == "IF-MIB::linkDown"
-    assert named_trap(known, "1.3.6.1.2.1.33.2.0.1") == "UPS-MIB::upsTrapOnBattery", "as v1 writes it"
-    assert named_trap(known, "1.3.6.1.4.1.9.99999.1").startswith("1.3.6.1.4.1.9.99999.1 (")
-    assert named_trap(known, "1.2.3") == "1.2.3"
-    assert named_value(known, "1.3.6.1.2.1.2.2.1.8.12", "2") == ("ifOperStatus.12", "down (2)")
-    assert named_value(known, "1.2.3.4", "x") == ("1.2.3.4", "x")
+    known = Names(packaged_knowledge)
+    for _ in ("looked up", "remembered"):
+        assert known.trap("1.3.6.1.6.3.1.1.5.3") == "IF-MIB::linkDown"
+        assert known.trap("1.3.6.1.2.1.33.2.0.1") == "UPS-MIB::upsTrapOnBattery", "as v1 writes it"
+        assert known.trap("1.3.6.1.4.1.9.99999.1").startswith("1.3.6.1.4.1.9.99999.1 (")
+        assert known.trap("1.2.3") == "1.2.3"
+        assert known.value("1.3.6.1.2.1.2.2.1.8.12", "2") == ("ifOperStatus.12", "down (2)")
+        assert known.value("1.2.3.4", "x") == ("1.2.3.4", "x")
+
+
+OIDS = st.builds(
+    "{}.{}".format,
+    st.sampled_from(
+        ["1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.1.3", "1.3.6.1.2.1.33.1.2", "1.3"]
+    ),
+    st.lists(st.integers(0, 9), min_size=1, max_size=8).map(lambda arcs: ".".join(map(str, arcs))),
+)
+
+
+@given(st.lists(OIDS, max_size=30))
+def test_a_name_is_the_same_whatever_was_named_before(oids: list[str]) -> None:
+    warm = Names(packaged_knowledge)
+    for oid in oids:
+        assert warm.value(oid, "1") == Names(packaged_knowledge).value(oid, "1")
 
 
 def test_the_file_of_names_is_small(tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ def test_an_oid_survives_the_way_to_bytes_and_back(oid: str) -> None:
     assert ber.decode_oid(ber.encode_oid(oid)) == oid
 
 
+@given(st.lists(st.binary(max_size=12), max_size=8), st.binary(min_size=1, max_size=140))
+def test_any_bytes_are_the_same_oid_whatever_was_read_before(before: list[bytes], raw: bytes) -> None:
+    for head in before:
+        ber.decode_oid(head + raw[-1:])
+    first, *rest = ber.arcs(raw) or (None,)
+    wanted = ""
+    if first is not None:
+        top = min(first // 40, 2)
+        wanted = ".".join(map(str, (top, first - top * 40, *rest)))
+    assert ber.decode_oid(raw) == wanted
+
+
 @given(OIDS, OIDS)
 def test_encoded_oids_are_ordered_as_their_numbers(one: str, other: str) -> None:
     numbers = tuple(map(int, one.split("."))), tuple(map(int, other.split(".")))
