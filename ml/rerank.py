@@ -1,9 +1,9 @@
 """A ranker over explained features: what weighs how much is learned from what helped.
 
 A candidate's worth is a weighted sum of its features, of each as a share of the best candidate's, and of the
-square of that share. The weights begin at `PRIOR` (none negative: more in common is never worse) and are
-learned from judged questions by maximum likelihood under a softmax over the candidates, held to where they
-began by a ridge: with little feedback little moves.
+square of that share. The weights begin at those of `starting.json` (see `started`) and are learned from
+judged questions by maximum likelihood under a softmax over the candidates, held to where they began by a
+ridge: with little feedback little moves.
 
 How sure an answer is (the probability that it is right) is a logistic regression of its own, over what stands
 for itself (how much of the ticket it covers) and how far it leads. It is what decides about silence.
@@ -11,7 +11,9 @@ for itself (how much of the ticket it covers) and how far it leads. It is what d
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from ml.features import NAMES, Rows
 
-FORM = 1  # of the columns below; weights of another form are not read
+FORM = 2  # of the columns below; weights of another form are not read
 COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in NAMES)
 SURE_OF = (
     "whole",
@@ -36,46 +38,24 @@ SURE_OF = (
 )
 SURE_NAMES = (*SURE_OF, "lead", "lead on the 5th", "lead on the 10th", "log share")
 FARTHEST = 6.0  # a lead beyond it says no more
-RIDGE = 0.01
+RIDGE = 0.1
 FEWEST = 8  # judged questions before anything is learned
 DEVICE_LOGIT = 9.0  # how much agreement on the device and its alert adds to the logit of being right
 
-PRIOR = {
-    "whole": 2.48,
-    "first_line": 2.58,
-    "title_said": 1.43,
-    "first_line_pairs": 0.59,
-    "title_pairs": 1.71,
-    "signs": 0.96,
+GUESSED = {  # before any question was judged: what the first look says, and what it cannot see
+    "order": 4.0,
+    "whole": 2.0,
+    "first_line": 2.0,
+    "cosine": 2.0,
+    "signs": 4.0,
+    "signs_cosine": 1.0,
+    "title_said": 1.0,
     "facets": 2.0,
-    "order": 0.59,
-    "cosine of best": 2.49,
     "facets of best": 1.0,
-    "order of best": 0.59,
-    "whole of best, squared": 1.13,
-    "title of best, squared": 0.15,
-    "near of best, squared": 1.22,
-    "signs of best, squared": 0.5,
-    "order of best, squared": 0.53,
 }
-SURE_PRIOR = (
-    1.46,
-    0.68,
-    -0.45,
-    1.55,
-    -1.67,
-    0.62,
-    0.0,
-    -0.7,
-    0.92,
-    1.93,
-    0.67,
-    0.26,
-    0.27,
-    -0.22,
-    1.05,
-    -2.71,
-)
+GUESS_RIDGE = 200.0  # how much collections that were judged may move the guess
+COLLECTION = 600.0  # questions that a collection counts as, however many it has
+STARTING = Path(__file__).with_name("starting.json")
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -155,8 +135,17 @@ def _sure_inputs(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]
 # -- learning ---------------------------------------------------------------------------------
 
 
-def learn(judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE) -> Weights:
-    """Weights that put first what helped, near to those of `start`; these where too little is known."""
+def learn(
+    judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE, least: float | None = None
+) -> Weights:
+    """Weights that put first what helped, near to those of `start`; these where too little is known.
+
+    Args:
+        judged: what is learned from.
+        start: where the weights begin.
+        ridge: how strongly they are held there.
+        least: no weight becomes smaller than this.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
 
     taught = [one for one in judged if one.teaches]
@@ -164,7 +153,8 @@ def learn(judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE) -> 
         return start
     prior = np.asarray(start.order)
     told = _Told.of(taught)
-    found = minimize(told.loss, prior, args=(prior, ridge), jac=True, method="L-BFGS-B").x
+    bounds = None if least is None else [(least, None)] * len(prior)
+    found = minimize(told.loss, prior, args=(prior, ridge), jac=True, method="L-BFGS-B", bounds=bounds).x
     return Weights(tuple(round(float(value), 4) for value in found), start.sure)
 
 
@@ -269,12 +259,20 @@ def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]
     return looks
 
 
+def started(collections: Sequence[Sequence[Judged]]) -> Weights:
+    """What every ranker begins with: a guess, moved a little by judged questions of several collections.
+
+    Each collection counts the same, no weight becomes negative (more in common is never worse), and the
+    ridge is strong: what helps only in one of them must not decide in a house that none of them knows.
+    """
+    guess = Weights(tuple(GUESSED.get(name, 0.0) for name in COLUMNS), (0.0,) * (len(SURE_NAMES) + 1))
+    weighed = [
+        replace(one, weight=COLLECTION / len(judged)) for judged in collections for one in judged if judged
+    ]
+    return calibrated(learn(weighed, guess, ridge=GUESS_RIDGE, least=0.0), weighed)
+
+
+@lru_cache(maxsize=1)
 def begun() -> Weights:
-    """The ranker before any feedback."""
-    return BEGUN
-
-
-BEGUN = Weights(
-    tuple(PRIOR.get(name, 0.0) for name in COLUMNS),
-    SURE_PRIOR,
-)
+    """The ranker before any feedback of this house; `bench suggest-start` made it with `started`."""
+    return msgspec.json.decode(STARTING.read_bytes(), type=Weights)
