@@ -184,6 +184,17 @@ def test_a_synonym_that_shares_a_han_sign_is_nearer_than_none() -> None:
     assert signs["near"] > signs["far"]
 
 
+@given(seed=SEEDS, count=st.integers(1, 6))
+def test_a_candidate_is_ahead_of_the_best_of_the_others(seed: int, count: int) -> None:
+    rows = np.random.default_rng(seed).random((count, len(NAMES))).astype(np.float32)
+    ahead = rerank._ahead(rows)
+    for place, name in enumerate(rerank.AHEAD_OF):
+        column = rows[:, NAMES.index(name)]
+        for one in range(count):
+            others = np.delete(column, one)
+            assert ahead[one, place] == pytest.approx(column[one] - max(others, default=0.0))
+
+
 @given(names=st.lists(st.text(max_size=8), unique=True, max_size=50))
 def test_a_name_keeps_its_fold_whoever_else_is_there(names: list[str]) -> None:
     whole = measure.folds(names, 5, seed=1)
