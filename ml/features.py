@@ -35,6 +35,19 @@ NAMES = (
     "facets",
     "device",  # the facets that tell of the device and its alert
     "order",  # the first look's score against the best candidate's
+    "said_of_lead",  # how much of the body's first words the ticket says
+    "covered_by_lead",  # how much of the ticket's information these have
+    "first_line_of_lead",
+    "said_of_body",  # how much of symptom, cause and solution the ticket says
+    "passage",  # how much of the ticket's information the best passage has
+    "first_line_of_passage",
+    "rarest",  # the rarest word in common against the ticket's rarest
+    "rarest_three",
+    "divergent",  # tf by length without saturation over words: another view than BM25
+    "triples",  # three in a row in the ticket that are so in the document
+    "line_title_cosine",  # of the title and that line of the ticket that is most like it
+    "crowd",  # how like it is to the best candidates
+    "crowd_of_all",  # and to all of them
 )
 FIELD_B = 0.75
 FIELD_K1 = 1.2
@@ -42,6 +55,12 @@ DEVICE = ("alert", "model", "ci", "ci_class", "vendor")
 CLOSE = 4  # tokens
 FIRST_HAN = "\u3400"
 RARE_POWER = 3
+LEAD = 40  # tokens of the body
+PASSAGE = 50  # tokens; they begin every half
+RAREST = 3
+MOST_LINES = 20  # of a ticket that are compared with titles
+SHORTEST_LINE = 3  # distinct words
+CROWD_HEAT = 20.0  # the larger, the fewer candidates make the crowd
 
 Rows = NDArray[np.float32]
 
@@ -73,6 +92,10 @@ def features(index: Index, found: Candidates) -> Rows:
         columns |= _words(index, found, read)
         columns |= _neighbours(found, read)
         columns |= _signs(index, found, read)
+        columns |= _leads(index, found, read)
+        columns |= _passages(found, read)
+        columns |= _triples(found, read)
+        columns |= _crowd(index, found)
     for name, values in columns.items():
         rows[:, NAMES.index(name)] = values
     return rows
@@ -113,8 +136,32 @@ def _words(index: Index, found: Candidates, read: _Read) -> dict[str, Rows]:
         "rare": _share(present @ rare, float(rare.sum())),
         "identifiers": _share(present @ named, float(named.sum())),
         "cosine": _cosine(index, found, bags),
+        "divergent": _divergent(read, tf.sum(axis=2), weight),
+        **_rarest(present, asked.idf),
         **_titles(index, found, read, tf[:, :, 0]),
     }
+
+
+def _rarest(present: Rows, idf: Rows) -> dict[str, Rows]:
+    """How rare the rarest words in common are."""
+    theirs = np.sort(present * idf, axis=1)[:, ::-1][:, :RAREST]
+    mine = np.sort(idf)[::-1][:RAREST]
+    return {
+        "rarest": _share(theirs[:, 0], float(mine[0])),
+        "rarest_three": _share(theirs.sum(axis=1), float(mine.sum())),
+    }
+
+
+def _divergent(read: _Read, tf: Rows, weight: Rows) -> Rows:
+    """The terms by how far they are more frequent than length explains (PL2's normalisation, c 1).
+
+    Source: Amati and van Rijsbergen, ACM TOIS 20(4), 2002.
+    """
+    lengths = np.bincount(read.candidate, minlength=read.count)
+    mean = max(float(lengths.mean()), 1.0)
+    grown = tf * np.log2(1 + mean / np.maximum(lengths, 1)).astype(np.float32)[:, None]
+    said: Rows = ((grown / (grown + 1)) @ weight).astype(np.float32)
+    return _share(said, float(weight.sum()))
 
 
 def _share(part: Rows, whole: float) -> Rows:
@@ -164,9 +211,114 @@ def _titles(index: Index, found: Candidates, read: _Read, tf: Rows) -> dict[str,
     first = asked.first * asked.idf
     alike = ((tf > 0) * asked.idf) @ first / np.maximum(norms * np.linalg.norm(first), 1e-9)
     return {
+        "line_title_cosine": _line_titles(found, tf, norms),
         "title_said": (said / np.maximum(whole, 1e-9)).astype(np.float32),
         "title_cosine": np.minimum(alike, 1.0).astype(np.float32),
     }
+
+
+def _line_titles(found: Candidates, tf: Rows, norms: NDArray[np.float64]) -> Rows:
+    """How like its title the line of the ticket is that is most like it."""
+    asked = found.asked
+    lines = []
+    for line in np.split(asked.sequence, np.nonzero(asked.sequence < 0)[0])[:MOST_LINES]:
+        words = np.unique(line[line >= 0])
+        if len(words) >= SHORTEST_LINE:
+            row = np.zeros(len(asked.terms), dtype=np.float32)
+            row[words] = asked.idf[words]
+            lines.append(row / max(float(np.linalg.norm(row)), 1e-9))
+    if not lines:
+        return np.zeros(len(found), dtype=np.float32)
+    alike = ((tf > 0) * asked.idf) @ np.stack(lines).T
+    best: Rows = np.minimum(alike.max(axis=1) / np.maximum(norms, 1e-9), 1.0).astype(np.float32)
+    return best
+
+
+def _leads(index: Index, found: Candidates, read: _Read) -> dict[str, Rows]:
+    """What is said at the beginning of the body, where articles and tickets say what they are about."""
+    asked, body = found.asked, read.zone > 0
+    before = np.concatenate([[0], np.cumsum(body)])
+    begins = np.searchsorted(read.candidate, np.arange(read.count))
+    lead = body & (before[1:] - before[begins][read.candidate] <= LEAD)
+    idf, met = index.idf(read.term), read.place >= 0
+
+    def said(where: NDArray[np.bool_]) -> Rows:
+        whole = np.bincount(read.candidate[where], idf[where], minlength=read.count)
+        common = np.bincount(read.candidate[where], (idf * met)[where], minlength=read.count)
+        part: Rows = (common / np.maximum(whole, 1e-9)).astype(np.float32)
+        return part
+
+    present = np.zeros((read.count, len(asked.terms)), dtype=np.float32)
+    here = lead & met
+    present[read.candidate[here], read.place[here]] = 1.0
+    weight, first = asked.weights * asked.idf, asked.first * asked.idf
+    return {
+        "said_of_lead": said(lead),
+        "said_of_body": said(body),
+        "covered_by_lead": _share(present @ weight, float(weight.sum())),
+        "first_line_of_lead": _share(present @ first, float(first.sum())),
+    }
+
+
+def _passages(found: Candidates, read: _Read) -> dict[str, Rows]:
+    """How much of the ticket stands in one passage."""
+    asked, met = found.asked, read.place >= 0
+    sides = np.stack([asked.weights * asked.idf, asked.first * asked.idf], axis=1)
+    begins = np.searchsorted(read.candidate, np.arange(read.count))
+    at = np.arange(len(read.candidate)) - begins[read.candidate]
+    best = np.zeros((read.count, 2), dtype=np.float32)
+    for shift in (0, PASSAGE // 2):
+        passage = (at + shift) // PASSAGE
+        present = np.zeros((read.count, int(passage.max(initial=0)) + 1, len(asked.terms)), dtype=np.float32)
+        present[read.candidate[met], passage[met], read.place[met]] = 1.0
+        best = np.maximum(best, (present @ sides).max(axis=1))
+    return {
+        "passage": _share(best[:, 0], float(sides[:, 0].sum())),
+        "first_line_of_passage": _share(best[:, 1], float(sides[:, 1].sum())),
+    }
+
+
+def _triples(found: Candidates, read: _Read) -> dict[str, Rows]:
+    """Three tokens in a row that stand so in the document."""
+    asked, size = found.asked, len(found.asked.terms)
+
+    def coded(place: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        one, two, three = (
+            place[step : max(step, len(place) - 2 + step)].astype(np.int64) for step in range(3)
+        )
+        return (one * size + two) * size + three, (one >= 0) & (two >= 0) & (three >= 0)
+
+    mine, known = coded(asked.sequence)
+    codes = np.unique(mine[known])
+    if not len(codes) or len(read.place) < 3:
+        return {"triples": np.zeros(read.count, dtype=np.float32)}
+    gain = asked.idf[codes % size] + asked.idf[codes // size % size] + asked.idf[codes // size // size]
+    theirs, whole = coded(read.place)
+    room = read.candidate * ZONE_COUNT + read.zone
+    (at,) = np.nonzero(whole & (room[:-2] == room[2:]))
+    number = np.minimum(np.searchsorted(codes, theirs[at]), len(codes) - 1)
+    hit = codes[number] == theirs[at]
+    together = np.zeros((read.count, len(codes)), dtype=np.float32)
+    together[read.candidate[at[hit]], number[hit]] = 1.0
+    return {"triples": _share(together @ gain, float(gain.sum()))}
+
+
+def _crowd(index: Index, found: Candidates) -> dict[str, Rows]:
+    """Cosine with the middle of the best candidates, and of all: what answers one ticket is alike."""
+    count = len(found)
+    whose = np.repeat(np.arange(count), np.diff(found.bag_starts))
+    weight = (1 + np.log(np.maximum(found.bag_weights, 0.5))) * index.idf(found.bags)
+    norms = np.sqrt(np.bincount(whose, weight**2, minlength=count))
+    weight = (weight / np.maximum(norms, 1e-9)[whose]).astype(np.float32)
+    _terms, term = np.unique(found.bags, return_inverse=True)
+    heat = np.exp(CROWD_HEAT * (found.look - found.look.max()).astype(np.float64))
+    shares = {"crowd": heat / heat.sum(), "crowd_of_all": np.full(count, 1.0 / count)}
+    columns = {}
+    for name, share in shares.items():
+        middle = np.bincount(term, weight * share[whose])
+        alike = np.bincount(whose, weight * middle[term], minlength=count) - share * (norms > 0)
+        columns[name] = np.clip(alike, 0.0, 1.0).astype(np.float32)
+    return columns
 
 
 def _neighbours(found: Candidates, read: _Read) -> dict[str, Rows]:

@@ -36,6 +36,19 @@ def better_by_chance(new: ArrayLike, old: ArrayLike, *, seed: int, draws: int = 
     return float((reached + 1) / (draws + 1))
 
 
+def average_precision(scores: ArrayLike, right: ArrayLike, *, there: int) -> float:
+    """Mean over what is right of the share that is right down to it; what was not found counts 0.
+
+    Args:
+        scores: of each candidate, higher is better; equal ones stay as they stand.
+        right: which of them are right.
+        there: how many are right in all.
+    """
+    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
+    (ranks,) = np.nonzero(np.asarray(right, dtype=bool)[order])
+    return float((np.arange(1, len(ranks) + 1) / (ranks + 1)).sum() / max(there, 1))
+
+
 def calibration_error(said: ArrayLike, true: ArrayLike, *, bins: int = 10) -> float:
     """Mean distance of what was said from what was true, over equal bins of probability, 0 to 1."""
     probability, happened = np.asarray(said, np.float64), np.asarray(true, np.float64)

@@ -1,17 +1,20 @@
 """A ranker over explained features: what weighs how much is learned from what helped.
 
 A candidate's worth is a weighted sum of its features, of each as a share of the best candidate's, and of the
-square of that share. The weights begin at `PRIOR` (none negative: more in common is never worse) and are
-learned from judged questions by maximum likelihood under a softmax over the candidates, held to where they
-began by a ridge: with little feedback little moves.
+square of that share. The weights begin at those of `starting.json` (see `started`) and are learned from
+judged questions by maximum likelihood under a softmax over the candidates, held to where they began by a
+ridge: with little feedback little moves.
 
 How sure an answer is (the probability that it is right) is a logistic regression of its own, over what stands
-for itself (how much of the ticket it covers) and how far it leads. It is what decides about silence.
+for itself (how much of the ticket it covers) and how far it leads, in all and by feature: where the answer is
+missing, several fit equally badly. It is what decides about silence.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,63 +22,51 @@ from numpy.typing import NDArray
 
 from ml.features import NAMES, Rows
 
-FORM = 1  # of the columns below; weights of another form are not read
+FORM = 2  # of the columns below; weights of another form are not read
 COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in NAMES)
-SURE_OF = (
+_NOT_ALONE = {"facets", "device", "order", "crowd", "crowd_of_all"}  # the others decide these
+SURE_OF = tuple(name for name in NAMES if name not in _NOT_ALONE)
+AHEAD_OF = (
     "whole",
-    "covered",
-    "rare",
-    "title_said",
-    "title_cosine",
     "cosine",
-    "near",
-    "pairs",
-    "signs",
+    "title_cosine",
     "first_line",
-    "identifiers",
+    "pairs",
+    "triples",
+    "line_title_cosine",
+    "signs_cosine",
+    "passage",
+    "near",
 )
-SURE_NAMES = (*SURE_OF, "lead", "lead on the 5th", "lead on the 10th", "log share")
+SURE_NAMES = (
+    *SURE_OF,
+    *(f"{name} ahead" for name in AHEAD_OF),
+    "lead",
+    "lead on the 5th",
+    "lead on the 10th",
+    "log share",
+)
 FARTHEST = 6.0  # a lead beyond it says no more
-RIDGE = 0.01
+RIDGE = 0.1
+SURE_RIDGE = 3.0  # many slopes; with little feedback none may be steep
+SURE_FOLDS = 5
 FEWEST = 8  # judged questions before anything is learned
 DEVICE_LOGIT = 9.0  # how much agreement on the device and its alert adds to the logit of being right
 
-PRIOR = {
-    "whole": 2.48,
-    "first_line": 2.58,
-    "title_said": 1.43,
-    "first_line_pairs": 0.59,
-    "title_pairs": 1.71,
-    "signs": 0.96,
+GUESSED = {  # before any question was judged: what the first look says, and what it cannot see
+    "order": 4.0,
+    "whole": 2.0,
+    "first_line": 2.0,
+    "cosine": 2.0,
+    "signs": 4.0,
+    "signs_cosine": 1.0,
+    "title_said": 1.0,
     "facets": 2.0,
-    "order": 0.59,
-    "cosine of best": 2.49,
     "facets of best": 1.0,
-    "order of best": 0.59,
-    "whole of best, squared": 1.13,
-    "title of best, squared": 0.15,
-    "near of best, squared": 1.22,
-    "signs of best, squared": 0.5,
-    "order of best, squared": 0.53,
 }
-SURE_PRIOR = (
-    1.46,
-    0.68,
-    -0.45,
-    1.55,
-    -1.67,
-    0.62,
-    0.0,
-    -0.7,
-    0.92,
-    1.93,
-    0.67,
-    0.26,
-    0.27,
-    -0.22,
-    1.05,
-    -2.71,
-)
+GUESS_RIDGE = 200.0  # how much collections that were judged may move the guess
+COLLECTION = 600.0  # questions that a collection counts as, however many it has
+STARTING = Path(__file__).with_name("starting.json")
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -149,14 +140,35 @@ def _sure_inputs(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]
     clipped = np.clip(np.stack(leads, axis=1), -FARTHEST, FARTHEST)
     share = worths - ordered[0] - math.log(float(np.exp(worths - ordered[0]).sum()))
     own = rows[:, [NAMES.index(name) for name in SURE_OF]]
-    return np.hstack([own, clipped, np.maximum(share, -12.0)[:, None]])
+    return np.hstack([own, _ahead(rows), clipped, np.maximum(share, -12.0)[:, None]])
+
+
+def _ahead(rows: Rows) -> Rows:
+    """How far each candidate stands before the best of the others, by feature."""
+    some = rows[:, [NAMES.index(name) for name in AHEAD_OF]]
+    best = some.max(axis=0)
+    other = np.broadcast_to(best, some.shape).copy()
+    first = some.argmax(axis=0)
+    behind = np.sort(some, axis=0)[-2] if len(some) > 1 else np.zeros_like(best)
+    other[first, np.arange(len(AHEAD_OF))] = behind
+    ahead: Rows = some - other
+    return ahead
 
 
 # -- learning ---------------------------------------------------------------------------------
 
 
-def learn(judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE) -> Weights:
-    """Weights that put first what helped, near to those of `start`; these where too little is known."""
+def learn(
+    judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE, least: float | None = None
+) -> Weights:
+    """Weights that put first what helped, near to those of `start`; these where too little is known.
+
+    Args:
+        judged: what is learned from.
+        start: where the weights begin.
+        ridge: how strongly they are held there.
+        least: no weight becomes smaller than this.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
 
     taught = [one for one in judged if one.teaches]
@@ -164,7 +176,8 @@ def learn(judged: Sequence[Judged], start: Weights, *, ridge: float = RIDGE) -> 
         return start
     prior = np.asarray(start.order)
     told = _Told.of(taught)
-    found = minimize(told.loss, prior, args=(prior, ridge), jac=True, method="L-BFGS-B").x
+    bounds = None if least is None else [(least, None)] * len(prior)
+    found = minimize(told.loss, prior, args=(prior, ridge), jac=True, method="L-BFGS-B", bounds=bounds).x
     return Weights(tuple(round(float(value), 4) for value in found), start.sure)
 
 
@@ -224,8 +237,8 @@ def calibrated(weights: Weights, judged: Sequence[Judged], *, without: bool = Tr
         without: each question counts a second time with what helped taken away, so that the ranker knows
             what it looks like when nothing fits.
     """
-    inputs, agrees, right = [], [], []
-    for one in judged:
+    inputs, agrees, right, weight, whose = [], [], [], [], []
+    for number, one in enumerate(judged):
         for rows, helped in _looks(one, without=without):
             if len(rows):
                 worths = worth(weights, rows)
@@ -233,18 +246,48 @@ def calibrated(weights: Weights, judged: Sequence[Judged], *, without: bool = Tr
                 inputs.append(_sure_inputs(rows, worths)[first])
                 agrees.append(DEVICE_LOGIT * float(rows[first, NAMES.index("device")]))
                 right.append(bool(helped[first]))
+                weight.append(one.weight)
+                whose.append(number)
     if len(right) < 2 * FEWEST or len(set(right)) < 2:
         return weights
     table = np.asarray(inputs)
     middle, spread = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-3)
-    fitted = _logistic((table - middle) / spread, np.asarray(right), np.asarray(agrees))
+    each = np.asarray(weight) / np.mean(weight)
+    fitted = _scaled(
+        (table - middle) / spread, np.asarray(right), np.asarray(agrees), each, np.asarray(whose)
+    )
     slopes = fitted[:-1] / spread
     constant = float(fitted[-1] - slopes @ middle)
     return Weights(weights.order, (*(round(float(one), 4) for one in slopes), round(constant, 4)))
 
 
+def _scaled(
+    table: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    given: NDArray[np.float64],
+    each: NDArray[np.float64],
+    whose: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Slopes and constant, brought to the scale at which they hold for questions they were not made of."""
+    apart = np.zeros((len(table), 1))
+    for fold in range(SURE_FOLDS):
+        held = whose % SURE_FOLDS == fold
+        if held.any() and not held.all():
+            slopes = _logistic(table[~held], right[~held], given[~held], each[~held], ridge=SURE_RIDGE)
+            apart[held, 0] = table[held] @ slopes[:-1] + slopes[-1]
+    scale, shift = _logistic(apart, right, given, each, ridge=0.0)
+    fitted = _logistic(table, right, given, each, ridge=SURE_RIDGE) * max(float(scale), 0.0)
+    fitted[-1] += shift
+    return fitted
+
+
 def _logistic(
-    table: NDArray[np.float64], right: NDArray[np.bool_], given: NDArray[np.float64]
+    table: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    given: NDArray[np.float64],
+    each: NDArray[np.float64],
+    *,
+    ridge: float,
 ) -> NDArray[np.float64]:
     """Slopes and constant of a logistic regression that starts from given logits; the slopes held to 0."""
     from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
@@ -252,13 +295,14 @@ def _logistic(
     sign = np.where(right, 1.0, -1.0)
     whole = np.hstack([table, np.ones((len(table), 1))])
 
-    def loss(slopes: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def of(slopes: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margins = sign * (whole @ slopes + given)
-        pull = whole.T @ (-sign / (1 + np.exp(np.clip(margins, -50, 50))))
+        pull = whole.T @ (-sign * each / (1 + np.exp(np.clip(margins, -50, 50))))
         held = np.append(slopes[:-1], 0.0)
-        return float(np.logaddexp(0, -margins).sum() + 0.5 * held @ held), pull + held
+        loss = float((each * np.logaddexp(0, -margins)).sum() + ridge * held @ held)
+        return loss, pull + 2 * ridge * held
 
-    fitted: NDArray[np.float64] = minimize(loss, np.zeros(whole.shape[1]), jac=True, method="L-BFGS-B").x
+    fitted: NDArray[np.float64] = minimize(of, np.zeros(whole.shape[1]), jac=True, method="L-BFGS-B").x
     return fitted
 
 
@@ -269,12 +313,20 @@ def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]
     return looks
 
 
+def started(collections: Sequence[Sequence[Judged]]) -> Weights:
+    """What every ranker begins with: a guess, moved a little by judged questions of several collections.
+
+    Each collection counts the same, no weight becomes negative (more in common is never worse), and the
+    ridge is strong: what helps only in one of them must not decide in a house that none of them knows.
+    """
+    guess = Weights(tuple(GUESSED.get(name, 0.0) for name in COLUMNS), (0.0,) * (len(SURE_NAMES) + 1))
+    weighed = [
+        replace(one, weight=COLLECTION / len(judged)) for judged in collections for one in judged if judged
+    ]
+    return calibrated(learn(weighed, guess, ridge=GUESS_RIDGE, least=0.0), weighed)
+
+
+@lru_cache(maxsize=1)
 def begun() -> Weights:
-    """The ranker before any feedback."""
-    return BEGUN
-
-
-BEGUN = Weights(
-    tuple(PRIOR.get(name, 0.0) for name in COLUMNS),
-    SURE_PRIOR,
-)
+    """The ranker before any feedback of this house; `bench suggest-start` made it with `started`."""
+    return msgspec.json.decode(STARTING.read_bytes(), type=Weights)

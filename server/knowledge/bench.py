@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import psutil
 import typer
@@ -234,6 +235,49 @@ def suggest(
 
             walked(texts, visit, Ranking())
     typer.echo(json.dumps({"questions": len(texts.questions), "documents": len(texts.texts)}))
+
+
+@COMMAND.command("suggest-start")
+def suggest_start(
+    folders: Annotated[list[Path], typer.Option("--set", help="a folder as of `suggest`; several times")],
+    out: Annotated[Path | None, typer.Option("--out", help="file for the weights of all of them")] = None,
+) -> None:
+    """Make the weights that every ranker begins with; the last line is one JSON object.
+
+    It tells for each set the mean average precision and how often the first is right: with the carried
+    weights, with weights made of the other sets alone, and with weights made of all.
+    """
+    with _refusing():
+        sets = {folder: read_set(folder, judged=True) for folder in folders}
+    judged = {folder: list(judged_of(texts).values()) for folder, texts in sets.items()}
+    whole = rerank.started(list(judged.values()))
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
+    figures = {}
+    for folder, texts in sets.items():
+        others = rerank.started([one for other, one in judged.items() if other != folder])
+        there = [len(question.right) for question in texts.questions]
+        figures[str(folder)] = {
+            name: quality_of(weights, judged[folder], there)
+            for name, weights in (("carried", rerank.begun()), ("left_out", others), ("all", whole))
+        }
+    typer.echo(json.dumps(figures))
+
+
+def quality_of(
+    weights: rerank.Weights, judged: Sequence[rerank.Judged], there: Sequence[int]
+) -> dict[str, float]:
+    """Mean average precision and the share of questions whose first answer is right."""
+    worths = [rerank.worth(weights, one.rows) for one in judged]
+    precision = [
+        measure.average_precision(worth, one.right, there=count)
+        for worth, one, count in zip(worths, judged, there, strict=True)
+    ]
+    first = [
+        bool(one.right[np.argmax(worth)]) if len(worth) else False
+        for worth, one in zip(worths, judged, strict=True)
+    ]
+    return {"map": round(float(np.mean(precision)), 4), "first_right": round(float(np.mean(first)), 4)}
 
 
 # -- silence ----------------------------------------------------------------------------------

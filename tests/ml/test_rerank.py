@@ -53,6 +53,35 @@ def test_what_was_tried_in_vain_falls() -> None:
     )
 
 
+def test_what_every_ranker_begins_with_is_of_this_form_and_lets_nothing_in_common_count_against() -> None:
+    begun = rerank.begun()
+    assert begun.form == rerank.FORM
+    assert len(begun.order) == len(rerank.COLUMNS)
+    assert len(begun.sure) == len(rerank.SURE_NAMES) + 1
+    assert min(begun.order) >= 0
+    assert rerank.GUESSED.keys() <= set(rerank.COLUMNS)
+
+
+def test_a_collection_that_is_asked_twice_as_much_has_no_more_say() -> None:
+    many, few = [judged(seed) for seed in range(40)], [judged(seed, tells="pairs") for seed in range(10)]
+    once = rerank.started([many, few])
+    doubled = rerank.started([many + many, few])
+    assert doubled.order == pytest.approx(once.order, abs=0.05)
+    assert min(once.order) >= 0
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_average_precision_is_that_of_the_definition(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores, right = random.random(9), random.random(9) < 0.4
+    there = int(right.sum()) + 1
+    order = sorted(range(9), key=lambda place: -scores[place])
+    hits = [rank for rank, place in enumerate(order, 1) if right[place]]
+    asked = sum(sum(other <= rank for other in hits) / rank for rank in hits) / there
+    assert measure.average_precision(scores, right, there=there) == pytest.approx(asked)
+
+
 @given(seed=SEEDS)
 @settings(max_examples=20, deadline=None)
 def test_the_slope_of_the_loss_is_its_slope(seed: int) -> None:
@@ -124,6 +153,25 @@ def test_words_that_stand_together_beat_the_same_words_apart() -> None:
     assert keys[int(np.argmax(worths))] == "together"
 
 
+@pytest.mark.parametrize(
+    ("feature", "better", "worse"),
+    [
+        ("triples", "then the pump lost prime again", "then prime lost, again the pump"),
+        ("rarest", "the pump lost prime", "the pump lost oil"),
+        ("passage", "pump lost prime" + " valve fan" * 40, "pump" + " valve fan" * 40 + " lost prime"),
+        ("covered_by_lead", "pump lost prime" + " valve fan" * 40, " valve fan" * 40 + "pump lost prime"),
+    ],
+)
+def test_what_a_bag_of_words_cannot_see_is_seen(feature: str, better: str, worse: str) -> None:
+    index = Index()
+    for key, text in {"better": better, "worse": worse, "other": "fan noise", "more": "fan valve"}.items():
+        index.add(key, Document({"symptom": text}))
+    found = index.candidates("pump lost prime")
+    column = features(index, found)[:, NAMES.index(feature)]
+    seen = dict(zip((index.key(slot) for slot in found.slots.tolist()), column, strict=True))
+    assert seen["better"] > seen["worse"]
+
+
 def test_a_synonym_that_shares_a_han_sign_is_nearer_than_none() -> None:
     index = Index()
     index.add("near", Document({"symptom": "机房温度升高"}))
@@ -134,6 +182,17 @@ def test_a_synonym_that_shares_a_han_sign_is_nearer_than_none() -> None:
         zip((index.key(slot) for slot in found.slots.tolist()), rows[:, NAMES.index("signs")], strict=True)
     )
     assert signs["near"] > signs["far"]
+
+
+@given(seed=SEEDS, count=st.integers(1, 6))
+def test_a_candidate_is_ahead_of_the_best_of_the_others(seed: int, count: int) -> None:
+    rows = np.random.default_rng(seed).random((count, len(NAMES))).astype(np.float32)
+    ahead = rerank._ahead(rows)
+    for place, name in enumerate(rerank.AHEAD_OF):
+        column = rows[:, NAMES.index(name)]
+        for one in range(count):
+            others = np.delete(column, one)
+            assert ahead[one, place] == pytest.approx(column[one] - max(others, default=0.0))
 
 
 @given(names=st.lists(st.text(max_size=8), unique=True, max_size=50))
