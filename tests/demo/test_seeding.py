@@ -17,6 +17,7 @@ from server.cmdb.models import Ci
 from server.demo import company, past, present, room, shelf
 from server.demo.seeds import seed
 from server.incidents.models import Incident, IncidentEntry, State
+from server.incidents.words import CAUSES
 from server.kernel import secrets
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
@@ -111,3 +112,9 @@ def test_the_next_incident_gets_the_next_number(story: Database) -> None:
         return following
 
     assert story.run_now(number).startswith("INC-1008")
+
+
+def test_every_cause_of_the_history_is_one_that_the_desk_has_words_for() -> None:
+    told_causes = {kind["cause"] for kind in seed("history") if "cause" in kind}
+    assert told_causes
+    assert told_causes <= set(CAUSES)
