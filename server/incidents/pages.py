@@ -48,7 +48,9 @@ async def queue(call: Call) -> web.StreamResponse:
 
 @pages.get("/incidents/board", permission="incident.read")
 async def by_state(call: Call) -> web.StreamResponse:
-    """The queue as columns by state."""
+    """The queue as columns by state, or its file."""
+    if call.request.query.get("format") == "csv":
+        return await show(call, table.FILE, "incidents/board.html")
     query = list(call.request.query.items())
     shown = await call.db.read(board.board, query, actor=call.actor, now=call.now)
     teams = await call.db.read(record.teams) if call.may("incident.assign") else []

@@ -53,6 +53,12 @@ async def test_the_board_takes_the_filters_of_the_list_and_leads_back_to_it(desk
     assert (await desk.get("/incidents/board?colour=red")).status == 422
 
 
+async def test_the_boards_file_is_that_of_the_list(desk: Desk) -> None:
+    await reported(desk, "No access to Billing")
+    wanted = "?view=open&state=open&format=csv"
+    assert await desk.text(f"/incidents/board{wanted}") == await desk.text(f"/incidents{wanted}")
+
+
 async def test_a_long_column_ends_with_the_way_to_all_of_it(desk: Desk) -> None:
     for n in range(MOST_CARDS + 2):
         await reported(desk, f"Outage {n}")
