@@ -126,6 +126,7 @@ async def test_every_page_that_people_look_at_asks_a_dozen_questions_at_most(roo
     ups = await room.db.read(lambda s: s.scalars(select(Ci.number).where(Ci.name == "UPS-B1-A")).one())
     for path, besides in (
         ("/incidents", 0),
+        ("/incidents/board", 0),
         (f"/incidents/{number}", SUGGESTIONS),
         (f"/incidents/{number}/preview", SUGGESTIONS),
         (f"/cis/{ups}", WATCHED),
