@@ -1,4 +1,4 @@
-"""The pages of incidents that are read: queue, preview, record, chart, the answers of lookups."""
+"""The pages of incidents that are read: queue, board, preview, record, chart, the answers of lookups."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
 from server.cmdb import words as cmdb_words
-from server.incidents import learning, record, scene, service, table, views, words
+from server.incidents import board, learning, record, scene, service, table, views, words
 from server.incidents.models import Incident, PendingReason
 from server.kernel.call import Actor
 from server.kernel.i18n import _, current_language, loc, local
@@ -20,6 +20,7 @@ from server.knowledge import finding
 
 pages = Pages("incidents")
 MOST_FOUND = 12
+MOST_BACK = 2000  # letters of an address to go back to
 
 
 def choices() -> dict[str, Any]:
@@ -46,6 +47,20 @@ async def queue(call: Call) -> web.StreamResponse:
         return await show(call, table.FILE, "incidents/queue.html")
     teams = await call.db.read(record.teams) if call.may("incident.assign") else []
     return await show(call, table.QUEUE, "incidents/queue.html", teams=teams, words=words, **choices())
+
+
+@pages.get("/incidents/board", permission="incident.read")
+async def by_state(call: Call) -> web.StreamResponse:
+    """The queue as columns by state, or its file."""
+    if call.request.query.get("format") == "csv":
+        return await show(call, table.FILE, "incidents/board.html")
+    query = list(call.request.query.items())
+    shown = await call.db.read(board.board, query, actor=call.actor, now=call.now)
+    teams = await call.db.read(record.teams) if call.may("incident.assign") else []
+    here = call.request.path_qs[:MOST_BACK]
+    return call.render(
+        "incidents/board.html", page=shown.page, board=shown, teams=teams, here=here, words=words, **choices()
+    )
 
 
 @pages.get("/incidents/people", permission="incident.read")

@@ -17,6 +17,7 @@ PAGES = (
     "/mine",
     "/incidents",
     "/incidents?view=all",
+    "/incidents/board",
     "/incidents/new",
     "/alerts",
     "/alerts?view=groups",

@@ -137,6 +137,7 @@ async def test_every_page_that_people_look_at_asks_a_dozen_questions_at_most(roo
     for path, besides in (
         ("/", 0),
         ("/incidents", 0),
+        ("/incidents/board", 0),
         (f"/incidents/{number}", SUGGESTIONS),
         (f"/incidents/{number}/preview", SUGGESTIONS),
         (f"/cis/{ups}", WATCHED),

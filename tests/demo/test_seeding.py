@@ -118,3 +118,9 @@ def test_the_next_incident_gets_the_next_number(story: Database) -> None:
         return following
 
     assert story.run_now(number).startswith("INC-1008")
+
+
+def test_every_cause_of_the_history_is_one_that_the_desk_has_words_for() -> None:
+    told_causes = {kind["cause"] for kind in seed("history") if "cause" in kind}
+    assert told_causes
+    assert told_causes <= set(CAUSES)
