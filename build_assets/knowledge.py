@@ -8,16 +8,19 @@ list of private enterprise numbers, and IEEE's registry of hardware addresses. T
 bytes.
 
 Kept of the objects are readable scalars and columns that can tell something about a device: whatever is no
-counter, no row status and no part of a table's index, see `telling`.
+counter, no row status and no part of a table's index, see `telling`. Of the nodes above them the names are
+kept; of each enterprise the words its documents speak of and others do not, see `subjects`.
 """
 
 import json
 import lzma
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from agent.knowledge import MAGIC, Key, key_of, pack
+from agent.knowledge import MAGIC, Key, key_of, pack, words_of
 
 PROVENANCE = (
     "Objects and products: compiled from the SMI documents of device makers and of the IETF and IEEE "
@@ -25,6 +28,10 @@ PROVENANCE = (
     "Hardware addresses: IEEE MA-L, MA-M, MA-S."
 )
 BLOCK = 96_000  # characters before front coding
+ENTERPRISES = (1, 3, 6, 1, 4, 1)
+COMMON = 0.5  # share of the enterprises above which a word tells nothing
+MAX_WORDS = 200  # of an enterprise's objects; of its products and modules fewer
+MAX_NAMES = 60
 SILENT = ("not-accessible", "accessible-for-notify", "write-only")
 MAX_ENUM = 160
 
@@ -62,6 +69,55 @@ def objects(folder: Path) -> tuple[list[str], list[tuple[Key, str]]]:
     return list(numbers), sorted(rows.items())
 
 
+def nodes(folder: Path) -> list[tuple[Key, str]]:
+    """The names of the nodes below the enterprises that hold no value: branches, and what devices are."""
+    found = ((key_of(row[0]), row[2]) for row in lines(folder / "objects.tsv") if row[3] == "identity")
+    return sorted((key, name) for key, name in found if key[:6] == ENTERPRISES and len(key) > 7)
+
+
+def telling_words(counts: dict[int, Counter[str]], total: int, most: int) -> dict[int, str]:
+    """By enterprise: its words with how much each tells (tf-idf in tenths), the most telling first.
+
+    `total` is the number of enterprises that have documents.
+    """
+    spread = Counter(word for words in counts.values() for word in words)
+    found: dict[int, str] = {}
+    for number, words in counts.items():
+        rated = {
+            word: (1 + math.log(count)) * math.log(total / spread[word])
+            for word, count in words.items()
+            if len(word) > 1 and spread[word] < COMMON * total
+        }
+        best = sorted(rated.items(), key=lambda item: (-item[1], item[0]))[:most]
+        found[number] = " ".join(f"{word} {round(10 * rate)}" for word, rate in best)
+    return found
+
+
+def subjects(folder: Path) -> list[tuple[Key, str]]:
+    """What each enterprise's documents speak of: words of its objects, and of its products and modules."""
+    objects_of: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    modules_of: defaultdict[int, set[str]] = defaultdict(set)
+    names_of: defaultdict[int, Counter[str]] = defaultdict(Counter)
+
+    def count(into: defaultdict[int, Counter[str]], number: int, names: Iterable[str]) -> None:
+        for name in names:
+            into[number].update(set(words_of(name)))
+
+    for row in lines(folder / "objects.tsv"):
+        if row[3] in {"scalar", "column"} and (key := key_of(row[0]))[:6] == ENTERPRISES and len(key) > 7:
+            count(objects_of, key[6], [row[2]])
+            modules_of[key[6]].add(row[1])
+    for number, modules in modules_of.items():
+        count(names_of, number, sorted(modules))
+    for row in lines(folder / "products.tsv"):
+        if (key := key_of(row[0]))[:6] == ENTERPRISES and len(key) > 7:
+            count(names_of, key[6], [row[1]])
+    told = telling_words(objects_of, len(objects_of), MAX_WORDS)
+    named = telling_words(names_of, len(objects_of), MAX_NAMES)
+    numbers = sorted(told.keys() | named.keys())
+    return [((number,), f"{told.get(number, '')}\t{named.get(number, '')}") for number in numbers]
+
+
 def tables(folder: Path) -> tuple[list[str], dict[str, list[tuple[Key, str]]]]:
     """Everything that is packed."""
     modules, known = objects(folder)
@@ -72,6 +128,8 @@ def tables(folder: Path) -> tuple[list[str], dict[str, list[tuple[Key, str]]]]:
     cards = {tuple(int(digit, 16) for digit in row[0]): row[2] for row in lines(folder / "oui.tsv")}
     return modules, {
         "objects": known,
+        "nodes": nodes(folder),
+        "subjects": subjects(folder),
         "products": sorted(products.items()),
         "enterprises": sorted(makers.items()),
         "cards": sorted(cards.items()),

@@ -68,10 +68,6 @@ def bench(devices: Path, scorer: Path, *, folds: int, out: Path | None, models_t
     knowledge = packaged()
     every = cases(devices, same, knowledge)
     say(f"{len(every)} recordings of {len({one.family for one in every})} families read")
-    sensing = [
-        Models({model.name: model for model in learn(sensor_tasks(left(every, SENSOR_FOLDS, fold)))})
-        for fold in range(SENSOR_FOLDS)
-    ]
     identifying: list[Models] = []
     signs: dict[str, dict[str, Example]] = {}
     for fold in range(folds):
@@ -84,6 +80,10 @@ def bench(devices: Path, scorer: Path, *, folds: int, out: Path | None, models_t
         whole = learn([*identity_tasks(every), *sensor_tasks(every), *sure_tasks(signs.values())])
         models_to.write_bytes(Models({model.name: model for model in whole}).pack())
         say(f"{models_to}: {models_to.stat().st_size / 1e3:.0f} kB")
+    sensing = [
+        Models({model.name: model for model in learn(sensor_tasks(left(every, SENSOR_FOLDS, fold)))})
+        for fold in range(SENSOR_FOLDS)
+    ]
     results: list[tuple[Case, dict[str, Any]]] = []
     for fold in range(folds):
         held = [one for one in every if fold_of(one.family, folds) == fold]

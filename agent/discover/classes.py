@@ -10,7 +10,8 @@ from ml.linear import Model
 
 VOTES = {"line descr": 2.0, "lex descr": 1.5, "maker org": 1.2, "maker descr": 1.0, "maker product": 0.7,
          "line product": 1.0, "lex product": 0.7, "lex name": 0.8, "lex module": 0.8, "lex text": 0.3,
-         "lex org": 0.5}  # fmt: skip
+         "lex org": 0.5, "lex node": 1.0, "line node": 1.0, "lex objects": 1.5,
+         "lex products": 0.7}  # fmt: skip
 VOTE = 0.8  # of a class that all words agree on, against a margin of about one
 SHARP = 3.0
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from agent.knowledge import Fact, Knowledge
+from agent.knowledge import Fact, Knowledge, words_of
 from agent.transports.ber import Raw
 
 SYS_DESCR, SYS_OBJECT_ID, SYS_NAME = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.5.0"
@@ -13,15 +13,8 @@ SYS_SERVICES = "1.3.6.1.2.1.1.7.0"
 ENTERPRISES = "1.3.6.1.4.1."
 ENTITY = "1.3.6.1.2.1.47.1.1.1.1."
 MAX_TEXT = 1_000  # characters of one value that are looked at
-_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORDS = re.compile(r"[a-z]+|\d+")
 _BLANK = re.compile(r"\s+")
-
-
-@lru_cache(maxsize=20_000)
-def words_of(name: str) -> tuple[str, ...]:
-    """The words of a MIB name: `upsIdentModel` is ups, ident, model."""
-    return tuple(piece.lower() for piece in _PIECES.findall(name) if not piece.isdigit())
 
 
 @lru_cache(maxsize=20_000)

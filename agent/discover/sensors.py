@@ -23,9 +23,8 @@ from agent.discover.evidence import (
     number_of,
     text_of,
     words_in,
-    words_of,
 )
-from agent.knowledge import Fact
+from agent.knowledge import Fact, words_of
 
 ENT_VALUE, CISCO_VALUE = "1.3.6.1.2.1.99.1.1.1.4", "1.3.6.1.4.1.9.9.91.1.1.1.1.4"
 UPS = "1.3.6.1.2.1.33.1."

@@ -45,14 +45,14 @@ class Case:
     truth: dict[str, Any]
     known: Evidence
     traits: dict[str, float]
+    unseen: dict[str, float]  # the same without what our tables say of its maker
     candidates: dict[str, list[tuple[Candidate, bool]]]
     columns: list[list[Possible]] | None
 
     @property
     def hidden(self) -> frozenset[str]:
         """Words of its maker and system: what our tables say of them counts as seen."""
-        told = [self.truth["os"], self.truth.get("vendor") or "", *(self.truth.get("vendor_accept") or ())]
-        return frozenset(word for text in told for word in words_in(text.replace("_", " ").replace("-", " ")))
+        return hidden_words(self.truth)
 
     @property
     def family(self) -> str:
@@ -62,6 +62,12 @@ class Case:
     def scored(self, field: str) -> bool:
         """Whether the truth knows a field."""
         return bool(self.truth.get(field)) and field not in (self.truth.get("unscored") or ())
+
+
+def hidden_words(truth: dict[str, Any]) -> frozenset[str]:
+    """Words of the maker and system in a line of truth."""
+    told = [truth["os"], truth.get("vendor") or "", *(truth.get("vendor_accept") or ())]
+    return frozenset(word for text in told for word in words_in(text.replace("_", " ").replace("-", " ")))
 
 
 def comparisons(path: Path) -> ModuleType:
@@ -85,7 +91,8 @@ def cases(folder: Path, same: ModuleType, knowledge: Knowledge) -> list[Case]:
             continue
         known = evidence(values, knowledge)
         told = traits(known, knowledge)
-        case = Case(name, truth[name], known, told, {}, None)
+        unseen = traits(known, knowledge, hidden=hidden_words(truth[name]))
+        case = Case(name, truth[name], known, told, unseen, {}, None)
         for field in FIELDS:
             if case.scored(field):
                 listed = candidates(known, knowledge, field)
@@ -113,17 +120,18 @@ def learn(tasks: list[Task]) -> list[Model]:
 
 
 def identity_tasks(chosen: Iterable[Case]) -> list[Task]:
-    """Class and the three fields of identity."""
+    """Class and the three fields of identity.
+
+    The class is learned twice of each device, with and without what our tables say of its maker: most makers
+    that are met are in no table.
+    """
     kept = list(chosen)
-    tasks = [
-        Task(
-            CLASS,
-            [Example(one.traits, one.truth["device_class"], one.family) for one in kept],
-            "margin",
-            0.1,
-            balanced=True,
-        )
+    views = [
+        Example(view, one.truth["device_class"], one.family, 0.5)
+        for one in kept
+        for view in (one.traits, one.unseen)
     ]
+    tasks = [Task(CLASS, views, "margin", 0.1, balanced=True)]
     for field in FIELDS:
         examples = []
         for case in kept:
@@ -172,8 +180,7 @@ def _power(one: Possible, wanted: dict[str, Any]) -> str | None:
 def sure_examples(case: Case, models: Models, knowledge: Knowledge, same: ModuleType) -> dict[str, Example]:
     """By field: what tells how sure an answer is, and whether it was right. The case must be untrained."""
     found: dict[str, Example] = {}
-    told = traits(case.known, knowledge, hidden=case.hidden)
-    classed = classify(models.by_name[CLASS], case.known, told)
+    classed = classify(models.by_name[CLASS], case.known, case.unseen)
     right = classed.name in case.truth["device_class_accept"]
     found[CLASS] = Example(class_signs(classed), RIGHT if right else WRONG, case.family)
     made = vendor(case.known, knowledge, hidden=case.hidden)

@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agent.discover.evidence import (
     ENTERPRISES,
@@ -18,10 +18,9 @@ from agent.discover.evidence import (
     enterprise_of,
     strings,
     words_in,
-    words_of,
 )
 from agent.discover.lexicon import CLASSES, EVERYDAY, MAKER_WORDS, PATTERNS, WORDS
-from agent.knowledge import Knowledge, Maker
+from agent.knowledge import Knowledge, Maker, words_of
 
 IF_TYPE, HR_TYPE = "1.3.6.1.2.1.2.2.1.3", "1.3.6.1.2.1.25.3.2.1.2"
 BLOCKS = {
@@ -34,8 +33,10 @@ BLOCKS = {
     "text": 0.5,
     "mib": 0.7,
     "shape": 0.6,
+    "node": 0.7,
 }
-LEXICON, MAKER, LINE = 1.2, 1.6, 1.2
+LEXICON, MAKER, LINE, SUBJECT = 1.2, 1.6, 1.2, 0.6
+MAX_MAKERS, MAX_SUBJECT = 3, 40
 _UNAME = re.compile(r"^(Linux|FreeBSD|OpenBSD|NetBSD|SunOS|Darwin) .*(x86_64|amd64|i[3-6]86|sparc|SMP|ppc64)")
 NET_SNMP, UCD = 8072, 2021
 AGENTS = frozenset(  # authors of agents, of kits, and makers of chips: not whose device it is
@@ -76,13 +77,15 @@ def traits(
 ) -> dict[str, float]:
     """The features of one device. `hidden` are makers' words that the table of makers is not asked for."""
     sources = _sources(known, knowledge)
+    path = [word for name in knowledge.path(known.object_id) for word in words_of(name)]
+    sources["node"] = Counter(path)
     found: dict[str, float] = {}
     for source, counts in sources.items():
         weight = BLOCKS[source]
         norm = math.sqrt(sum((1 + math.log(count)) ** 2 for count in counts.values())) or 1.0
         for word, count in counts.items():
             found[f"{source}:{word}"] = weight * (1 + math.log(count)) / norm
-    for source in ("descr", "name", "module", "product", "org", "text"):
+    for source in ("descr", "name", "module", "product", "org", "text", "node"):
         found |= _classes(f"lex {source}", sources[source], WORDS, LEXICON)
     for source in ("org", "descr", "product"):
         words = Counter({word: n for word, n in sources[source].items() if word not in hidden})
@@ -91,12 +94,13 @@ def traits(
     for source, text in (
         ("descr", known.descr),
         ("product", " ".join(words_of(product.symbol)) if product else ""),
+        ("node", " ".join(path)),
     ):
         lines = [name for name, pattern in PATTERNS.items() if pattern.search(text)]
         found |= {f"line {source}:{name}": LINE / math.sqrt(len(lines)) for name in lines}
     if unix_host(known):
         found["lex host:server"] = LINE
-    return found
+    return found | _subjects(known, knowledge)
 
 
 def unix_host(known: Evidence) -> bool:
@@ -115,6 +119,39 @@ def _classes(
             points[name] += share * (1 + math.log(count))
     norm = math.sqrt(sum(value * value for value in points.values()))
     return {f"{label}:{name}": weight * points[name] / norm for name in CLASSES if name in points and norm}
+
+
+def _subjects(known: Evidence, knowledge: Knowledge) -> dict[str, float]:
+    """What the documents of its makers speak of, whether the device answers there or not."""
+    own = [known.enterprise] if known.enterprise > 0 else []
+    numbers = [number for number in dict.fromkeys(own + enterprises(known)) if number not in AGENTS]
+    words: dict[str, float] = defaultdict(float)
+    classes: dict[str, dict[str, float]] = {"objects": defaultdict(float), "products": defaultdict(float)}
+    for place, number in enumerate(numbers[:MAX_MAKERS], 1):
+        subject = knowledge.subject(number)
+        for word, rate in list(subject.objects.items())[:MAX_SUBJECT]:
+            words[word] += rate / place
+        for source, rated in (("objects", subject.objects), ("products", subject.products)):
+            for name, share in _speaks(rated).items():
+                classes[source][name] += share / place
+    found = {f"subject:{word}": SUBJECT * rate for word, rate in _unit(words).items()}
+    for source, points in classes.items():
+        found |= {f"lex {source}:{name}": share for name, share in _unit(points).items()}
+    return found
+
+
+def _speaks(rated: dict[str, float]) -> dict[str, float]:
+    """How much rated words say of each class, as a vector of length one."""
+    points: dict[str, float] = defaultdict(float)
+    for word, rate in rated.items():
+        for name, share in WORDS.get(word, {}).items():
+            points[name] += share * rate
+    return _unit(points)
+
+
+def _unit(points: Mapping[str, float]) -> dict[str, float]:
+    norm = math.sqrt(sum(value * value for value in points.values())) or 1.0
+    return {name: value / norm for name, value in points.items()}
 
 
 def _sources(known: Evidence, knowledge: Knowledge) -> dict[str, Counter[str]]:

@@ -27,10 +27,8 @@ COMMON = frozenset(
     advanced""".split()
 )
 MARKET = {  # what registered names are called today
-    "HP/HPE": "HPE",
     "Compaq (HPE servers)": "HPE",
     "NetBotz (APC)": "APC (Schneider Electric)",
-    "IBM/BNT switches": "IBM",
     "UPS Manufacturing": "Riello",
     "Sonus Networks, Inc.": "Ribbon",
     "General Instrument": "Arris",
@@ -90,6 +88,11 @@ NO_BRAND = frozenset(
     unix freebsd management card host name unknown private rack module card supply adapter intel
     none""".split()
 )
+_LEGAL = re.compile(
+    r"(?:[,\s]+(?:co|inc|corp|ltd|llc|limited|gmbh|ag|sa|s\.?a\.?|a/?s|ab|as|oy|bv|b\.v|nv|srl|s\.?r\.?l|spa|s\.?p\.?a|"
+    r"plc|kg|pty|sro|s\.r\.o|kk|k\.k|incorporated|corporation|company)\b\.?,?)+$",
+    re.IGNORECASE,
+)
 _FIRST = re.compile(r"[A-Za-z][A-Za-z&-]{2,}")
 
 
@@ -101,34 +104,43 @@ def vendor(known: Evidence, knowledge: Knowledge, *, hidden: frozenset[str] = fr
     return next(_ladder(known, knowledge, hidden), None)
 
 
-def known_as(number: int, knowledge: Knowledge, hidden: frozenset[str] = frozenset()) -> str:
-    """The name people know a registered maker by, and an owner behind it in brackets."""
+def known_as(
+    number: int, knowledge: Knowledge, hidden: frozenset[str] = frozenset(), *, beside: str = ""
+) -> str:
+    """The name people know a registered maker by, and an owner behind it in brackets.
+
+    Of names that makers share a number under (`HP/HPE`) the one that the text `beside` names, else the first.
+    """
     maker = knowledge.maker(number)
     if maker is None:
         return ""
-    name = maker.alias or maker.organisation
+    name = maker.alias or _LEGAL.sub("", maker.organisation)
     if name in MARKET and not hidden & set(words_in(MARKET[name])):
         return MARKET[name]
     head, _, rest = name.partition(" (")
-    return name if rest.rstrip(")") in knowledge.brands or rest.endswith("Electric)") or "/" in head else head
+    if maker.alias and "/" in head:
+        told = set(words_in(beside))
+        parts = head.split("/")
+        return next((part for part in parts if told.issuperset(words_in(part)[:1])), parts[0])
+    return name if rest.rstrip(")") in knowledge.brands or rest.endswith("Electric)") else head
 
 
 def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> Iterator[Guess]:
-    own = known.enterprise
-    if own > 0 and own not in AGENTS and (name := known_as(own, knowledge, hidden)):
+    own, descr = known.enterprise, known.descr
+    if own > 0 and own not in AGENTS and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.9, f"sysObjectID is under enterprise {own}, registered by {name}", "registry")
     if brand := brand_in(known.descr, knowledge, hidden):
         yield Guess(brand, 0.85, f"sysDescr names {brand}", "reading")
     if made := manufacturer(known):
         yield Guess(made, 0.85, f"the device names {made} as its manufacturer", "standard")
     for number in enterprises(known):
-        if number not in AGENTS and (name := known_as(number, knowledge, hidden)):
+        if number not in AGENTS and (name := known_as(number, knowledge, hidden, beside=descr)):
             yield Guess(name, 0.75, f"it answers in the subtree of enterprise {number}, {name}", "registry")
     if (word := first_word(known.descr)) and not unix(known.descr):
         yield Guess(word, 0.5, f"sysDescr begins with {word}", "reading")
     if card := _card(known, knowledge):
         yield Guess(card, 0.5, f"its network cards are registered by {card}", "registry")
-    if own > 0 and own not in AGENTS - {0} and (name := known_as(own, knowledge)):
+    if own > 0 and own not in AGENTS - {0} and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.3, f"its agent is by {name}", "registry")
 
 

@@ -1,7 +1,8 @@
 """What makers and registries say about devices: one packed file that is looked up, never loaded.
 
-Four tables: scalars and columns of MIB documents by OID, products by sysObjectID, enterprise numbers, and
-hardware address prefixes. The file holds sorted, front-coded lines in LZMA blocks behind an index of first
+Tables: scalars and columns of MIB documents by OID, the names of the nodes above them, products by
+sysObjectID, enterprise numbers, the words that each enterprise's documents speak of, and hardware address
+prefixes. The file holds sorted, front-coded lines in LZMA blocks behind an index of first
 keys; a look-up reads one block, and the last `BLOCKS` stay unpacked. Provenance stands in the file's head
 (`Knowledge.provenance`); `build_assets/knowledge.py` writes it.
 """
@@ -9,9 +10,10 @@ keys; a look-up reads one block, and the last `BLOCKS` stay unpacked. Provenance
 import json
 import lzma
 import mmap
+import re
 from bisect import bisect_right
 from collections import OrderedDict
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ MAGIC = b"WDKNOW1\n"
 FILTERS: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 18, "lc": 4}]
 BLOCKS = 24  # unpacked blocks kept, of about 0.4 MB each
 Key = tuple[int, ...]
+_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 class Fact(NamedTuple):
@@ -69,11 +72,24 @@ class Maker(NamedTuple):
     alias: str
 
 
+class Subject(NamedTuple):
+    """What an enterprise's documents speak of: words and how much each tells, the most telling first."""
+
+    objects: dict[str, float]
+    products: dict[str, float]  # and modules
+
+
 class Block(NamedTuple):
     """Sorted keys and their lines."""
 
     keys: list[Key]
     lines: list[str]
+
+
+@lru_cache(maxsize=20_000)
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a MIB name: `upsIdentModel` is ups, ident, model."""
+    return tuple(piece.lower() for piece in _PIECES.findall(name) if not piece.isdigit())
 
 
 def unpack(data: bytes) -> Block:
@@ -167,6 +183,22 @@ class Knowledge:
             return None
         return Product(*found[1].split("\t"))
 
+    def path(self, sys_object_id: str) -> list[str]:
+        """The names of the nodes that a sysObjectID passes below its enterprise, from the top."""
+        found: dict[Key, str] = {}
+        for table in ("nodes", "products"):
+            key = key_of(sys_object_id)
+            while table in self._first and (one := self._longest(table, key)) is not None:
+                found[one[0]] = one[1].split("\t", 1)[0]
+                key = one[0][:-1]
+        return [found[key] for key in sorted(found)]
+
+    def subject(self, number: int) -> Subject:
+        """What an enterprise's documents speak of; empty where there are none."""
+        found = self._longest("subjects", (number,)) if "subjects" in self._first else None
+        told, named = found[1].split("\t") if found is not None else ("", "")
+        return Subject(_rated(told), _rated(named))
+
     def notification(self, oid: str) -> Notification | None:
         """What a trap is called; None where this file has no such table or name."""
         key = key_of(oid)
@@ -217,6 +249,12 @@ class Knowledge:
         else:
             self._kept.move_to_end((table, number))
         return block
+
+
+def _rated(text: str) -> dict[str, float]:
+    """`word rate word rate`, rates in tenths."""
+    parts = text.split()
+    return {word: int(rate) / 10 for word, rate in zip(parts[::2], parts[1::2], strict=True)}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import knowledge
-from agent.knowledge import FILTERS, MAGIC, Key, Knowledge, key_of, pack, packaged, unpack
+from agent.knowledge import FILTERS, MAGIC, Key, Knowledge, Subject, key_of, pack, packaged, unpack, words_of
+from build_assets.knowledge import telling_words
 
 KEYS = st.lists(st.integers(0, 70_000), min_size=1, max_size=9).map(tuple)
 
@@ -20,6 +22,29 @@ def test_what_is_packed_comes_out_as_it_went_in(keys: set[Key]) -> None:
     rows = [(key, f"line {key}") for key in sorted(keys)]
     block = unpack(lzma.decompress(pack(rows), format=lzma.FORMAT_RAW, filters=FILTERS))
     assert list(zip(block.keys, block.lines, strict=True)) == rows
+
+
+def test_a_product_is_named_with_the_nodes_above_it() -> None:
+    path = packaged().path("1.3.6.1.4.1.318.1.3.2.7")
+    assert path[0] == "products"
+    assert any("ups" in words_of(name) for name in path)
+    assert packaged().path("") == packaged().path("1.3.6.1.4.1") == []
+
+
+def test_what_a_makers_documents_speak_of_is_known_where_the_device_says_nothing() -> None:
+    known = packaged()
+    said = known.subject(318)
+    assert {"outlet", "ups"} <= said.objects.keys() | said.products.keys()
+    assert list(said.objects.values()) == sorted(said.objects.values(), reverse=True)
+    assert "the" not in said.objects
+    assert known.subject(4_294_967_295) == Subject({}, {})
+
+
+def test_words_that_all_makers_use_or_few_objects_carry_tell_less() -> None:
+    counts = {1: Counter(outlet=9, status=9), 2: Counter(status=5, fan=1), 3: Counter(status=2, fan=8)}
+    told = {number: text.split()[::2] for number, text in telling_words(counts, 4, 5).items()}
+    assert told == {1: ["outlet"], 2: [], 3: []}
+    assert telling_words({1: Counter(a=1, outlet=8, fan=2)}, 4, 1) == {1: "outlet 43"}
 
 
 def made(folder: Path, keys: list[Key]) -> Knowledge:

@@ -15,6 +15,8 @@ from agent.discover.models import packaged as models
 from agent.discover.recognise import recognise
 from agent.discover.recording import parse
 from agent.discover.sensors import PLAUSIBLE, mend
+from agent.discover.traits import traits
+from agent.discover.vendor import known_as
 from agent.knowledge import packaged
 from agent.transports.ber import Raw
 from ml.linear import Model
@@ -73,6 +75,27 @@ def test_a_plain_linux_computer_is_a_server() -> None:
     found = seen({SYS_DESCR: descr, SYS_OBJECT_ID: "1.3.6.1.4.1.8072.3.2.10"})
     assert found.value("device_class") == "server"
     assert found.value("vendor") != "Net-SNMP"
+
+
+def test_a_maker_of_a_bare_number_is_judged_by_what_its_documents_speak_of() -> None:
+    known = evidence({SYS_DESCR: b"", SYS_OBJECT_ID: "1.3.6.1.4.1.13742.99.1"}, packaged())
+    told = traits(known, packaged(), hidden=frozenset({"raritan", "legrand"}))
+    speaks = {name: value for name, value in told.items() if name.startswith("lex objects:")}
+    assert max(speaks, key=speaks.__getitem__) == "lex objects:pdu"
+    assert math.isclose(sum(value**2 for value in speaks.values()), 1)
+    assert not any(name.startswith("maker org") for name in told)
+
+
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [("HP 1810-24G", "HP"), ("HPE OfficeConnect", "HPE"), ("", "HP"), ("a shape like HPEX", "HP")],
+)
+def test_makers_that_share_a_number_are_told_apart_by_what_the_device_says(beside: str, name: str) -> None:
+    assert known_as(11, packaged(), beside=beside) == name
+
+
+def test_a_legal_form_is_no_part_of_a_name() -> None:
+    assert known_as(97, packaged()) == "Sigma Network Systems"
 
 
 def test_a_device_that_says_nothing_gets_no_sure_answer() -> None:

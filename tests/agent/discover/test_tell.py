@@ -1,7 +1,7 @@
 """What a scout saw as a message: whatever it saw, the message keeps the bounds of the wire."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.found import Found, Interface, Link
@@ -22,6 +22,7 @@ LINKS = st.builds(
 PORTS = st.lists(st.builds(Interface, st.integers(1, 99), LONG, LONG, LONG, mac=LONG), max_size=4)
 
 
+@settings(deadline=None)
 @given(links=st.lists(LINKS, max_size=5), ports=PORTS, times=st.sampled_from([1, 2 * MAX_LINKS]))
 def test_neighbours_and_ports_are_told_within_the_bounds_of_the_wire(
     links: list[Link], ports: list[Interface], times: int
