@@ -14,17 +14,15 @@ CHINESE: Final = {
     "poll targets from a file and measure it": "按文件轮询目标并测量性能",
     "recognise the devices of a file over SNMP": "按文件通过 SNMP 识别设备",
     "file for the results": "结果文件",
-    "messages in each round": "每轮发送的消息数",
-    "messages a second, 0: flat out; addresses, 0: 50": (
-        "每秒消息数，0 表示不限速；扫描时为每秒地址数，0 表示 50"
-    ),
+    "messages in each round, or commands in all": "每轮发送的消息数，或执行的命令总数",
+    "messages or addresses a second; 0: the usual": "每秒的消息数或地址数，0 表示默认",
     "Python program that plays recorded devices": "回放设备录制数据的 Python 程序",
     "bench sweep needs --devices-dir and --replayer.": (
         "bench sweep 需要 --devices-dir 和 --replayer 参数。"
     ),
     "addresses that send": "发送方地址数",
     "make every message another condition": "每条消息都是不同的告警条件",
-    "measure snmptrapd or rsyslogd beside it": "同时测量 snmptrapd 或 rsyslogd 作为对照",
+    "measure the usual program or way beside it": "同时测量通常的程序或方式作为对照",
     "There is no {program} on this machine.": "本机没有安装 {program}。",
     "folder of recordings.tar.xz and truth.jsonl": "存放 recordings.tar.xz 和 truth.jsonl 的目录",
     "Python file with the comparisons that count": "定义评分比较规则的 Python 文件",

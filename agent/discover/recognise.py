@@ -90,7 +90,9 @@ def recognise(
 def class_signs(classed: Classed) -> dict[str, float]:
     """What tells how sure a class is."""
     gap = math.log(classed.share / max(classed.next_share, 1e-6))
-    return {"share": classed.share, "gap": min(4.0, gap), f"host {classed.host}": 1.0}
+    signs = {"share": classed.share, "gap": min(4.0, gap), f"host {classed.host}": 1.0}
+    signs |= {f"vote {classed.vote}": 1.0, f"margin {classed.margin}": 1.0}
+    return signs | {f"by {source}": 1.0 for source in classed.sources}
 
 
 def _class_guess(classed: Classed, models: Models) -> Guess:

@@ -1,8 +1,8 @@
 """Room for a dense model that orders the best articles once more: an interface, and where its files lie.
 
 None is shipped. One is loaded from a local folder that the setting `reranker_folder` names, from nowhere
-else. The folder has a `reranker.json` with the `kind` of the model; whoever brings a kind registers its
-loader here.
+else. The folder has a `reranker.json` with the `kind` of the model: `static` is known (vectors of words, see
+`static_vectors`); whoever brings another registers its loader here.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from server.knowledge.models import Article
+from server.knowledge.static_vectors import BadVectorsError, StaticVectors
 
 MANIFEST = "reranker.json"
 
@@ -27,14 +28,14 @@ class RerankerError(Exception):
     """The folder has no model that can be loaded; the text says what is wrong there."""
 
 
-KINDS: dict[str, Callable[[Path], Reranker]] = {}
+KINDS: dict[str, Callable[[Path], Reranker]] = {"static": StaticVectors}
 
 
 def load(folder: str) -> Reranker | None:
     """The model of a folder; None where no folder is named.
 
     Raises:
-        RerankerError: the folder, its manifest or its kind is not there.
+        RerankerError: the folder, its manifest or its kind is not there, or its files are unfit.
     """
     if not folder:
         return None
@@ -46,7 +47,10 @@ def load(folder: str) -> Reranker | None:
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS)) or "none"
         raise RerankerError(f"{manifest}: the kind {kind} is not known here; known are: {known}")
-    return KINDS[kind](Path(folder))
+    try:
+        return KINDS[kind](Path(folder))
+    except BadVectorsError as error:
+        raise RerankerError(str(error)) from error
 
 
 def best_first(reranker: Reranker, question: str, found: Sequence[Article]) -> list[Article]:

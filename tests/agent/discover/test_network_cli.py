@@ -33,7 +33,9 @@ async def test_a_router_found_over_ssh_alone_is_told_with_interfaces_and_neighbo
     scout = Scout(LIBRARY, {})
     job = job_for(device, password=password)
     JUNOS.offered.clear()
-    seen = await scout.look(job, "127.0.0.1", Guard())
+    met = await scout.meet(job, "127.0.0.1", guard := Guard())
+    assert met is not None
+    seen = await scout.ask(job, met, guard)
     await scout.close()
     device.close()
     assert seen is not None
