@@ -21,7 +21,8 @@ from agent.transports.trouble import clean
 from rules.platform import Command, Platform, pattern
 
 log = logging.getLogger("watchdesk.agent")
-MAX_LINE, MAX_LINES = 500, 20_000
+MAX_LINE, MAX_LINES = 300, 20_000
+MAX_GAP = 40  # blanks side by side: templates look for the end of each gap
 MAX_ROWS = 2_000
 MAX_NAME = 200
 Row = Mapping[str, str]
@@ -36,6 +37,7 @@ _SHORT = {  # abbreviations whose letters do not stand in the name in their orde
 _SPEED = re.compile(r"(\d{1,12})\s*([kmgt]?)", re.IGNORECASE)
 _UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000}
 _PORT = re.compile(r"([A-Za-z][A-Za-z-]*) ?(\d[\d/.:]*)")
+_GAP = re.compile(rf"[ \t]{{{MAX_GAP},}}")
 _PAGER = re.compile(
     r"(?:-+ ?<?\(?more[^\r\n]{0,40}?-+>?|<-+ ?more ?-+>)[ \x08]*(?:\r *\r?|\x1b\[\d+D *\x1b\[\d+D)?",
     re.IGNORECASE,
@@ -45,7 +47,8 @@ _PAGER = re.compile(
 def tidy(output: str) -> str:
     """An answer without pager prompts and control characters, bounded."""
     plain = clean(_PAGER.sub("", output.replace("\r\n", "\n")), len(output) + 1)
-    kept = (line[:MAX_LINE].replace("\r", "").rstrip() for line in plain.splitlines()[:MAX_LINES])
+    narrow = _GAP.sub(" " * MAX_GAP, plain)
+    kept = (line[:MAX_LINE].replace("\r", "").rstrip() for line in narrow.splitlines()[:MAX_LINES])
     return "\n".join(kept) + "\n"
 
 

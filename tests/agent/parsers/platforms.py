@@ -125,6 +125,11 @@ Total:1         Dynamic:1       Static:0     Interface:0
 """,
 }
 COMWARE = {
+    "display arp": """\
+  Type: S-Static   D-Dynamic   O-Openflow   R-Rule   M-Multiport  I-Invalid
+IP address      MAC address    VLAN/VSI name Interface                Aging Type
+192.0.2.77      0200-5e00-7777 1             GE1/0/1                  1100  D
+""",
     "display version": """\
 H3C Comware Software, Version 7.1.070, Release 6318P01
 Copyright (c) 2004-2021 New H3C Technologies Co., Ltd. All rights reserved.

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - tables of what devices say stand in lines
 """The command lines of ten platforms as facts, and what they make of answers that make no sense."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -51,7 +52,8 @@ def test_a_device_of_each_platform_tells_who_it_is(
         ("cisco_asa", platforms.ASA, {("arp", "outside", "198.51.100.1", "")}),
         ("huawei_vrp", platforms.VRP, {("lldp", "GigabitEthernet0/0/1", "core1", "GigabitEthernet0/0/24"),
                                        ("arp", "GigabitEthernet0/0/1", "192.0.2.77", "")}),
-        ("h3c_comware", platforms.COMWARE, {("lldp", "GigabitEthernet1/0/1", "core1", "GigabitEthernet1/0/24")}),
+        ("h3c_comware", platforms.COMWARE, {("lldp", "GigabitEthernet1/0/1", "core1", "GigabitEthernet1/0/24"),
+                                             ("arp", "GigabitEthernet1/0/1", "192.0.2.77", "")}),
         ("ruijie_rgos", platforms.RGOS, {("lldp", "TenGigabitEthernet 0/1", "core1", "Gi0/24"), ("arp", "VLAN 1", "192.0.2.77", ""),
                                          ("bridge", "TenGigabitEthernet 0/2", "02:00:5e:00:77:77", "")}),
         ("juniper_junos", platforms.JUNOS, {("lldp", "ge-0/0/0", "core1", "ge-0/0/24"), ("arp", "ge-0/0/0.0", "192.0.2.77", "")}),
@@ -102,3 +104,15 @@ def test_whatever_a_device_answers_it_is_facts_or_nothing(name: str, text: str) 
     assert facts.about["platform"] == name
     assert len(facts.interfaces) <= network.MAX_ROWS
     assert all(len(str(value)) <= network.MAX_NAME for value in facts.readings.values())
+
+
+@pytest.mark.parametrize(
+    "line", ["1" * 500, " " * 499 + "x", "a " * 250, "1.1." * 125, " a: " * 125, "x is up, " * 60]
+)
+def test_no_line_holds_up_a_template_for_long(line: str) -> None:
+    for platform in packaged().values():
+        for command in platform.commands:
+            text = network.tidy("\n".join([line] * 4))
+            begun = time.process_time()
+            network.read(platform, {command.send: text})
+            assert time.process_time() - begun < 0.5, f"{platform.platform}: {command.send}"
