@@ -24,6 +24,9 @@ class Classed(NamedTuple):
     next_share: float
     grounds: tuple[str, ...]
     host: bool
+    vote: bool  # whether the words alone say the same
+    margin: bool  # whether what was learned alone says the same
+    sources: tuple[str, ...]  # of the words that speak for it
 
 
 def votes(traits: dict[str, float]) -> dict[str, float]:
@@ -55,4 +58,15 @@ def classify(model: Model, known: Evidence, traits: dict[str, float]) -> Classed
     spoke.sort(key=lambda item: (-item[0], item[1]))
     rest = max(share for place, share in enumerate(shares) if place != best)
     grounds = tuple(name for lead, name in spoke[:3] if lead > 0)
-    return Classed(CLASSES[best], shares[best], rest, grounds, unix_host(known))
+    name = CLASSES[best]
+    sources = tuple(source for source in VOTES if f"{source}:{name}" in traits)
+    return Classed(
+        name,
+        shares[best],
+        rest,
+        grounds,
+        unix_host(known),
+        voted[name] == max(voted.values()),
+        margins.get(name) == max(margins.values()),
+        sources,
+    )

@@ -34,6 +34,8 @@ from ml.linear import Example, Model, Task
 
 Same = Callable[[dict[str, Any], Any], bool]
 WRONG = "wrong"
+UNSEEN = 0.8  # weight of a device as its maker were in no table of ours, against as it is
+CAUTION = 1.3  # weight of a wrong class against a right one: to be sure and wrong costs more than to ask
 ROWS = 4  # of a column, sensors and others each
 
 
@@ -127,11 +129,11 @@ def identity_tasks(chosen: Iterable[Case]) -> list[Task]:
     """
     kept = list(chosen)
     views = [
-        Example(view, one.truth["device_class"], one.family, 0.5)
+        Example(view, one.truth["device_class"], one.family, weight)
         for one in kept
-        for view in (one.traits, one.unseen)
+        for view, weight in ((one.unseen, UNSEEN), (one.traits, 1 - UNSEEN))
     ]
-    tasks = [Task(CLASS, views, "margin", 0.1, balanced=True)]
+    tasks = [Task(CLASS, views, "margin", 0.05, balanced=True)]
     for field in FIELDS:
         examples = []
         for case in kept:
@@ -182,7 +184,8 @@ def sure_examples(case: Case, models: Models, knowledge: Knowledge, same: Module
     found: dict[str, Example] = {}
     classed = classify(models.by_name[CLASS], case.known, case.unseen)
     right = classed.name in case.truth["device_class_accept"]
-    found[CLASS] = Example(class_signs(classed), RIGHT if right else WRONG, case.family)
+    label, weight = (RIGHT, 1.0) if right else (WRONG, CAUTION)
+    found[CLASS] = Example(class_signs(classed), label, case.family, weight)
     made = vendor(case.known, knowledge, hidden=case.hidden)
     if made is not None and case.scored("vendor"):
         signs = {f"{made.source} {made.confidence}": 1.0}
