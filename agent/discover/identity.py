@@ -327,11 +327,6 @@ def _looks(value: str) -> Iterator[str]:
         yield "upper"
 
 
-def source_of(one: Candidate) -> str:
-    """How a candidate was read: `at entModel`, `level 0` of an enterprise object, `d keyed` of sysDescr."""
-    return next((key for key in one.features if key.startswith(("at ", "level ", "d ", "in "))), "?")
-
-
 def _agreement(found: list[Candidate], known: Evidence) -> None:
     """What a text shares with others: the same value elsewhere, a place in sysDescr; and its shape."""
     flat = [re.sub(r"[^a-z0-9]", "", one.value.lower()) for one in found]
@@ -347,7 +342,7 @@ def _agreement(found: list[Candidate], known: Evidence) -> None:
         one.features[f"inside {min(inside, 4)}"] = 0.7
         if value and value in descr and not one.place.startswith("sysDescr"):
             one.features["in descr"] = 1.0
-        source = source_of(one)
+        source = next((key for key in one.features if key.startswith(("at ", "level ", "d ", "in "))), "?")
         for other in sorted(has):
             one.features[f"{source} beside {other}"] = 0.5
         one.features[f"few {min(len(found), 64).bit_length()}"] = 0.5

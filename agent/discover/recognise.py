@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from agent.discover.classes import Classed, classify, votes
 from agent.discover.evidence import SYS_NAME, Evidence, evidence
 from agent.discover.found import Found, Guess, Sensor, Source
-from agent.discover.identity import FIELDS, Candidate, Field, candidates, source_of
+from agent.discover.identity import FIELDS, Candidate, Field, candidates
 from agent.discover.interfaces import interfaces
 from agent.discover.linear import probabilities
 from agent.discover.models import CLASS, KIND, POWER, SURE, Models
@@ -39,19 +39,6 @@ NUMERIC_FROM, STATE_FROM = 0.3, 0.1
 NONE = "-"
 RIGHT = "right"
 SECONDS = "s"  # of the power model: seconds, told in minutes
-BACKED = 0.2  # from which another place that says the same backs a candidate
-SHOWN = (  # beginnings of a candidate's features that bear on how sure it is
-    "said ",
-    "in descr",
-    "few ",
-    "date",
-    "mac",
-    "integer",
-    "dotted version",
-    "system word",
-    "own",
-    "foreign",
-)
 SAMPLE = 12  # rows of a column that tell its scale
 
 
@@ -122,14 +109,11 @@ def field_signs(rated: list[tuple[float, Candidate]]) -> dict[str, float]:
     first = rated[0]
     same = first[1].value.lower()
     rest = [p for p, one in rated[1:] if one.value.lower() not in same and same not in one.value.lower()]
-    shown = [name for name in first[1].features if name.startswith(SHOWN)]
     return {
         "p": _logit(first[0]),
         "gap": min(6.0, _logit(first[0]) - _logit(max(rest, default=0.01))),
         "alone": float(not rest),
-        f"by {source_of(first[1])}": 1.0,
-        f"backed {min(3, sum(p >= BACKED and one.value.lower() == same for p, one in rated[1:]))}": 1.0,
-    } | dict.fromkeys(shown, 1.0)
+    }
 
 
 def _logit(share: float) -> float:
