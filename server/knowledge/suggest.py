@@ -218,7 +218,8 @@ class Held:
 def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
     """By suggestion; a case's own resolution is not counted.
 
-    However often one person puts it aside, it weighs no more than one failure.
+    That a person puts it aside is said of that ticket. It weighs from the second person on, and however often
+    one does so no more than one failure: nobody silences alone what has held.
     """
     if not keys:
         return {}
@@ -233,7 +234,7 @@ def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
     for key, verdict, count, people in rows:
         by_key[key][verdict] = count
         if verdict is Verdict.NOT_RELEVANT:
-            doubt[key] = min(ASIDE_WEIGHS * count, float(people))
+            doubt[key] = min(ASIDE_WEIGHS * count, float(people - 1))
     return {
         key: Held(
             verdicts.get(Verdict.FIXED, 0),
