@@ -19,8 +19,8 @@ from server.incidents.states import STEPS
 from server.incidents.views import RecordView
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _, format_duration, format_moment, loc
-from server.knowledge.finding import known_errors
-from server.knowledge.models import Outcome, Verdict
+from server.knowledge.finding import known_errors, verdicts_on
+from server.knowledge.models import Verdict
 from server.knowledge.suggest import Suggestion
 from server.metrics.titles import title
 from server.sla.service import ClockKind
@@ -229,16 +229,13 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     if not actor.may("incident.read"):
         return [], []
     number = base.incident.number
-    verdicts: dict[str, Verdict] = {}
-    if base.suggestions:
-        query = select(Outcome.suggestion, Outcome.verdict).where(Outcome.ticket == number)
-        verdicts = dict(session.execute(query).all())
+    verdicts = verdicts_on(session, number) if base.suggestions else {}
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
     known = known_errors(session, [one.number for one in base.suggestions if one.kind == "article"])
     found = []
     for one in base.suggestions:
-        verdict = verdicts.get(one.number)
+        verdict = verdicts.get(one.number) or verdicts.get(one.topic)
         if verdict is Verdict.NOT_RELEVANT or one.number == number:
             continue
         url = f"/knowledge/{one.number}?for={number}" if one.kind == "article" else f"/incidents/{one.number}"

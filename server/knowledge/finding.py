@@ -141,3 +141,15 @@ def translations(session: Session, article: Article, actor: Actor) -> Sequence[A
             )
         )
     )
+
+
+def verdicts_on(session: Session, ticket: str) -> dict[str, Verdict]:
+    """What was said on a ticket of each suggestion, and so of its topic: its translations share that."""
+    rows = session.execute(
+        select(Outcome.suggestion, Outcome.verdict, Article.translation_of)
+        .outerjoin(Article, Article.number == Outcome.suggestion)
+        .where(Outcome.ticket == ticket)
+    )
+    said = {row.suggestion: (row.verdict, row.translation_of) for row in rows}
+    topics = {topic or number: verdict for number, (verdict, topic) in said.items()}
+    return topics | {number: verdict for number, (verdict, _) in said.items()}

@@ -39,9 +39,8 @@ OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
 ASIDE_WEIGHS = 0.25  # of a failure; what does not fit here may fit elsewhere
 CONTESTED = "contested"  # facet of a case that went another way than what had proven itself
 CONTESTED_WEIGHS = 2.0  # failures; it is suggested sooner once it has held itself
-
 LEADS = 2 / 3  # what is meant for the alert leads while it is likely to hold so often
-PROVEN = 2
+PROVEN = 2  # times that it held
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 STEADY_FAILURE = 8.0  # worth
 
@@ -96,6 +95,7 @@ class Suggestion:
         said: the words as they stand in the ticket.
         here: the closest facet of the ticket for which there are outcomes, as ("model", "PX-20"), and
             `fixed_here`, `tried_here` those of tickets that share it.
+        topic: what its translations share, the number of the first of them.
     """
 
     number: str
@@ -114,6 +114,7 @@ class Suggestion:
     here: tuple[str, str] | None = None
     fixed_here: int = 0
     tried_here: int = 0
+    topic: str = ""
 
 
 def changed(session: Session, key: str) -> None:
@@ -357,6 +358,7 @@ def _plain(one: _Weighed, words: tuple[str, ...]) -> Suggestion:
         fixed=outcome.held,
         tried=outcome.held + outcome.failed,
         at=record.resolved_at if isinstance(record, Case) else record.published_at,
+        topic=(record.translation_of if isinstance(record, Article) else None) or record.number,
     )
 
 

@@ -108,6 +108,7 @@ async def test_two_people_work_a_mains_failure_by_keyboard(
     await bob.page.locator("#fixes .wd-act button.pri").focus()
     await bob.page.keyboard.press("Enter")
     await bob.page.wait_for_selector("#fixes :text('being tried')")
+    await alice.page.wait_for_selector("#fixes :text('正在尝试')", timeout=20_000)
 
 
 async def test_the_record_stands_while_the_mains_are_lost(

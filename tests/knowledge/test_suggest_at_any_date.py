@@ -22,6 +22,7 @@ from server.incidents import facts
 from server.incidents.models import Incident
 from server.kernel import secrets
 from server.kernel.db import Database
+from server.knowledge.finding import verdicts_on
 from server.knowledge.models import Case, IndexChange, Outcome, Verdict
 from server.knowledge.suggest import Query, Suggestion, suggest
 
@@ -123,6 +124,25 @@ def test_the_same_topic_in_two_languages_takes_one_place(story: Story) -> None:
     for language in ("en", "zh"):
         numbers = [one.number for one in shown(story, asked("UpsOnBattery", ups, language))]
         assert len(set(story.topics["mains-one-feed"]) & set(numbers)) == 1
+
+
+@pytest.mark.parametrize(("tried", "reader"), [(0, "zh"), (1, "en"), (0, "en"), (1, "zh")])
+def test_what_is_tried_in_one_language_is_being_tried_in_every_other(
+    story: Story, tried: int, reader: str
+) -> None:
+    story.tell(NOON)
+    [ups, *_] = story.items["ups"]
+    number = story.topics["mains-one-feed"][tried]
+    ticket = f"INC-TRIED-{tried}-{reader}"
+
+    def take_up(session: Session) -> None:
+        session.add(Outcome(suggestion=number, ticket=ticket, verdict=Verdict.APPLIED, at=NOON))
+
+    story.db.run_now(take_up)
+    said = story.db.read_now(verdicts_on, ticket)
+    [one] = [one for one in shown(story, asked("UpsOnBattery", ups, reader)) if one.kind == "article"][:1]
+    assert (said.get(one.number) or said.get(one.topic)) is Verdict.APPLIED
+    assert said.get("KB-999999") is None
 
 
 def test_cases_that_say_the_same_take_one_place(story: Story) -> None:
