@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from server.cmdb.providers import provide_panel
 from server.discovery import inbox, jobs, links, models, service
 from server.discovery.api import api
+from server.discovery.api_inbox import inbox_api
 from server.discovery.api_profiles import profiles_api
 from server.discovery.monitoring import watched
 from server.discovery.pages import pages
@@ -53,7 +54,7 @@ PRACTICE = Practice(
     name="discovery",
     title=N_("Discovery"),
     topics={jobs.TOPIC: "discovery.read"},
-    routes=(pages, api, profiles_api),
+    routes=(pages, api, inbox_api, profiles_api),
     permissions=(
         Permission(
             "discovery.read", N_("See range jobs, what they found, and device profiles"), roles=READERS
