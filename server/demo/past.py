@@ -31,14 +31,6 @@ FIRST_NUMBER = 100_000  # the desk did not begin yesterday
 CLOSED_AFTER = timedelta(days=3)
 HELD = 0.88  # share of applied articles after which the alert stayed clear
 APPLIED = 0.6  # share of incidents with a fitting article on which it was applied
-CAUSE_OF = {  # of a category whose name is no cause
-    "water": "cooling",
-    "cabling": "network",
-    "equipment": "hardware",
-    "certificate": "configuration",
-    "people": "human",
-    "user": "human",
-}
 
 OPENED_BY_USER = N_("Reported by {name}.")
 OPENED_BY_ALERT = N_("Alert {rule} fired on {ci}; the incident opened by itself.")
@@ -155,7 +147,7 @@ class Past:
             resolved_at=resolved_at,
             closed_at=closed_at,
             reopened=0,
-            cause_code=CAUSE_OF.get(kind.get("cause", ""), kind.get("cause", "")),
+            cause_code=kind.get("cause", ""),
             resolution=f"{kind['found'][scene.language]} {kind['done'][scene.language]}",
             workaround="",
             trace_id="",

@@ -25,6 +25,7 @@ from server.incidents.opening import set_deadlines
 from server.incidents.states import check
 from server.incidents.telling import say
 from server.incidents.timeline import tell
+from server.incidents.words import CAUSES
 from server.kernel.call import Actor
 from server.kernel.db import insert_missing
 from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -282,12 +283,17 @@ def resolve(
         raise InvalidError(
             N_("Choose a cause code; without it the incident cannot be resolved."), field="/cause_code"
         )
+    if cause_code.strip() not in CAUSES:
+        raise InvalidError(
+            N_("There is no cause code {code}. Choose one of these: {codes}."),
+            field="/cause_code",
+            code=cause_code.strip()[:40],
+            codes=", ".join(CAUSES),
+        )
     text = checked(resolution, "resolution", TEXT_LIMIT)
     if fixed_by.strip():
         learning.credited(session, incident, fixed_by.strip().upper(), actor=actor, now=now)
-    moves.resolved(
-        session, incident, by=actor.id, now=now, cause_code=cause_code.strip()[:40], resolution=text
-    )
+    moves.resolved(session, incident, by=actor.id, now=now, cause_code=cause_code.strip(), resolution=text)
     incident.workaround = workaround[:TEXT_LIMIT] or incident.workaround
     for child in session.scalars(select(Incident).where(Incident.parent_id == incident.id)):
         if child.is_open:

@@ -103,6 +103,10 @@ async def test_resolving_without_a_cause_says_what_is_missing(desk: Desk) -> Non
     response = await desk.post(f"/incidents/{number}/resolve", {"resolution": "Done"})
     assert response.status == 422
     assert "Choose a cause code" in await response.text()
+    done = {"resolution": "Done", "cause_code": "gremlins"}
+    response = await desk.post(f"/incidents/{number}/resolve", done)
+    assert response.status == 422
+    assert "no cause code gremlins" in await response.text()
 
 
 async def test_a_stranger_sees_neither_queue_nor_the_incidents_of_others(desk: Desk) -> None:
