@@ -12,9 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 LARGEST = 20_000  # characters; longer text is cut
-DEEPEST = (
-    20  # quotes, lists and brackets within one another; each bracket of a run is looked at so many times
-)
+DEEPEST = 20  # quotes, lists and brackets in one another; each of a run is looked at so often
 
 _TAGS = frozenset(
     "a blockquote br code del em h2 h3 h4 hr img li ol p pre strong table tbody td th thead tr ul".split()
