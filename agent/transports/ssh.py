@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import paramiko
 
@@ -141,13 +141,19 @@ class Ssh:
         until = monotonic() + timeout_s
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self._pool, _opened, machine, target, work, until)
+        running.add_done_callback(_heard)
         done, _ = await asyncio.wait({running}, timeout=timeout_s)
         if not done:
             machine.close()
             running.cancel()
-            running.add_done_callback(lambda one: None if one.cancelled() else one.exception())
             raise TroubleError("no_answer", f"The session did not end within {timeout_s:g} s.")
         return running.result()
+
+
+def _heard(over: asyncio.Future[Any]) -> None:
+    """Look at what came of a thread: whoever waited for it may be gone by then."""
+    if not over.cancelled():
+        over.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import shutil
 import socket
@@ -222,6 +223,30 @@ async def test_a_stall_after_the_login_ends_at_the_deadline(client: Ssh) -> None
     trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=1.5)
     peer.close()
     assert trouble.reason == "no_answer"
+
+
+async def test_what_goes_wrong_after_nobody_waits_any_more_is_no_fault_of_the_program(client: Ssh) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, said: complaints.append(said))
+    begun, may_end = threading.Event(), threading.Event()
+
+    def fails(_machine: object, _until: float) -> None:
+        begun.set()
+        may_end.wait(10)
+        raise TroubleError("bad_response", "The command was killed.")
+
+    peer = Peer(printing(LINUX))
+    asked = asyncio.create_task(client.use(target(peer.port, host_key=fingerprint(peer.key)), fails))
+    assert await asyncio.to_thread(begun.wait, 10)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    may_end.set()
+    await asyncio.to_thread(client.close)
+    await asyncio.sleep(0.2)
+    peer.close()
+    del asked
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_name_that_looks_like_an_option_is_refused(client: Ssh) -> None:
