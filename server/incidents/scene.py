@@ -20,7 +20,6 @@ from server.kernel.i18n import N_, _, format_duration, format_moment, loc, ngett
 from server.metrics import charts
 from server.metrics import service as metrics
 from server.metrics.models import Kind
-from server.metrics.titles import title
 
 SPANS = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
 BEFORE = 0.3  # share of the window that lies before the moment
@@ -284,10 +283,6 @@ def chart(session: Session, incident: Incident, span: str, *, now: datetime) -> 
     found = [one for one in metrics.series_of(session, ci_id) if one.metric in wanted]
     found.sort(key=lambda one: (wanted.index(one.metric), one.labels_key))
     drawn = charts.chart(session, found[:LINES], begin, min(end, now), now=now).as_json()
-    for line in drawn["series"]:
-        labels = str(line["name"]) if line["name"] != line["metric"] else ""
-        labels = labels.removeprefix(str(line["metric"])).strip()
-        line["name"] = f"{title(str(line['metric']))} {labels}".strip()
     latest = {one.metric: one for one in readings(session, cmdb.find_ci(session, ci_id), now)}
     last = _forecast(drawn["series"], latest, now) if incident.is_open else None
     if last is not None:

@@ -61,17 +61,18 @@ def chart(
     step = comfortable_step(from_at, to_at, points=POINTS)
     ids = [one.id for one in shown]
     curves = service.query(session, ids, from_at, to_at, step, now=now) if ids else {}
-    lines = [_line(one, curves[one.id], alone=len(shown) == 1) for one in shown if one.id in curves]
+    titled = len(shown) == 1 or len({one.metric for one in shown}) > 1
+    lines = [_line(one, curves[one.id], titled=titled) for one in shown if one.id in curves]
     span = (round(from_at.timestamp() * 1000), round(to_at.timestamp() * 1000))
     return Chart(lines, len(found) - len(shown), *span)
 
 
-def _line(series: Series, curve: Curve, *, alone: bool) -> dict[str, Any]:
+def _line(series: Series, curve: Curve, *, titled: bool) -> dict[str, Any]:
     scale, unit = shown_unit(series)
     values = curve.values * scale
     line: dict[str, Any] = {
         "id": series.id,
-        "name": line_name(series, alone=alone),
+        "name": line_name(series, titled=titled),
         "metric": series.metric,
         "unit": unit,
         "kind": series.kind.value,
@@ -92,12 +93,12 @@ def shown_unit(series: Series) -> tuple[float, str]:
     return 1.0, series.unit
 
 
-def line_name(series: Series, *, alone: bool) -> str:
+def line_name(series: Series, *, titled: bool) -> str:
     """What tells the line from its neighbours: its labels, else what its metric is called."""
     if not series.labels:
         return title(series.metric)
     labels = ", ".join(str(value) for _, value in sorted(series.labels.items()))
-    return f"{title(series.metric)} {labels}" if alone else labels
+    return f"{title(series.metric)} {labels}" if titled else labels
 
 
 def _points(curve: Curve, values: Values) -> list[list[float | None]]:
