@@ -18,8 +18,10 @@ from server.kernel import assets, keys, secrets, serving, stream, system, teleme
 from server.kernel.call import Authenticator
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.db import Database
+from server.kernel.errors import OperatorError
 from server.kernel.jobrunner import JobRunner
 from server.kernel.migrate import migrate
+from server.kernel.opening import open_database
 from server.kernel.practice import Job, Permission, Practice, Schedule
 from server.kernel.routing import Route
 from server.kernel.settings import Settings
@@ -159,13 +161,16 @@ def _say(address: str) -> None:
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None] = _say) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is told the address once it answers, by default on stdout."""
+    """Serve until SIGTERM or SIGINT; `ready` is told the address once it answers, by default on stdout.
+
+    Raises:
+        OperatorError: the data folder, the database or the address cannot be used.
+    """
     import uvloop  # noqa: PLC0415  only to serve
 
     telemetry.configure_logs(json_lines=settings.log_format == "json", level=settings.log_level)
-    settings.data.mkdir(parents=True, exist_ok=True)
     practices()  # knows all tables
-    database = Database(settings.database_url)
+    database = open_database(settings)
     try:
         if database.space is not None:
             database.space.begin_serving()
@@ -186,7 +191,14 @@ async def _serve(settings: Settings, database: Database, ready: Callable[[str], 
     try:
         calm_collector()
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            at = f"{settings.host}:{settings.port}"
+            why = error.strerror or error
+            raise OperatorError(
+                f"Watchdesk cannot listen on {at}: {why}. Choose --host and --port."
+            ) from error
         for address in runner.addresses:
             ready(f"http://{address[0]}:{address[1]}")
         log.info("serving", host=settings.host, port=settings.port, version=app[keys.VERSION])

@@ -6,14 +6,12 @@ Heavy things are imported where a command needs them, so that `--help` answers a
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from server.kernel.settings import Settings, SettingsError, load
-
-if TYPE_CHECKING:
-    from server.kernel.db import Database
+from server.kernel.errors import DeskError, OperatorError
+from server.kernel.settings import load
 
 # What practices bring (PRACTICE.commands), by name, so that --help need not load them.
 OF_PRACTICES = {
@@ -21,7 +19,6 @@ OF_PRACTICES = {
     "user": "People who sign in: add, password, list, roles, disable.",
     "token": "API tokens: create, list, revoke.",
     "keys": "The master key of stored secrets: list, rotate, forget old ones.",
-    "rules": "Alert rules: run their unit tests.",
     "bench": "Measure the production code on given data.",
 }
 
@@ -35,6 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+rules_app = typer.Typer(help="Alert rules.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(rules_app, name="rules")
+
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder; WATCHDESK_DATA, else ./data.")]
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     _add_practice_commands(sys.argv[1:2])
     try:
         app()
-    except SettingsError as error:
+    except (OperatorError, DeskError) as error:
         _refuse(str(error))
 
 
@@ -78,13 +78,6 @@ def _refuse(sentence: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def _opened(settings: Settings) -> "Database":
-    from server.kernel.db import Database  # noqa: PLC0415
-
-    settings.data.mkdir(parents=True, exist_ok=True)
-    return Database(settings.database_url)
-
-
 @app.command()
 def serve(
     data: Data = None,
@@ -94,14 +87,8 @@ def serve(
 ) -> None:
     """Serve the desk."""
     from server import app as desk  # noqa: PLC0415
-    from server.kernel.migrate import SchemaTooNewError  # noqa: PLC0415
 
-    try:
-        desk.serve(load(data, host=host, port=port, log_format=log_format))
-    except SchemaTooNewError as error:
-        _refuse(str(error))
-    except OSError as error:
-        _refuse(f"Watchdesk cannot listen there: {error.strerror or error}")
+    desk.serve(load(data, host=host, port=port, log_format=log_format))
 
 
 @app.command()
@@ -114,6 +101,7 @@ def migrate(
     """Bring the database to the schema of this program (also done at each start)."""
     from server.app import practices  # noqa: PLC0415
     from server.kernel import migrate as steps  # noqa: PLC0415
+    from server.kernel import opening  # noqa: PLC0415
     from server.kernel.db import Database  # noqa: PLC0415
 
     practices()  # knows all tables
@@ -121,11 +109,8 @@ def migrate(
         with tempfile.TemporaryDirectory() as folder:
             typer.echo(steps.write_step(Database(f"sqlite:///{folder}/empty.db"), write))
         return
-    database = _opened(load(data))
-    try:
-        before = steps.migrate(database)
-    except steps.SchemaTooNewError as error:
-        _refuse(str(error))
+    database = opening.open_database(load(data))
+    before = steps.migrate(database)
     typer.echo(f"schema: {before or 'empty'} -> {steps.newest() or 'the models'}")
 
 
@@ -136,8 +121,10 @@ def verify(
 ) -> None:
     """Walk the audit chain; exit code 1 and the place if it is broken."""
     from server.kernel import audit  # noqa: PLC0415
+    from server.kernel.opening import open_database  # noqa: PLC0415
 
-    state = _opened(load(data)).read_now(audit.verify, must_have=head)
+    database = open_database(load(data), existing=True)
+    state = database.read_now(audit.verify, must_have=head)
     if state.broken_at is not None:
         typer.echo(f"broken at row {state.broken_at}: {state.why}; {state.rows} rows before it are whole")
         raise SystemExit(1)
@@ -154,10 +141,7 @@ def backup(
     from server.kernel import backup as copies  # noqa: PLC0415
 
     settings = load(data)
-    try:
-        made = copies.write(settings, folder, with_keys=with_keys)
-    except copies.BackupError as error:
-        _refuse(str(error))
+    made = copies.write(settings, folder, with_keys=with_keys)
     typer.echo(f"{len(made.files)} files, {made.rows} audit rows, head {made.head[:16]}: {folder}")
 
 
@@ -169,11 +153,35 @@ def restore(
     from server.kernel import backup as copies  # noqa: PLC0415
 
     settings = load(data)
-    try:
-        put = copies.restore(settings, folder)
-    except copies.BackupError as error:
-        _refuse(str(error))
+    put = copies.restore(settings, folder)
     typer.echo(f"{len(put.files)} files, {put.rows} audit rows whole: {settings.data}")
+
+
+@rules_app.command("test")
+def test_rules(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule files, or folders of them.")],
+) -> None:
+    """Run the tests that stand beside alert rules; exit code 1 and their places where some fail."""
+    from rules.catalog import run_tests  # noqa: PLC0415
+    from rules.document import DocumentError  # noqa: PLC0415
+
+    outcomes = []
+    for file in files:
+        inside = sorted(file.glob("*.yaml")) if file.is_dir() else [file]
+        for path in inside:
+            try:
+                outcomes += run_tests(path)
+            except (DocumentError, UnicodeDecodeError) as error:
+                _refuse(f"{path}: it is no text in UTF-8." if isinstance(error, UnicodeError) else str(error))
+            except OSError as error:
+                _refuse(f"{path} cannot be read: {error.strerror or error}.")
+    failed = [one for one in outcomes if not one.passed]
+    for one in failed:
+        typer.echo(f"{one.file}:{one.line}: {one.rule}, {one.test}: expected {one.expected}, got {one.got}")
+    if not outcomes:
+        _refuse("No test stands in these files. Write `tests:` under a rule, with what it should do.")
+    typer.echo(f"{len(outcomes) - len(failed)} tests passed, {len(failed)} failed")
+    raise SystemExit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy import select
@@ -15,10 +14,9 @@ from sqlalchemy.orm import Session
 from server.accounts import passwords, people, roles, service, sessions, tokens
 from server.accounts.models import Person, Role
 from server.kernel import audit
-from server.kernel.db import Database
-from server.kernel.errors import DeskError, NotFoundError
+from server.kernel.errors import NotFoundError, OperatorError
 from server.kernel.i18n import N_
-from server.kernel.migrate import migrate
+from server.kernel.opening import opened
 from server.kernel.settings import load
 
 T = TypeVar("T")
@@ -179,33 +177,13 @@ def _password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\n")
     first = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != first:
-        _refuse("The two are not alike.")
+        raise OperatorError("The two are not alike. Type the same password twice.")
     return first
 
 
-@contextmanager
-def _opened(data: Path | None) -> Iterator[Database]:
-    """The database at this program's schema, with its roles; people may be added before the first start."""
-    settings = load(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    try:
-        migrate(database)
+def _run(data: Path | None, source: str, call: Callable[[Session], T]) -> T:
+    """Run at the program's schema and with its roles; people may be added before the first start."""
+    with opened(load(data)) as database, audit.acting(getpass.getuser(), f"command {source}"):
         if not database.read_now(lambda session: session.scalar(select(Role.id).limit(1))):
             database.run_now(roles.sync, [])  # the first start gives them their permissions
-        yield database
-    finally:
-        database.close()
-
-
-def _run(data: Path | None, source: str, call: Callable[[Session], T]) -> T:
-    with _opened(data) as database, audit.acting(getpass.getuser(), f"command {source}"):
-        try:
-            return database.run_now(call)
-        except DeskError as error:
-            _refuse(str(error))
-
-
-def _refuse(sentence: str) -> NoReturn:
-    sys.stderr.write(sentence + "\n")
-    raise SystemExit(2)
+        return database.run_now(call)

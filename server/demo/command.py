@@ -19,6 +19,7 @@ from server.incidents import guesses
 from server.kernel import jobs, secrets
 from server.kernel.db import Database
 from server.kernel.migrate import migrate
+from server.kernel.opening import make_folder
 from server.kernel.settings import Settings, load
 from server.problems import patterns
 
@@ -46,7 +47,7 @@ def run(
     """A living machine room, an agent and the desk with two years of history, on this machine alone."""
     began = float(os.environ.get("BEGAN") or time.time())  # the task runner's start, with its set-up
     settings = load(data, port=port, demo=True, demo_auto=auto, log_format="console", log_level="warning")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.data)
     if not (settings.data / living.SEEDED).exists():
         seed(settings)
     desk.serve(settings, ready=lambda address: _greet(address, time.time() - began))

@@ -21,6 +21,8 @@ from sqlalchemy.orm import Session
 
 from server.kernel import audit, migrate
 from server.kernel.db import Database
+from server.kernel.errors import OperatorError
+from server.kernel.opening import ask, make_folder
 from server.kernel.settings import FILE, Settings
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ POSTGRESQL_COPY = "watchdesk.pgdump"
 FORMAT = 1
 
 
-class BackupError(Exception):
+class BackupError(OperatorError):
     """A backup that cannot be written or put back; the text says why and what to do."""
 
 
@@ -112,12 +114,14 @@ def restore(settings: Settings, folder: Path) -> Manifest:
             nothing is left behind that a second try would stumble over.
     """
     manifest = read(folder)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.data)
     database = Database(settings.database_url)
     try:
         kind = "sqlite" if database.is_sqlite else "postgresql"
         if manifest.database != kind:
             raise BackupError(f"The backup is of {manifest.database}, the settings name {kind}.")
+        if not database.is_sqlite:
+            ask(database)
         if database.is_sqlite:
             _put_sqlite(manifest, folder / SQLITE_COPY, Path(database.url.database or ""))
         else:

@@ -11,6 +11,10 @@ from typing import Any, ClassVar
 from server.kernel.i18n import N_
 
 
+class OperatorError(Exception):
+    """What hinders a program at the machine; the text is a sentence for standard error, in English."""
+
+
 class DeskError(Exception):
     """Something the asker can understand and mend.
 

@@ -1,7 +1,6 @@
 """`watchdesk-server keys ...`: the master key of stored secrets, for the operator at the machine."""
 
 import getpass
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,7 @@ import typer
 
 from server.kernel import audit, rekey
 from server.kernel.db import Database
-from server.kernel.errors import DeskError
-from server.kernel.migrate import migrate
+from server.kernel.opening import opened
 from server.kernel.secrets import Keys
 from server.kernel.settings import load
 
@@ -62,13 +60,5 @@ def forget(data: Data = None) -> None:
 @contextmanager
 def _opened(data: Path | None, source: str) -> Iterator[tuple[Database, Keys]]:
     settings = load(data)
-    database = Database(settings.database_url)
-    try:
-        migrate(database)
-        with audit.acting(getpass.getuser(), f"command {source}"):
-            yield database, Keys(settings.data / "master.key")
-    except DeskError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(2) from error
-    finally:
-        database.close()
+    with opened(settings) as database, audit.acting(getpass.getuser(), f"command {source}"):
+        yield database, Keys(settings.data / "master.key")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 import server
 from server.kernel.db import Base, Database
+from server.kernel.errors import OperatorError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -21,7 +22,7 @@ LOCK = 7_261_843  # PostgreSQL advisory lock: one server migrates, the others wa
 _REVISION = re.compile(r"^(down_)?revision(?:: [^=]+)? = [\"']?([\w]+)", re.MULTILINE)
 
 
-class SchemaTooNewError(Exception):
+class SchemaTooNewError(OperatorError):
     """The database was written by a newer Watchdesk; the text says what to do."""
 
     def __init__(self, found: str) -> None:

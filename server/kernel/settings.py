@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from server.kernel.errors import OperatorError
 from server.kernel.i18n import N_
 
 FILE = "watchdesk.toml"
@@ -27,7 +28,7 @@ SECRETS = frozenset({"smtp_password", "metrics_token", "database_url", "llm_key"
 _file: ContextVar[dict[str, Any]] = ContextVar("file", default={})  # noqa: B039  never changed
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting that cannot be taken; the text names file, line and what to write."""
 
 

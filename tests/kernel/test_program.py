@@ -1,16 +1,21 @@
 import asyncio
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from server.cli import OF_PRACTICES
+from server.cli import OF_PRACTICES, app, main
+from server.kernel.backup import FORMAT, Manifest
 
 PROGRAM = [sys.executable, "-m", "server.cli"]
 
@@ -33,6 +38,110 @@ def test_the_commands_of_practices_are_the_ones_that_help_names() -> None:
     brought = {name for practice in practices() for name, _ in practice.commands}
     assert brought <= set(OF_PRACTICES)
     assert {"user", "token"} <= brought
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_command_that_the_readme_names_is_there(readme: str) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    (line,) = re.findall(r"^watchdesk-server (serve .*)$", text, re.MULTILINE)
+    named = {words.split()[0] for words in line.split(" | ")}
+    groups = {group.name for group in app.registered_groups}
+    alone = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
+    assert named <= groups | alone | set(OF_PRACTICES)
+
+
+@pytest.fixture
+def called(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
+    """Run a command of this program itself (none of a practice) in this process: exit code and words."""
+
+    def call(*args: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["watchdesk-server", *args])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out + told.err
+
+    return call
+
+
+RULE = """- alert: DoorOpened
+  syslog: 'door (?P<door>\\S+) open'
+  key: {door: door}
+  severity: minor
+  summary: {en: x}
+"""
+NOTED = "  tests:\n    - {heard: ['<13>door 3 open'], expect: noted}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (RULE + NOTED, 0, "1 tests passed, 0 failed"),
+        (RULE + NOTED.replace("noted", "nothing"), 1, "own.yaml:7: DoorOpened, test 1: expected nothing"),
+        (RULE, 2, "No test stands in these files"),
+        (RULE.replace("severity", "gravity"), 2, "'gravity' is not known"),
+        ("- [", 2, "own.yaml:2:1: Not YAML"),
+    ],
+)  # fmt: skip
+def test_rules_are_tested_by_the_tests_beside_them(
+    tmp_path: Path, called: Callable[..., tuple[int, str]], text: str, code: int, said: str
+) -> None:
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    for path in (tmp_path, tmp_path / "own.yaml"):
+        ended, words = called("rules", "test", str(path))
+        assert ended == code
+        assert said in words
+
+
+def test_a_rule_file_that_is_not_there_or_no_text_is_told(
+    tmp_path: Path, called: Callable[..., tuple[int, str]]
+) -> None:
+    assert called("rules", "test", str(tmp_path / "none.yaml")) == (
+        2, f"{tmp_path / 'none.yaml'} cannot be read: No such file or directory.\n",
+    )  # fmt: skip
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert called("rules", "test", str(tmp_path / "binary.yaml"))[0] == 2
+
+
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("verify",), ("restore", "{backup}")])
+@pytest.mark.parametrize("folder", ["a file", "inside a file", "no database", "an unreachable server"])
+def test_a_data_folder_or_database_that_cannot_be_used_is_a_sentence(
+    tmp_path: Path,
+    called: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    folder: str,
+) -> None:
+    data = tmp_path / "data"
+    if folder in {"a file", "inside a file"}:
+        data.write_text("x")
+        data = data / "deeper" if folder == "inside a file" else data
+    elif folder == "no database":
+        data.mkdir()
+        (data / "watchdesk.db").write_bytes(b"nothing of a database" * 400)
+    else:
+        monkeypatch.setenv("WATCHDESK_DATABASE_URL", "postgresql://desk:secret-3f9c@127.0.0.1:1/desk")
+    kind = "postgresql" if folder == "an unreachable server" else "sqlite"
+    made = Manifest(FORMAT, "2026-11-20", kind, None, 0, "", {})
+    (tmp_path / "manifest.json").write_text(json.dumps(asdict(made)))
+    ended, words = called(*(word.format(backup=tmp_path) for word in command), "--data", str(data))
+    assert ended == 2
+    assert len(words.splitlines()) == 1, words
+    assert re.search(r"The data folder|The database|There is no database|watchdesk.db exists", words)
+    assert "secret-3f9c" not in words
+
+
+def test_an_address_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = _run("serve", "--data", str(tmp_path), "--port", str(port))
+    assert ran.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_person_and_a_token_are_made_before_the_first_start(tmp_path: Path) -> None:
