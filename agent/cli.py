@@ -108,6 +108,9 @@ def _run(chosen: argparse.Namespace) -> int:
     settings = _settings(chosen)
     identity = load_identity(settings.directory)
     with alone(settings.directory):
+        if sys.stdin.isatty():  # a person looks on; a service is silent unless something is wrong
+            told = _("Agent {agent} is running and reports to {server}. Ctrl C ends it.")
+            _say(told.format(agent=identity.agent_id, server=identity.server))
         try:
             asyncio.run(live(settings, identity))
         except* OSError as group:

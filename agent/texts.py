@@ -44,6 +44,9 @@ CHINESE: Final = {
     "This agent is enrolled already as {agent}; remove {path} to enrol it anew.": (
         "本代理已注册为 {agent}；如需重新注册，请先删除 {path}。"
     ),
+    "Agent {agent} is running and reports to {server}. Ctrl C ends it.": (
+        "代理 {agent} 正在运行，数据上报到 {server}。按 Ctrl C 结束。"
+    ),
     "Enrolled as agent {agent}; the secret is in {path}.": "已注册为代理 {agent}，密钥保存在 {path}。",
     "The server refused: {reason}": "服务器拒绝：{reason}",
     "The server cannot be reached: {reason}": "无法连接服务器：{reason}",

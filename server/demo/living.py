@@ -9,7 +9,7 @@ import asyncio
 import json
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +93,9 @@ async def _live(room: Process, data: Path, port: int) -> None:
         config = _agent_settings(data)
         await _enrol(data, config, port)
         while True:
-            agent = await asyncio.create_subprocess_exec(*AGENT, "run", "--config", str(config))
+            agent = await asyncio.create_subprocess_exec(
+                *AGENT, "run", "--config", str(config), stdin=DEVNULL
+            )
             code = await agent.wait()
             log.warning("the demo's agent ended and is started again", code=code)
             await asyncio.sleep(AGAIN_S)
@@ -126,12 +128,13 @@ async def _enrol(data: Path, config: Path, port: int) -> None:
     if not token.exists():
         return
     words = [*AGENT, "enrol", "--config", str(config), "--server", f"http://127.0.0.1:{port}"]
-    process = await asyncio.create_subprocess_exec(*words, "--name", AGENT_NAME, "--token", "-", stdin=PIPE)
-    await process.communicate(token.read_bytes() + b"\n")
+    words += ["--name", AGENT_NAME, "--token", "-"]
+    process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stderr=PIPE)
+    _, told = await process.communicate(token.read_bytes() + b"\n")
     if process.returncode == 0:
         token.unlink()
     else:
-        log.error("the demo's agent could not enrol")
+        log.error("the demo's agent could not enrol", told=told.decode(errors="replace").strip())
 
 
 async def _stop(processes: Sequence[Process]) -> None:

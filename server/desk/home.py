@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.cmdb.models import Ci
-from server.desk import board, figures, numbers
+from server.desk import board, figures, first_steps, numbers
 from server.desk.numbers import Number, mine, next_due
 from server.incidents import views
 from server.incidents.models import OPEN_STATES, Incident
@@ -37,6 +37,7 @@ class Home:
     items: list[tuple[Ci, str, str]] = field(default_factory=list)
     reported: list[board.Line] = field(default_factory=list)
     steward: tuple[int, int, int] | None = None
+    steps: list[first_steps.Step] = field(default_factory=list)
 
 
 def count_mine(session: Session, actor: Actor, now: datetime) -> tuple[int, bool]:
@@ -73,6 +74,7 @@ def gather(session: Session, actor: Actor, now: datetime) -> Home:
         rooms=board.rooms(session, firing, now) if actor.may("ci.read") else [],
         items=board.own_items(session, actor) if actor.may("ci.read") and not lead else [],
         steward=board.stewardship(sums) if actor.may("ci.edit") else None,
+        steps=first_steps.steps(session, actor),
     )
 
 

@@ -73,6 +73,8 @@ TEXTS = {
     "chart_forecast": N_("forecast"),
     "chart_band": N_("lowest to highest"),
     "nothing": N_("Nothing found"),
+    "copied": N_("Copied"),
+    "copy_by_hand": N_("The browser does not let pages copy. Select the text and copy it by hand."),
 }
 
 

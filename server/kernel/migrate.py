@@ -4,6 +4,7 @@ Steps lie in `server/migrations/versions`. At a normal start the database is at 
 that is seen by reading one row and the names in the step files, without loading Alembic.
 """
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,7 @@ def migrate(database: Database) -> str | None:
 
 
 def _upgrade(connection: Connection, target: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a first start need not read its steps
     from alembic import command  # noqa: PLC0415  only when there is something to do
 
     command.upgrade(config(connection), target)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+from server.agents.models import Agent, Target
 from server.desk.home import gather
 from server.desk.palette import names_exactly, narrow
 from server.incidents import service
@@ -43,6 +44,26 @@ async def test_home_shows_each_role_its_own(desk: Desk) -> None:
     charlie = await desk.charlie.text("/")
     assert "Reported by you" in charlie
     assert "My queue" not in charlie
+
+
+async def test_an_administrator_sees_what_a_new_desk_needs_until_it_is_done(desk: Desk) -> None:
+    home = await desk.admin.text("/")
+    assert "First steps" in home
+    assert "2 of 5 done" in home, "people and a group are there"
+    assert 'href="/settings/agents"' in home
+    assert 'href="/knowledge/import"' in home
+    assert "First steps" not in await desk.text("/")
+
+    def begin(session: Session) -> None:
+        agent = Agent(name="a", created_at=NOON, enrolled_at=NOON)
+        session.add(agent)
+        session.flush()
+        session.add(
+            Target(agent_id=agent.id, name="UPS-1", address="192.0.2.1", transport="snmp", created_at=NOON)
+        )
+
+    await desk.db.run(begin)
+    assert "First steps" not in await desk.admin.text("/")
 
 
 async def test_a_stranger_is_led_to_the_sign_in_page(desk: Desk) -> None:

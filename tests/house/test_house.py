@@ -102,6 +102,25 @@ def test_every_navigation_entry_leads_to_a_page() -> None:
             assert item.url in pages, f"{practice.name}: {item.url} leads nowhere"
 
 
+def test_every_attribute_that_a_page_carries_for_a_script_is_read_by_one() -> None:
+    ours = [path for path in (ROOT / "server").rglob("*") if "vendor" not in path.parts]
+    read = "\n".join(path.read_text() for path in ours if path.suffix in {".js", ".css"})
+    carried = {
+        name
+        for path in ours
+        if path.suffix == ".html"
+        for name in re.findall(r"[\s\"'](data-[a-z0-9-]+)(?=[=\s>{])", path.read_text())
+    }
+    dead = set()
+    for name in carried:
+        first, *others = name.removeprefix("data-").split("-")
+        field = first + "".join(word.capitalize() for word in others)
+        if name not in read and not re.search(rf"dataset\.{field}\b|\"{field}\" in .*dataset", read):
+            dead.add(name)
+    assert len(carried) > 30
+    assert dead == set()
+
+
 def test_every_alert_rule_says_how_grave_it_is_and_what_kind_of_symptom() -> None:
     for rule in packaged_alerts().values():
         assert rule.summary.keys() == {"en", "zh"}
