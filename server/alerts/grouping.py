@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from rules.correlate import Correlator, Decision, Kind
@@ -29,6 +29,13 @@ class Change:
     alert_id: int
     at: datetime
     row: Mapping[Any, Any] | None = None
+
+
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+ROWS = select(*EPISODE_COLUMNS).where(Alert.id.in_(_IDS))
+TOLD_AT = select(AlertGroup.id, AlertGroup.told_at).where(AlertGroup.id.in_(_IDS))
+GROUPS = select(AlertGroup).where(AlertGroup.id.in_(_IDS)).execution_options(populate_existing=True)
+ALERTS = select(Alert).where(Alert.id.in_(_IDS)).execution_options(populate_existing=True)
 
 
 def group_changes(
@@ -103,7 +110,7 @@ def _rows(session: Session, changes: Iterable[Change]) -> dict[int, Mapping[Any,
     rows = {change.alert_id: change.row for change in changes if change.row is not None}
     missing = sorted({change.alert_id for change in changes} - rows.keys())
     for part in (missing[i : i + 500] for i in range(0, len(missing), 500)):
-        for row in session.execute(select(*EPISODE_COLUMNS).where(Alert.id.in_(part))).mappings():
+        for row in session.execute(ROWS, {"ids": part}).mappings():
             rows[row["id"]] = row
     return rows
 
@@ -120,12 +127,8 @@ def _fire(engine: Correlator, row: Mapping[Any, Any], at: datetime) -> list[Deci
 def _write_groups(session: Session, engine: Correlator, decisions: Sequence[Decision], now: datetime) -> None:
     begun = {decision.group for decision in decisions if decision.kind is Kind.BEGUN}
     touched = {d.group for d in decisions} | {d.other for d in decisions if d.other}
-    told_before = {
-        row.id: row.told_at
-        for row in session.execute(
-            select(AlertGroup.id, AlertGroup.told_at).where(AlertGroup.id.in_(touched - begun))
-        )
-    }
+    known = session.execute(TOLD_AT, {"ids": sorted(touched - begun)})
+    told_before = {row.id: row.told_at for row in known}
     rows = [
         _group_row(engine, engine.stories[number], told_before.get(number), now)
         for number in sorted(touched)
@@ -222,19 +225,9 @@ def _tell(session: Session, engine: Correlator, decisions: Sequence[Decision], n
     if not told:
         return
     wanted = told | {d.other for d in decisions if d.other}
-    groups = {
-        group.id: group
-        for group in session.scalars(
-            select(AlertGroup).where(AlertGroup.id.in_(wanted)).execution_options(populate_existing=True)
-        )
-    }
+    groups = {group.id: group for group in session.scalars(GROUPS, {"ids": sorted(wanted)})}
     keys = {d.episode for d in decisions if d.group in told and d.episode}
-    alerts = {
-        alert.id: alert
-        for alert in session.scalars(
-            select(Alert).where(Alert.id.in_(keys)).execution_options(populate_existing=True)
-        )
-    }
+    alerts = {alert.id: alert for alert in session.scalars(ALERTS, {"ids": sorted(keys)})}
     news = []
     for one in told_together(decisions, told):
         other = groups.get(one.other)

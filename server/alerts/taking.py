@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from rules.suppress import Matcher, muted_by
@@ -28,6 +28,12 @@ from server.kernel.events import emit
 __all__ = ["FLAP_WINDOW", "Taken", "Told", "locked_mark", "matchers", "settle", "take", "take_all"]
 
 MARK = 1
+LOCKED_MARK = (
+    select(AlertMark).where(AlertMark.id == MARK).with_for_update().execution_options(populate_existing=True)
+)
+LIVING_MUTES = select(Mute.id, Mute.until, Mute.ci_id, Mute.rule).where(
+    Mute.ended_at.is_(None), Mute.until > bindparam("now")
+)
 
 
 def take(
@@ -98,24 +104,17 @@ def settle(session: Session, *, now: datetime) -> int:
 
 def locked_mark(session: Session) -> AlertMark:
     """The row under whose lock alerts change; created at the first call."""
-    query = (
-        select(AlertMark)
-        .where(AlertMark.id == MARK)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    mark = session.scalar(query)
+    mark = session.scalar(LOCKED_MARK)
     if mark is None:
         first = {"id": MARK, "stamp": secrets.randbits(62), "next_alert": 1, "next_group": 1}
         insert_missing(session, AlertMark, first)
-        mark = session.scalars(query).one()
+        mark = session.scalars(LOCKED_MARK).one()
     return mark
 
 
 def matchers(session: Session, now: datetime) -> list[Matcher]:
     """The mutes that live now."""
-    query = select(Mute.id, Mute.until, Mute.ci_id, Mute.rule)
-    rows = session.execute(query.where(Mute.ended_at.is_(None), Mute.until > now))
+    rows = session.execute(LIVING_MUTES, {"now": now})
     return [Matcher(number, until, ci_id, rule) for number, until, ci_id, rule in rows]
 
 

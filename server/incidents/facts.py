@@ -1,11 +1,12 @@
 """What the machine knows when an incident opens: place, path of the failure, changes, graphs, fixes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from rules.priority import URGENCY_OF_SEVERITY, Weighed, impact_of, weigh
@@ -27,6 +28,12 @@ PATH_SHOWN = 40
 SERIES_SHOWN = 3
 SHOWN_ALERTS = 60
 SERVICE_CLASSES = ("service", "software")
+ALERTS = "alerts_at_hand"  # of a session's info
+OF_GROUPS = (
+    select(Alert)
+    .where(Alert.group_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Alert.started_at, Alert.id)
+)
 GRAVITY = ("critical", "major", "minor", "info")
 
 # The seam to knowledge: replaced where suggestions come from elsewhere.
@@ -35,9 +42,26 @@ suggest: Callable[..., Sequence[Suggestion]] = known_fixes
 
 def alerts_of(session: Session, group_id: int) -> list[Alert]:
     """The alerts of a group, in the order in which they began."""
-    return list(
-        session.scalars(select(Alert).where(Alert.group_id == group_id).order_by(Alert.started_at, Alert.id))
-    )
+    known: dict[int, list[Alert]] = session.info.get(ALERTS, {})
+    return known[group_id] if group_id in known else list(session.scalars(OF_GROUPS, {"ids": [group_id]}))
+
+
+@contextmanager
+def at_hand(session: Session, group_ids: Collection[int], ci_ids: Collection[int | None]) -> Iterator[None]:
+    """Within the block `alerts_of` these groups and the items are known, asked for at once.
+
+    Alerts must not be moved between groups meanwhile.
+    """
+    items = cmdb.cis(session, {number for number in ci_ids if number is not None})
+    found: dict[int, list[Alert]] = {number: [] for number in group_ids}
+    if found:
+        for alert in session.scalars(OF_GROUPS, {"ids": sorted(group_ids)}):
+            found[alert.group_id or 0].append(alert)
+    session.info[ALERTS] = found
+    try:
+        yield
+    finally:
+        del session.info[ALERTS], items  # the session itself holds them weakly only
 
 
 def root_alert(alerts: Iterable[Alert], group: AlertGroup) -> Alert | None:

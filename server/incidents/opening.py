@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from server.alerts.models import Alert, AlertGroup
@@ -29,13 +29,23 @@ from server.kernel.ticket import link, next_number
 from server.sla import service as sla
 
 REOPEN_WITHIN = timedelta(minutes=20)
+ALERTS_MATTER = {"opened", "joined", "rerooted", "merged", "reopened", "ended"}  # kinds of news
+OF_GROUPS = (
+    select(Incident)
+    .where(Incident.alert_group_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Incident.id)
+)
+ROLES = select(IncidentCi.ci_id, IncidentCi.role).where(IncidentCi.incident_id == bindparam("incident"))
 
 
 def on_group_news(session: Session, *, news: Sequence[GroupNews], now: datetime) -> None:
     """What the desk makes of news from the alerts; see `alerts.news.GROUP_NEWS`."""
     groups = {one.group.id for one in news} | {one.other.id for one in news if one.other is not None}
     incidents = of_groups(session, groups)
-    with last_known(session, incidents.values()):
+    talked_of = {one.group.id: one.group for one in news if one.kind in ALERTS_MATTER}
+    roots = {group.root_ci_id for group in talked_of.values()}
+    items = roots | {incidents[number].ci_id for number in talked_of.keys() & incidents.keys()}
+    with last_known(session, incidents.values()), facts.at_hand(session, talked_of, items):
         for one in news:
             incident = _made_of(session, one, incidents, now=now)
             if incident is not None:
@@ -68,9 +78,7 @@ def _made_of(
 def of_groups(session: Session, group_ids: Collection[int]) -> dict[int, Incident]:
     """The incidents of groups: of each the open one, else the newest."""
     found: dict[int, Incident] = {}
-    for row in session.scalars(
-        select(Incident).where(Incident.alert_group_id.in_(group_ids)).order_by(Incident.id)
-    ):
+    for row in session.scalars(OF_GROUPS, {"ids": sorted(group_ids)}):
         known = found.get(row.alert_group_id or 0)
         if known is None or row.is_open or not known.is_open:
             found[row.alert_group_id or 0] = row
@@ -207,9 +215,7 @@ def evidence_of(alert: Alert) -> str:
 def _touch_cis(session: Session, incident: Incident, alerts: Sequence[Alert], ci: Ci | None) -> None:
     """The items of the alerts belong to the incident; `ci` is the one it is about."""
     own = IncidentCi.incident_id == incident.id
-    roles = {
-        row.ci_id: row.role for row in session.execute(select(IncidentCi.ci_id, IncidentCi.role).where(own))
-    }
+    roles = {row.ci_id: row.role for row in session.execute(ROLES, {"incident": incident.id})}
     ids = {alert.ci_id for alert in alerts if alert.ci_id is not None}
     if ci is not None:
         ids.add(ci.id)

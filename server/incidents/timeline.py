@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
@@ -80,6 +80,14 @@ def tell(
     return entry
 
 
+_NEWEST = select(func.max(IncidentEntry.id)).where(IncidentEntry.incident_id == Incident.id)
+NEWEST_ENTRIES = select(IncidentEntry).where(
+    IncidentEntry.id.in_(
+        select(_NEWEST.scalar_subquery()).where(Incident.id.in_(bindparam("ids", expanding=True)))
+    )
+)
+
+
 @contextmanager
 def last_known(session: Session, incidents: Collection[Incident]) -> Iterator[None]:
     """Within the block the last entries of the incidents, asked for at once, and of new ones are at hand.
@@ -87,9 +95,7 @@ def last_known(session: Session, incidents: Collection[Incident]) -> Iterator[No
     So much news of many incidents is folded without a question of each.
     """
     ids = [incident.id for incident in incidents]
-    newest = select(func.max(IncidentEntry.id)).where(IncidentEntry.incident_id == Incident.id)
-    wanted = select(newest.scalar_subquery()).where(Incident.id.in_(ids))
-    found = session.scalars(select(IncidentEntry).where(IncidentEntry.id.in_(wanted)))
+    found = session.scalars(NEWEST_ENTRIES, {"ids": ids})
     session.info[LAST] = {**dict.fromkeys(ids), **{entry.incident_id: entry for entry in found}}
     try:
         yield

@@ -61,10 +61,7 @@ PAUSE_S = 0.02  # between two looks, and between two values
 
 
 def alerts(total: int, batch: int) -> dict[str, object]:
-    """Take `total` alert news in reports of `batch`, of conditions that are known; before it two storms."""
-    with TemporaryDatabase() as db:
-        plant = Plant.built(db, devices=DEVICES)
-        all_new = _throughput(plant, _reports(plant, ALL_NEW, batch, new=True))
+    """Take `total` alert news in reports of `batch`, of known conditions after a storm, then new ones."""
     with TemporaryDatabase() as db:
         plant = Plant.built(db, devices=DEVICES)
         bodies = _reports(plant, STORM + total, batch, new=False)
@@ -72,6 +69,9 @@ def alerts(total: int, batch: int) -> dict[str, object]:
         begun = db.read_now(_count)
         taken = _throughput(plant, bodies, after=STORM // batch)
         ended = db.read_now(_count)
+    with TemporaryDatabase() as db:
+        plant = Plant.built(db, devices=DEVICES)
+        all_new = _throughput(plant, _reports(plant, ALL_NEW, batch, new=True))
     return {
         **taken,
         "alerts": ended[0],

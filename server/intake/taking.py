@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from rules import wire
@@ -23,6 +23,12 @@ from server.kernel.db import after_commit, insert_into
 from server.kernel.events import emit
 from server.metrics import service as metrics
 from server.metrics import watch
+
+# Questions that each batch asks are put together once.
+FLOORS = select(Floor.agent_id, Floor.stream, Floor.sequence).where(
+    Floor.agent_id.in_(bindparam("ids", expanding=True))
+)
+AGENTS = select(Agent).where(Agent.id.in_(bindparam("ids", expanding=True)))
 
 
 def take(
@@ -85,12 +91,11 @@ def _row(delivery: Delivery) -> dict[str, object]:
 
 
 def _floors(session: Session, agent_ids: set[int]) -> dict[tuple[int, str], int]:
-    query = select(Floor.agent_id, Floor.stream, Floor.sequence).where(Floor.agent_id.in_(agent_ids))
-    return {(row[0], row[1]): row[2] for row in session.execute(query)}
+    return {(row[0], row[1]): row[2] for row in session.execute(FLOORS, {"ids": sorted(agent_ids)})}
 
 
 def _agents(session: Session, ids: set[int]) -> list[Agent]:
-    return list(session.scalars(select(Agent).where(Agent.id.in_(ids))))
+    return list(session.scalars(AGENTS, {"ids": sorted(ids)}))
 
 
 def _write(session: Session, batch: Batch, *, now: datetime) -> None:
