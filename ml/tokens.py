@@ -10,9 +10,8 @@ lift ranking most, dropping numbers with a unit costs nothing.
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
-
-import snowballstemmer
+from functools import cache, lru_cache
+from typing import Any
 
 LONGEST_TEXT = 20_000
 LONGEST_TOKEN = 64
@@ -40,7 +39,13 @@ _STOP = frozenset(
     "so some such than that the their them then there these they this to up us use used using was we were "
     "what when where which while who will with would you your 的 了 是 在 和 与 或 及 等".split()
 )
-_stemmer = snowballstemmer.stemmer("english")
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer  # noqa: PLC0415  brings thirty languages; a program that searches nothing starts without
+
+    return snowballstemmer.stemmer("english")
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def _of_piece(piece: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    return str(_stemmer.stemWord(word))
+    return str(_stemmer().stemWord(word))
 
 
 def _bigrams(run: str) -> list[str]:

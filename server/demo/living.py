@@ -18,6 +18,8 @@ import structlog
 from aiohttp import web
 
 from server.kernel import keys
+from server.kernel.errors import UnavailableError
+from server.kernel.i18n import N_
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +30,12 @@ PROBED, SNMP_PORT = 21, 1161  # the first UPS
 SEEDED = "demo.json"
 AGENT_NAME = "agent-b1-01"
 TOKEN_FILE = "agent.token"  # noqa: S105  a file's name
+STARTS_S = 20.0
 END_S = 8.0
+SILENT = N_("The machine room does not answer. Stop the demo and start it again.")
 AGAIN_S = 3.0
 
-CONTROL = web.AppKey("demo.control", str)
+CONTROL = web.AppKey("demo.control", asyncio.Task[str])
 LIVING = web.AppKey("demo.living", asyncio.Task[None])
 
 
@@ -59,12 +63,13 @@ async def describe(network: str) -> dict[str, object]:
 
 
 async def begin(app: web.Application) -> None:
-    """Start the room at once, and the agent as soon as the desk answers."""
-    data = app[keys.SETTINGS].data
-    network = json.loads((data / SEEDED).read_text(encoding="utf-8"))["network"]
-    room, control = await _room(network, auto=app[keys.SETTINGS].demo_auto)
-    app[CONTROL] = control
-    app[LIVING] = asyncio.create_task(_live(room, data, app[keys.SETTINGS].port))
+    """Start the room at once, beside the desk, and the agent as soon as both answer."""
+    settings = app[keys.SETTINGS]
+    network = json.loads((settings.data / SEEDED).read_text(encoding="utf-8"))["network"]
+    words = [*ROOM, "serve", "--network", network, "--control-port", "0"]
+    room = await asyncio.create_subprocess_exec(*words, *(["--auto"] * settings.demo_auto), stdout=PIPE)
+    app[CONTROL] = control = asyncio.create_task(_address(room))
+    app[LIVING] = asyncio.create_task(_live(room, control, settings.data, settings.port))
 
 
 async def end(app: web.Application) -> None:
@@ -75,21 +80,25 @@ async def end(app: web.Application) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _room(network: str, *, auto: bool) -> tuple[Process, str]:
-    words = [*ROOM, "serve", "--network", network, "--control-port", "0", *(["--auto"] if auto else [])]
-    process = await asyncio.create_subprocess_exec(*words, stdout=PIPE)
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 20)
+async def _address(room: Process) -> str:
+    """Where the room is told what to break, once it lives; raises UnavailableError if it does not."""
+    assert room.stdout is not None
+    try:
+        async with asyncio.timeout(STARTS_S):
+            line = await room.stdout.readline()
+    except TimeoutError:
+        line = b""
     if not line:
-        raise RuntimeError("the machine room did not start; see the lines above")
-    return process, f"http://127.0.0.1:{json.loads(line)['control_port']}"
+        log.error("the machine room did not start; see the lines above")
+        raise UnavailableError(SILENT)
+    return f"http://127.0.0.1:{json.loads(line)['control_port']}"
 
 
-async def _live(room: Process, data: Path, port: int) -> None:
+async def _live(room: Process, control: asyncio.Task[str], data: Path, port: int) -> None:
     """Keep the agent going; when told to stop, end both."""
     agent: Process | None = None
     try:
-        await _until_ready(f"http://127.0.0.1:{port}/readyz")
+        await asyncio.gather(control, _until_ready(f"http://127.0.0.1:{port}/readyz"))
         config = _agent_settings(data)
         await _enrol(data, config, port)
         while True:

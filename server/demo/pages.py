@@ -1,10 +1,11 @@
 """The page "Break something": scenarios of the living room, started and stopped by hand."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
 
-from server.demo.living import CONTROL
+from server.demo.living import CONTROL, SILENT
 from server.kernel.errors import NotFoundError, UnavailableError
 from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
@@ -55,11 +56,9 @@ async def _tell(call: Call, name: str, verb: str) -> dict[str, Any]:
 
 
 async def _ask(call: Call, path: str, *, method: str = "GET") -> Any:
-    url = call.app[CONTROL] + path
+    url = await asyncio.shield(call.app[CONTROL]) + path
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as client, client.request(method, url) as response:
             return await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise UnavailableError(
-            N_("The machine room does not answer. Stop the demo and start it again.")
-        ) from error
+        raise UnavailableError(SILENT) from error

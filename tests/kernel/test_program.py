@@ -40,6 +40,23 @@ def test_the_commands_of_practices_are_the_ones_that_help_names() -> None:
     assert {"user", "token"} <= brought
 
 
+def test_a_start_loads_nothing_that_only_some_page_or_job_needs() -> None:
+    late = {
+        "sklearn",
+        "scipy",
+        "alembic",
+        "snowballstemmer",
+        "jieba",
+        "docx",
+        "openpyxl",
+        "uvloop",
+        "paramiko",
+    }
+    told = "import sys; from server.app import practices; practices(); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert late & set(ran.stdout.split()) == set()
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_every_command_that_the_readme_names_is_there(readme: str) -> None:
     text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
