@@ -1,4 +1,7 @@
-"""Postings of an index: which documents have a term, and how much of it; flat arrays, five bytes each."""
+"""Postings of an index: which documents have a term, and how much of it; flat arrays.
+
+A posting takes three bytes where the documents of a segment are near each other, else five.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +13,51 @@ from numpy.typing import NDArray
 Tail = Sequence[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]  # slot, its terms, their weights
 
 
+NEAR = 1 << 16  # slots that two bytes tell apart
+
+
 @dataclass(frozen=True)
 class Segment:
-    """Postings of some documents: those of `terms[i]` are `starts[i]:starts[i + 1]`."""
+    """Postings of some documents: those of `terms[i]` are `starts[i]:starts[i + 1]`.
+
+    `offsets` are the documents' slots, counted from `base`.
+    """
 
     terms: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    slots: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    offsets: NDArray[np.uint16] | NDArray[np.int32]
     weights: NDArray[np.uint8]
     documents: int
+    base: int
 
-    def of(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
+    @classmethod
+    def packed(
+        cls,
+        terms: NDArray[np.int32],
+        starts: NDArray[np.int64],
+        slots: NDArray[np.int32],
+        weights: NDArray[np.uint8],
+        documents: int,
+    ) -> "Segment":
+        """Of whole slots and any counting numbers, in as few bytes as they need."""
+        base, last = (int(slots.min()), int(slots.max())) if len(slots) else (0, 0)
+        near = last - base < NEAR
+        offsets = (slots - base).astype(np.uint16) if near else (slots - base).astype(np.int32)
+        return cls(terms, starts.astype(np.int32), offsets, weights, documents, base)
+
+    def slots(self) -> NDArray[np.int32]:
+        """The document of each posting."""
+        return self.offsets.astype(np.int32) + np.int32(self.base)
+
+    def of(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[Any]]:
         """The postings of these terms, one term behind the other, and how many each has."""
         at = np.minimum(np.searchsorted(self.terms, terms), max(len(self.terms) - 1, 0))
         here = self.terms[at] == terms
         begins, ends = self.starts[at], np.where(here, self.starts[at + 1], self.starts[at])
         parts = [slice(begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
         return (
-            np.concatenate([self.slots[part] for part in parts] or [self.slots[:0]]),
+            np.concatenate([self.offsets[part] for part in parts] or [self.offsets[:0]]).astype(np.int32)
+            + np.int32(self.base),
             np.concatenate([self.weights[part] for part in parts] or [self.weights[:0]]),
             ends - begins,
         )
@@ -53,10 +83,10 @@ def merged(segments: Sequence[Segment]) -> Segment:
     free = starts[:-1].copy()
     for one, place in zip(segments, places, strict=True):
         counts = np.diff(one.starts)
-        into = np.repeat(free[place] - one.starts[:-1], counts) + np.arange(len(one.slots))
-        slots[into], weights[into] = one.slots, one.weights
+        into = np.repeat(free[place] - one.starts[:-1], counts) + np.arange(len(one.offsets))
+        slots[into], weights[into] = one.slots(), one.weights
         free[place] += counts
-    return Segment(terms, starts, slots, weights, sum(one.documents for one in segments))
+    return Segment.packed(terms, starts, slots, weights, sum(one.documents for one in segments))
 
 
 def _by_term(
@@ -66,4 +96,4 @@ def _by_term(
     ordered = terms[order]
     changes = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, bool)
     bounds: NDArray[Any] = np.append(np.nonzero(changes)[0], len(ordered)).astype(np.int64)
-    return Segment(ordered[bounds[:-1]], bounds, slots[order], weights[order], documents)
+    return Segment.packed(ordered[bounds[:-1]], bounds, slots[order], weights[order], documents)

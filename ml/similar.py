@@ -5,9 +5,9 @@ than usual), query terms as 1 + ln(tf), the first line of the query counted once
 that agree. It names the candidates. `ml.features` then reads each candidate again as the sequence of its
 tokens, which tells what a bag of words cannot, and `ml.rerank` weighs what was read.
 
-Postings lie in segments of flat arrays, five bytes a posting; new documents go to a small tail that becomes a
-segment, and eight segments of a size become one. What a candidate is read from rests in a temporary file, so
-that memory holds only what every question needs. Adding, changing and withdrawing need no rebuild.
+Postings lie in segments of flat arrays, three to five bytes a posting; new documents go to a small tail that
+becomes a segment, and eight segments of a size become one. What a candidate is read from rests in a temporary
+file, so that memory holds only what every question needs. Adding, changing and withdrawing need no rebuild.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ ZONE_COUNT = 3
 FIRST_LINE_WEIGHT = 1.0
 FACET_WEIGHTS = {"alert": 0.30, "model": 0.12, "ci": 0.12, "ci_class": 0.08, "service": 0.06, "vendor": 0.04}
 GOOD_COVERAGE = 0.25  # the share of a query's information at which a document scores 1 - 1/e
-FORM = 1  # of a saved index, tokens and all
+FORM = 2  # of a saved index, tokens and all
 COPIED = 1 << 20  # bytes at once
 LONGEST_HEAD = 1 << 30
 TAIL = 256  # documents
@@ -146,7 +146,7 @@ class _Head(msgspec.Struct, array_like=True):
     keys: list[str]
     pairs: list[tuple[str, str]]
     kinds: list[str]
-    segments: list[int]
+    segments: list[tuple[int, int]]  # documents and base
     arrays: list[tuple[str, int]]
     read: int  # bytes of what candidates are read from
 
@@ -209,7 +209,7 @@ class Index:
             *(np.asarray(pair, dtype=np.int32) for pair in self._with_pair),
         ]
         for segment in self._segments:
-            arrays += [segment.terms, segment.starts, segment.slots, segment.weights]
+            arrays += [segment.terms, segment.starts, segment.offsets, segment.weights]
         head = msgspec.msgpack.encode(
             _Head(
                 FORM,
@@ -217,7 +217,7 @@ class Index:
                 self._keys,
                 self._pair_names,
                 list(self._kinds),
-                [one.documents for one in self._segments],
+                [(one.documents, one.base) for one in self._segments],
                 [(str(one.dtype), len(one)) for one in arrays],
                 int(self._offsets[size]),
             )
@@ -267,8 +267,8 @@ class Index:
         index._with_pair = [array("i", one.tobytes()) for one in arrays[7 : 7 + len(head.pairs)]]
         rest = arrays[7 + len(head.pairs) :]
         index._segments = [
-            Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents)
-            for at, documents in zip(range(0, len(rest), 4), head.segments, strict=True)
+            Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents, base)
+            for at, (documents, base) in zip(range(0, len(rest), 4), head.segments, strict=True)
         ]
         lives = index._lengths >= 0
         index._slots = {key: slot for slot, key in enumerate(head.keys) if lives[slot]}
@@ -303,14 +303,15 @@ class Index:
         self.withdraw(key)
         slot = len(self._keys)
         self._grow(slot)
-        counts: Counter[int] = Counter()
+        taken: list[int] = []  # every token, and what each weighs, in halves
+        worth: list[int] = []
         sequence: list[int] = []
         for name, text in document.fields.items():
             numbers = self._numbers(tokens(text))
             if numbers:
                 weight = round(HALVES * FIELD_WEIGHTS.get(name, 1.0))
-                for number, times in Counter(numbers).items():
-                    counts[number] += weight * times
+                taken += numbers
+                worth += [weight] * len(numbers)
                 zone = ZONES.get(name, 1)
                 room = max(0, LONGEST_READ - len(sequence))
                 sequence.append(-zone - 1)
@@ -320,11 +321,11 @@ class Index:
         self._keys.append(key)
         self._slots[key] = slot
         self._kind_of[slot] = self._kinds.setdefault(document.kind, len(self._kinds))
-        terms = np.fromiter(counts, dtype=np.int32, count=len(counts))
-        weights = np.fromiter(counts.values(), dtype=np.int32, count=len(counts))
+        terms, of_token = np.unique(np.asarray(taken, dtype=np.int32), return_inverse=True)
+        weights = np.bincount(of_token, worth, len(terms)).astype(np.int32)
         length = float(weights.sum()) / HALVES
         weights = np.minimum(weights, 255)
-        rest = np.asarray([len(counts), len(sequence), len(pairs), *sequence, *pairs], dtype=np.int32)
+        rest = np.asarray([len(terms), len(sequence), len(pairs), *sequence, *pairs], dtype=np.int32)
         self._write(slot, np.concatenate([rest[:3], terms, weights, rest[3:]]))
         self._lengths[slot] = length
         self._stamps[slot] = stamp
@@ -421,16 +422,13 @@ class Index:
 
     def _living(self, segment: Segment) -> Segment:
         """A segment without the postings of withdrawn documents."""
-        lives = self._lengths[segment.slots] >= 0
+        slots = segment.slots()
+        lives = self._lengths[slots] >= 0
         if lives.all():
             return segment
         before = np.concatenate([[0], np.cumsum(lives)])
-        return Segment(
-            segment.terms,
-            before[segment.starts],
-            segment.slots[lives],
-            segment.weights[lives],
-            segment.documents,
+        return Segment.packed(
+            segment.terms, before[segment.starts], slots[lives], segment.weights[lives], segment.documents
         )
 
     # -- asking ---------------------------------------------------------------------------------

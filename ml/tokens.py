@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 LONGEST_TEXT = 20_000
@@ -63,10 +64,7 @@ def tokens(text: str) -> list[str]:
     Args:
         text: any text; only the first 20,000 characters are read.
     """
-    found: list[str] = []
-    for match in _PIECE.finditer(_NOISE.sub(" ", folded(text))):
-        found += _of_piece(match.group())
-    return found
+    return list(chain.from_iterable(map(_of_piece, _PIECE.findall(_NOISE.sub(" ", folded(text))))))
 
 
 def pieces(text: str) -> list[Piece]:
