@@ -67,6 +67,9 @@ PLACES: dict[str, dict[Field, str]] = {
     "1.3.6.1.3.94.1.6.1.8": {"serial": "fcSerial"},
     "1.3.6.1.4.1.2021.100.2": {"version": "ucdVersion"},
 }
+OTHER_PARTS = frozenset(  # what an object is named for that tells of a part or of a release, not of the model
+    "cpu processor disk drive dimm memory modem sim sfp transceiver fw firmware software kernel".split()
+)
 MAX_CANDIDATES = 160
 MAX_ROWS = 6  # of one column
 EMPTY = frozenset(
@@ -83,6 +86,7 @@ _DOTTED = re.compile(r"(?<![\w.])[vVrR]?\d+(?:\.\d+)+[\w.()\-]*")
 _HEAD = re.compile(
     r",|;| - | version| ver\b| vers\b| firmware| software| fw\b| sw\b| rev\b| v\d|\(|\r|\n", re.IGNORECASE
 )
+_RELEASE = re.compile(r"(?:version|ver|v|r|rel|release)?[ .]*\d+(?:\.\d+)+(?:[._-]?[a-z]{0,2}\d{0,4})?")
 _DATE = re.compile(
     r"\b(19|20)\d\d[-/.]?\d\d|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d:\d\d|"
     r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b"
@@ -121,7 +125,7 @@ def _possible(value: str, wanted: Field, *, named: bool = False) -> bool:
     if flat in EMPTY or len(flat) < 2 or len(flat) > 90 or "<private>" in flat:
         return False
     if wanted == "model":
-        return any(char.isalpha() for char in flat)
+        return any(char.isalpha() for char in flat) and not _RELEASE.fullmatch(flat)
     digits = any(char.isdigit() for char in flat)
     if wanted == "serial" and named and flat.isalnum():
         return len(flat) >= 4
@@ -208,6 +212,8 @@ def _named_so(known: Evidence, wanted: Field) -> list[tuple[int, Varbind]]:
             continue
         first = next(iter(rows.values()))
         words = set(first.words)
+        if wanted == "model" and words & OTHER_PARTS:
+            continue
         level = 3 if first.fact is None else 0 if words & strong else 1 if words & keys else 2
         if level < 2 or (len(rows) == 1 and isinstance(first.value, bytes)):
             found += [(level, place, one) for one in list(rows.values())[:MAX_ROWS]]

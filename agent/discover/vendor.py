@@ -1,9 +1,10 @@
 """Whose device it is: a ladder from the registered number down to the network card.
 
-The enterprise number of sysObjectID is the maker's own word, unless it is that of an agent's author or of a
-chip maker (`AGENTS`); then a brand in sysDescr, what the device itself names as its manufacturer, another
-maker's subtree, and last the hardware addresses. Each step's confidence is how often it was right on
-recordings, rounded down.
+A printer's IEEE 1284 device identifier names its maker whoever made the card that answers, and a copyright in
+sysDescr names the present owner of what was registered under another name. Else the enterprise number of
+sysObjectID is the maker's own word, unless it is that of an agent's author or a chip maker (`AGENTS`); then a
+brand in sysDescr, what the device itself names as its manufacturer, another maker's subtree, and last the
+hardware addresses. Each step's confidence is how often it was right on recordings, rounded down.
 """
 
 import re
@@ -18,6 +19,8 @@ from agent.discover.traits import AGENTS, enterprises
 from agent.knowledge import Knowledge
 
 UPS_MAKER, MANUFACTURERS, CLASSES = "1.3.6.1.2.1.33.1.1.1.0", f"{ENTITY}12", f"{ENTITY}5"
+RADIO_MAKER = "1.2.840.10036.3.1.2.1.2"  # dot11manufacturerName, by radio (IEEE802dot11-MIB)
+LLDP_MAKER = "1.0.8802.1.1.2.1.5.4795.1.2.6"  # lldpXMedLocMfgName
 CARDS = "1.3.6.1.2.1.2.2.1.6"
 CHASSIS = frozenset({3, 11})
 VIRTUAL = ("vmware", "xensource", "microsoft", "red hat", "proxmox", "private", "parallels")
@@ -93,6 +96,12 @@ _LEGAL = re.compile(
     r"plc|kg|pty|sro|s\.r\.o|kk|k\.k|incorporated|corporation|company)\b\.?,?)+$",
     re.IGNORECASE,
 )
+_DEVICE_ID = re.compile(r"(?:^|;)\W*(?:MFG|MANUFACTURER):\s*([^;]{2,40});")  # IEEE 1284, 7.6
+_HOLDER = re.compile(
+    r"(?i:copyright|\(c\)|©)(?:[\s,.–-]|(?i:\(c\)|©|by\b)|\d{2,4}\b)*"
+    r"([A-Z][\w&-]*(?: +(?:[A-Z][\w&-]*|&))*)"
+)
+_NO_HOLDER = frozenset("the all project foundation regents university contributors authors free red".split())
 _FIRST = re.compile(r"[A-Za-z][A-Za-z&-]{2,}")
 
 
@@ -127,6 +136,7 @@ def known_as(
 
 def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> Iterator[Guess]:
     own, descr = known.enterprise, known.descr
+    yield from _owner(known, knowledge, hidden)
     if own > 0 and own not in AGENTS and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.9, f"sysObjectID is under enterprise {own}, registered by {name}", "registry")
     if brand := brand_in(known.descr, knowledge, hidden):
@@ -142,6 +152,17 @@ def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> It
         yield Guess(card, 0.5, f"its network cards are registered by {card}", "registry")
     if own > 0 and own not in AGENTS - {0} and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.3, f"its agent is by {name}", "registry")
+
+
+def _owner(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> Iterator[Guess]:
+    """Who the device itself names beside the number that somebody once registered."""
+    if made := printer_maker(known):
+        yield Guess(made, 0.9, f"its IEEE 1284 device identifier names {made}", "standard")
+    registered = knowledge.maker(known.enterprise) if known.enterprise > 0 else None
+    holder = copyright_of(known.descr)
+    if holder and not (registered and _alike(holder, f"{registered.alias} {registered.organisation}")):
+        holder = brand_in(holder, knowledge, hidden) or holder
+        yield Guess(holder, 0.9, f"the copyright in sysDescr is of {holder}", "reading")
 
 
 @lru_cache(maxsize=1)
@@ -185,8 +206,9 @@ def brand_in(text: str, knowledge: Knowledge, hidden: frozenset[str] = frozenset
 
 
 def manufacturer(known: Evidence) -> str:
-    """What UPS-MIB or the chassis of ENTITY-MIB tell; "" where that is no name."""
-    told = [known.text(UPS_MAKER)]
+    """What UPS-MIB, LLDP-MED, the radio or the chassis of ENTITY-MIB tell; "" where that is no name."""
+    told = [known.text(UPS_MAKER), known.text(f"{LLDP_MAKER}.0")]
+    told += [text_of(one.value) for one in list(known.column(RADIO_MAKER).values())[:1]]
     kinds = known.column(CLASSES)
     told += [
         text_of(one.value)
@@ -197,6 +219,33 @@ def manufacturer(known: Evidence) -> str:
         if _FIRST.search(name) and name.lower() not in COMMON and len(name) <= 60:
             return name
     return ""
+
+
+def printer_maker(known: Evidence) -> str:
+    """The maker in an IEEE 1284 device identifier, wherever it is told; "" for none."""
+    for rows in known.columns.values():
+        one = next(iter(rows.values()))
+        if isinstance(one.value, bytes) and b"M" in one.value and b";" in one.value:
+            found = _DEVICE_ID.search(text_of(one.value))
+            if found is not None:
+                return found[1].strip()
+    return ""
+
+
+def copyright_of(descr: str) -> str:
+    """Who a copyright in a description names, without legal form; "" where it is nobody who makes devices."""
+    held = _HOLDER.search(descr)
+    words = re.split(r" +All\b", held[1])[0].split() if held is not None else []
+    if not words or {one.lower() for one in words} & _NO_HOLDER:
+        return ""
+    return _LEGAL.sub("", " ".join(words[:4]))
+
+
+def _alike(holder: str, registered: str) -> bool:
+    """Whether two names share a word that says something, or one begins as the other."""
+    ours, theirs = set(words_in(holder)) - NO_BRAND, set(words_in(registered)) - NO_BRAND
+    flat = re.sub(r"[^a-z0-9]", "", holder.lower())
+    return bool(ours & theirs) or re.sub(r"[^a-z0-9]", "", registered.lower()).startswith(flat[:5])
 
 
 def _card(known: Evidence, knowledge: Knowledge) -> str:

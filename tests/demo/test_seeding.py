@@ -13,7 +13,7 @@ from server.accounts import passwords, roles
 from server.accounts.models import Person
 from server.app import permissions, practices
 from server.cmdb.models import Ci
-from server.demo import company, past, present, room, shelf
+from server.demo import causes, company, past, present, room, shelf
 from server.demo.seeds import seed
 from server.incidents.models import Incident, IncidentEntry, State
 from server.incidents.words import CAUSES
@@ -22,6 +22,8 @@ from server.kernel.db import Database
 from server.kernel.i18n import use_language
 from server.knowledge import tending
 from server.knowledge.suggest import Query, suggest
+from server.problems.models import Problem, ProblemIncident
+from server.problems.models import State as ProblemState
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -44,6 +46,7 @@ def story(shared_db: Database, told: dict[str, object], tmp_path_factory: pytest
         people = company.write(session, password_hash=passwords.hash_now(company.PASSWORD), now=NOON)
         room.write(session, told, now=NOON)
         past.write(session, people, shelf.write(session, people, now=NOON), now=NOON)
+        causes.write(session, people, now=NOON)
         present.write(session, people, now=NOON)
 
     shared_db.run_now(fill)
@@ -104,6 +107,21 @@ def test_the_article_stands_among_three_where_a_hundred_cases_say_the_same(
     found = story.read_now(suggest, asked)
     assert len(found) <= 3
     assert language in {one.language for one in found if one.kind == "article"}
+
+
+def test_problems_stand_in_every_state_behind_incidents_that_came_again(story: Database) -> None:
+    def look(session: Session) -> None:
+        problems = session.scalars(select(Problem).order_by(Problem.id)).all()
+        assert {one.state for one in problems} == set(ProblemState)
+        for one in problems:
+            linked = session.scalars(
+                select(ProblemIncident.incident).where(ProblemIncident.problem_id == one.id)
+            ).all()
+            assert len(linked) > 1, one.title
+            assert (one.article is not None) == (one.state is ProblemState.KNOWN_ERROR)
+            assert one.changed_at <= NOON
+
+    story.read_now(look)
 
 
 def test_the_next_incident_gets_the_next_number(story: Database) -> None:

@@ -16,7 +16,7 @@ from agent.discover.recognise import recognise
 from agent.discover.recording import parse
 from agent.discover.sensors import PLAUSIBLE, mend
 from agent.discover.traits import traits
-from agent.discover.vendor import known_as
+from agent.discover.vendor import copyright_of, known_as, vendor
 from agent.knowledge import packaged
 from agent.transports.ber import Raw
 from ml.linear import Model
@@ -206,3 +206,48 @@ def test_a_candidate_says_where_it_stands() -> None:
 def test_a_recording_is_read_in_the_order_of_a_walk_and_without_its_unusable_lines() -> None:
     text = "1.3.6.1.10|2|5\n1.3.6.1.9|4x|4142\nnonsense\n1.3.6.1.8|2|x\n1.3.6.1.7|64|192.0.2.1\n"
     assert list(parse(text).items()) == [("1.3.6.1.7", "192.0.2.1"), ("1.3.6.1.9", b"AB"), ("1.3.6.1.10", 5)]
+
+
+@pytest.mark.parametrize(
+    ("descr", "holder"),
+    [
+        ("NorthOS 4.2 Copyright (c) 2004-2019 by Nordlicht Systems, Inc. Compiled Mon", "Nordlicht Systems"),
+        ("NL-40, (c) 2001 by Nordlicht Schweiz AG", "Nordlicht Schweiz"),
+        ("Copyright © 2020, Nordlicht All Rights Reserved.", "Nordlicht"),
+        ("Copyright(C) Nordlicht Technology Co.,Ltd.All Rights Reserved.", "Nordlicht Technology"),
+        ("Copyright (c) 1992-2012 The FreeBSD Project.", ""),
+        ("(c) 2003-2004 All rights reserved", ""),
+        ("a switch of Nordlicht", ""),
+    ],
+)
+def test_a_copyright_names_who_holds_it_without_legal_form(descr: str, holder: str) -> None:
+    assert copyright_of(descr) == holder
+
+
+def test_who_the_device_names_itself_goes_before_the_number_that_somebody_registered() -> None:
+    registered: dict[str, Raw] = {"1.3.6.1.2.1.1.2.0": "1.3.6.1.4.1.683.1"}
+
+    def told(more: dict[str, Raw]) -> str:
+        guess = vendor(evidence(registered | more, packaged()), packaged())
+        assert guess is not None
+        return guess.value
+
+    maker = told({SYS_DESCR: b"a print server"})
+    identifier = b"MANUFACTURER:Nordlicht Druck;COMMAND SET:ZPL;MODEL:ND 4;"
+    assert told({"1.3.6.1.4.1.2699.1.2.1.2.1.1.3.1": identifier}) == "Nordlicht Druck"
+    assert told({SYS_DESCR: b"Copyright (c) 2019 Nordlicht Druck Inc."}) == "Nordlicht Druck"
+    own = f"Copyright (c) 2019 {maker} Worldwide".encode()
+    assert told({SYS_DESCR: own}) == maker, "the same company under its longer name"
+
+
+def test_a_radio_names_its_maker() -> None:
+    values: dict[str, Raw] = {SYS_DESCR: b"Linux ap 5.4", "1.2.840.10036.3.1.2.1.2.30": b"Nordlicht Funk"}
+    guess = vendor(evidence(values, packaged()), packaged())
+    assert guess is not None
+    assert guess.value == "Nordlicht Funk"
+
+
+@pytest.mark.parametrize("text", ["V7.17.30_1", "2.6.1", "version 6.2.29.r2", "R1.0b3"])
+def test_a_release_is_no_model(text: str) -> None:
+    known = evidence({SYS_DESCR: text.encode()}, packaged())
+    assert text not in {one.value for one in candidates(known, packaged(), "model")}
