@@ -88,12 +88,12 @@ NO_BRAND = frozenset(
     """linux hardware software snmp agent the server switch router firewall network networks ethernet access
     point device system version release model product prod copyright web temperature temp smart intelligent
     power ups pdu manager controller station base gigabit port ports managed wireless printer camera windows
-    unix freebsd management card host name unknown private rack module card supply adapter intel
+    unix freebsd fastpath management card host name unknown private rack module card supply adapter intel
     none""".split()
 )
 _LEGAL = re.compile(
     r"(?:[,\s]+(?:co|inc|corp|ltd|llc|limited|gmbh|ag|sa|s\.?a\.?|a/?s|ab|as|oy|bv|b\.v|nv|srl|s\.?r\.?l|spa|s\.?p\.?a|"
-    r"plc|kg|pty|sro|s\.r\.o|kk|k\.k|incorporated|corporation|company)\b\.?,?)+$",
+    r"plc|kg|pty|sro|s\.r\.o|kk|k\.k|incorporated|corporation|corporate|company)\b\.?,?)+$",
     re.IGNORECASE,
 )
 _DEVICE_ID = re.compile(r"(?:^|;)\W*(?:MFG|MANUFACTURER):\s*([^;]{2,40});")  # IEEE 1284, 7.6
@@ -124,14 +124,20 @@ def known_as(
     if maker is None:
         return ""
     name = maker.alias or _LEGAL.sub("", maker.organisation)
-    if name in MARKET and not hidden & set(words_in(MARKET[name])):
-        return MARKET[name]
+    if (today := _today(name, hidden)) != name:
+        return today
     head, _, rest = name.partition(" (")
     if maker.alias and "/" in head:
         told = set(words_in(beside))
         parts = head.split("/")
         return next((part for part in parts if told.issuperset(words_in(part)[:1])), parts[0])
     return name if rest.rstrip(")") in knowledge.brands or rest.endswith("Electric)") else head
+
+
+def _today(registered: str, hidden: frozenset[str]) -> str:
+    """What a registered name is called today, without its legal form."""
+    today = MARKET.get(registered, "")
+    return today if today and not hidden & set(words_in(today)) else _LEGAL.sub("", registered)
 
 
 def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> Iterator[Guess]:
@@ -148,7 +154,7 @@ def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> It
             yield Guess(name, 0.75, f"it answers in the subtree of enterprise {number}, {name}", "registry")
     if (word := first_word(known.descr)) and not unix(known.descr):
         yield Guess(word, 0.5, f"sysDescr begins with {word}", "reading")
-    if card := _card(known, knowledge):
+    if card := _card(known, knowledge, hidden):
         yield Guess(card, 0.5, f"its network cards are registered by {card}", "registry")
     if own > 0 and own not in AGENTS - {0} and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.3, f"its agent is by {name}", "registry")
@@ -248,7 +254,7 @@ def _alike(holder: str, registered: str) -> bool:
     return bool(ours & theirs) or re.sub(r"[^a-z0-9]", "", registered.lower()).startswith(flat[:5])
 
 
-def _card(known: Evidence, knowledge: Knowledge) -> str:
+def _card(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> str:
     """The maker of most network cards, but for those that software invents."""
     counts: Counter[str] = Counter()
     for one in known.column(CARDS).values():
@@ -256,4 +262,4 @@ def _card(known: Evidence, knowledge: Knowledge) -> str:
             counts[knowledge.card(one.value)] += 1
     del counts[""]
     named = [(count, name) for name, count in counts.items() if not name.lower().startswith(VIRTUAL)]
-    return max(named)[1] if named else ""
+    return _today(max(named)[1], hidden) if named else ""
