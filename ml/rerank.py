@@ -10,7 +10,6 @@ for itself (how much of the ticket it covers) and how far it leads, in all and b
 missing, several fit equally badly. It is what decides about silence.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -46,6 +45,8 @@ SURE_NAMES = (
     "lead on the 10th",
     "log share",
 )
+MOST_ALIKE = 24  # of the best candidates it is asked who says the same
+SAME = 0.03  # features that differ by no more say the same
 FARTHEST = 6.0  # a lead beyond it says no more
 RIDGE = 0.1
 SURE_RIDGE = 3.0  # many slopes; with little feedback none may be steep
@@ -129,29 +130,40 @@ def sureness(weights: Weights, rows: Rows, worths: NDArray[np.float64]) -> NDArr
 
 
 def _sure_inputs(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]:
-    ordered = np.sort(worths)[::-1]
-    best_other = np.full(len(worths), ordered[1] if len(ordered) > 1 else ordered[0] - FARTHEST)
-    if len(ordered) > 1:
-        best_other[worths < ordered[0]] = ordered[0]
-    leads = [worths - best_other]
-    for place in (5, 10):
-        behind = ordered[place] if len(ordered) > place else ordered[0] - FARTHEST
-        leads.append(worths - behind)
+    """What stands for each candidate, and how far it leads those that say something else."""
+    count, highest = len(worths), float(worths.max())
+    others = ~_alike(rows, worths)
+    ordered = np.argsort(-worths, kind="stable")
+    behind = np.where(others[:, ordered], worths[ordered][None, :], -np.inf)  # of each, the others best first
+    behind = -np.sort(-behind, axis=1)
+    leads = []
+    for place in (0, 4, 9):
+        column = behind[:, place] if count > place else np.full(count, -np.inf)
+        leads.append(worths - np.where(np.isfinite(column), column, highest - FARTHEST))
     clipped = np.clip(np.stack(leads, axis=1), -FARTHEST, FARTHEST)
-    share = worths - ordered[0] - math.log(float(np.exp(worths - ordered[0]).sum()))
+    grown = np.exp(worths - highest)
+    share = worths - highest - np.log(grown + np.where(others, grown[None, :], 0.0).sum(axis=1))
     own = rows[:, [NAMES.index(name) for name in SURE_OF]]
-    return np.hstack([own, _ahead(rows), clipped, np.maximum(share, -12.0)[:, None]])
+    return np.hstack([own, _ahead(rows, others), clipped, np.maximum(share, -12.0)[:, None]])
 
 
-def _ahead(rows: Rows) -> Rows:
+def _alike(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """For the best candidates, which say the same to this question; each says the same as itself.
+
+    What was typed and mended several times stands there several times: that is agreement and no doubt.
+    """
+    alike = np.eye(len(rows), dtype=bool)
+    best = np.argsort(-worths, kind="stable")[:MOST_ALIKE]
+    own = rows[:, [NAMES.index(name) for name in SURE_OF]]
+    alike[best] |= np.abs(own[best][:, None, :] - own[None, :, :]).max(axis=2, initial=0.0) <= SAME
+    return alike
+
+
+def _ahead(rows: Rows, others: NDArray[np.bool_]) -> Rows:
     """How far each candidate stands before the best of the others, by feature."""
     some = rows[:, [NAMES.index(name) for name in AHEAD_OF]]
-    best = some.max(axis=0)
-    other = np.broadcast_to(best, some.shape).copy()
-    first = some.argmax(axis=0)
-    behind = np.sort(some, axis=0)[-2] if len(some) > 1 else np.zeros_like(best)
-    other[first, np.arange(len(AHEAD_OF))] = behind
-    ahead: Rows = some - other
+    best = np.where(others[:, :, None], some[None, :, :], 0.0).max(axis=1)
+    ahead: Rows = some - best
     return ahead
 
 

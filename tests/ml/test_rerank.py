@@ -187,12 +187,41 @@ def test_a_synonym_that_shares_a_han_sign_is_nearer_than_none() -> None:
 @given(seed=SEEDS, count=st.integers(1, 6))
 def test_a_candidate_is_ahead_of_the_best_of_the_others(seed: int, count: int) -> None:
     rows = np.random.default_rng(seed).random((count, len(NAMES))).astype(np.float32)
-    ahead = rerank._ahead(rows)
+    ahead = rerank._ahead(rows, ~np.eye(count, dtype=bool))
     for place, name in enumerate(rerank.AHEAD_OF):
         column = rows[:, NAMES.index(name)]
         for one in range(count):
             others = np.delete(column, one)
             assert ahead[one, place] == pytest.approx(column[one] - max(others, default=0.0))
+
+
+@settings(deadline=None, max_examples=10)
+@given(copies=st.integers(2, 30), renamed=st.sampled_from([False, True]))
+def test_what_was_mended_several_times_is_as_sure_as_what_was_mended_once(
+    copies: int, *, renamed: bool
+) -> None:
+    def sure_of(times: int) -> float:
+        index = Index()
+        for number in range(40):
+            told = {
+                "title": f"printer {number} jams",
+                "symptom": f"fan {number} of unit {number * 7} is noisy",
+            }
+            index.add(f"other {number}", Document(told, kind="case"))
+        for number in range(times):
+            name = f"SRV-{number + 100}" if renamed else "SRV-100"
+            told = {
+                "title": f"Memory of {name} nearly used up",
+                "symptom": "the application eats memory until it swaps",
+                "solution": "limited the pool and restarted the application",
+            }
+            index.add(f"case {number}", Document(told, kind="case"))
+        asked = "Memory of SRV-9 nearly used up\nthe application eats memory until it swaps"
+        rows = features(index, index.candidates(asked, limit=100))
+        worths = rerank.worth(rerank.begun(), rows)
+        return float(rerank.sureness(rerank.begun(), rows, worths)[int(np.argmax(worths))])
+
+    assert sure_of(copies) > sure_of(1) - 0.1
 
 
 @given(names=st.lists(st.text(max_size=8), unique=True, max_size=50))
