@@ -92,7 +92,8 @@ def resolved(session: Session, incident: Incident, *, by: int | None, now: datet
         knowledge.outcome_of_ticket(session, incident.number, held=True, restored_s=restored_s, now=now)
         if not tried:
             return
-    solution = incident.resolution if by is not None else _tried(session, [one.suggestion for one in tried])
+    held = [one.suggestion for one in tried if one.verdict is Verdict.FIXED]
+    solution = incident.resolution if by is not None else _tried(session, held)
     if not solution.strip():
         return
     query = query_of(session, incident)
@@ -189,7 +190,7 @@ def reopened(session: Session, incident: Incident, *, now: datetime) -> None:
 
 
 def _tried(session: Session, numbers: list[str]) -> str:
-    """What was applied, as the text of a case in the language of what was applied."""
+    """What was applied and held, as the text of a case in the language of what was applied."""
     known_of: list[Article | Case] = []
     known_of += session.scalars(select(Article).where(Article.number.in_(numbers)))
     known_of += session.scalars(select(Case).where(Case.number.in_(numbers)))

@@ -406,11 +406,15 @@ def outcome_of_ticket(
 ) -> None:
     """The alert stayed clear, or came back: what was applied on the ticket is judged by it.
 
-    What has not held once does not become right because something else helped in the end.
+    Of several that were applied the last one before it cleared has held, unless somebody said which; of the
+    others nothing is known. If it comes back, none of them held. What has not held once does not become right
+    because something else helped in the end.
     """
-    for outcome in applied_to(session, ticket):
-        if outcome.verdict is Verdict.CAME_BACK:
-            continue
+    tried = [one for one in applied_to(session, ticket) if one.verdict is not Verdict.CAME_BACK]
+    if held and tried:
+        credited = [one for one in tried if one.verdict is Verdict.FIXED]
+        tried = credited or [max(tried, key=lambda one: (one.at, one.id))]
+    for outcome in tried:
         outcome.verdict = Verdict.FIXED if held else Verdict.CAME_BACK
         outcome.restored_s = restored_s if restored_s is not None else outcome.restored_s
         outcome.at = now

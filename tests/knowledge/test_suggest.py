@@ -1,16 +1,17 @@
 """What fixed it before is found, explained, and judged by what came of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, InvalidError
 from server.knowledge import service
-from server.knowledge.models import State, Verdict
+from server.knowledge.models import Outcome, State, Verdict
 from server.knowledge.suggest import LEAST_SCORE, Query, Suggestion, suggest
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -105,6 +106,43 @@ def test_what_was_applied_is_judged_when_the_alert_is_clear(db: Database) -> Non
     db.run_now(service.record_outcome, number, "INC-000001", Verdict.OPENED, by=ALICE, now=NOON)
     db.run_now(service.outcome_of_ticket, "INC-000001", held=True, restored_s=1320, now=NOON)
     assert found(db)[0].fixed == 1
+
+
+@given(steps=st.lists(st.sampled_from(["KB-1", "KB-2", "KB-3", "over", "back"]), max_size=8))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_several_fixes_the_last_one_before_it_cleared_has_held(db: Database, steps: list[str]) -> None:
+    """Against a desk that is told in words: who is credited, who fell, who is not judged."""
+    ticket = f"T-{uuid4().hex[:12]}"
+    tried: dict[str, int] = {}  # not judged yet, by when
+    credited: set[str] = set()
+    fallen: set[str] = set()
+    for moment, step in enumerate(steps):
+        at = NOON + timedelta(minutes=moment)
+        if step == "over":
+            if tried and not credited:
+                credited = {max(tried, key=lambda one: tried[one])}
+                tried = {one: when for one, when in tried.items() if one not in credited}
+            db.run_now(service.outcome_of_ticket, ticket, held=True, restored_s=60, now=at)
+        elif step == "back":
+            fallen |= credited | tried.keys()
+            tried, credited = {}, set()
+            db.run_now(service.outcome_of_ticket, ticket, held=False, restored_s=None, now=at)
+        else:
+            credited -= {step}
+            fallen -= {step}
+            tried[step] = moment
+            db.run_now(service.record_outcome, step, ticket, Verdict.APPLIED, by=ALICE, now=at)
+    told = db.read_now(
+        lambda session: {
+            row.suggestion: row.verdict
+            for row in session.scalars(select(Outcome).where(Outcome.ticket == ticket))
+        }
+    )
+    assert told == (
+        dict.fromkeys(tried, Verdict.APPLIED)
+        | dict.fromkeys(credited, Verdict.FIXED)
+        | dict.fromkeys(fallen, Verdict.CAME_BACK)
+    )
 
 
 def test_two_writers_do_not_overwrite_each_other(db: Database) -> None:
