@@ -24,7 +24,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "priv_protocol",
         "priv_password",
     ),
-    "ssh": ("user", "password", "key", "host_key", "enable"),
+    "ssh": ("user", "password", "key", "passphrase", "host_key", "enable"),
     "http": ("user", "password", "token"),
     "sql": ("user", "password"),
     "redfish": ("user", "password"),

@@ -75,6 +75,7 @@ class CredentialForm(ApiModel):
     user: Secret = ""
     password: Secret = ""
     key: Secret = ""
+    passphrase: Secret = ""
     host_key: Secret = ""
     enable: Secret = ""
     token: Secret = ""

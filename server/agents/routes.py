@@ -193,7 +193,17 @@ async def _target_form(
 
 async def _credentials(call: Call, errors: dict[str, str], *, status: int = 200) -> web.Response:
     rows = await call.db.read(credentials.all_of)
-    return call.render("agents/credentials.html", status=status, rows=rows, errors=errors, given=call.form)
+    names = {key: _(name) for key, name in TRANSPORT_NAMES}
+    return call.render(
+        "agents/credentials.html",
+        status=status,
+        rows=rows,
+        errors=errors,
+        given=call.form,
+        kinds=[(key, names[key]) for key, fields in credentials.FIELDS.items() if fields],
+        kind_names=names,
+        words={key: _(name) for key, name in FIELD_NAMES.items()},
+    )
 
 
 def _token_page(call: Call, token: NewToken) -> web.Response:
@@ -211,6 +221,21 @@ def _errors(error: DeskError) -> dict[str, str]:
     return {name: said_of(error)}
 
 
+FIELD_NAMES = {
+    "version": N_("Version"),
+    "community": N_("Community"),
+    "user": N_("User"),
+    "password": N_("Password"),
+    "auth_protocol": N_("Authentication"),
+    "auth_password": N_("Authentication password"),
+    "priv_protocol": N_("Encryption"),
+    "priv_password": N_("Encryption password"),
+    "key": N_("SSH private key"),
+    "passphrase": N_("Passphrase"),
+    "host_key": N_("SSH host key"),
+    "enable": N_("Enable password"),
+    "token": N_("Token"),
+}
 TRANSPORT_NAMES = (
     ("snmp", "SNMP"),
     ("modbus", "Modbus TCP"),

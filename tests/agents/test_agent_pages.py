@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rules import wire
+from server.agents import credentials
 from tests.desk_client import Desk
 
 
@@ -153,6 +154,21 @@ async def test_a_credential_for_network_devices_holds_their_key_and_enable_passw
     listed = await (await desk.admin.get("/api/v1/credentials")).json()
     assert sorted(listed[0]["fields"]) == ["enable", "host_key", "password", "user"]
     assert "canary" not in await desk.admin.text("/settings/credentials")
+
+
+async def test_every_kind_that_needs_a_sign_in_can_be_chosen_and_takes_its_own_fields(desk: Desk) -> None:
+    page = await desk.admin.text("/settings/credentials")
+    kinds = [kind for kind, fields in credentials.FIELDS.items() if fields]
+    for kind in kinds:
+        assert f'<option value="{kind}"' in page
+        form = {"name": kind, "transport": kind} | dict.fromkeys(
+            set(credentials.FIELDS[kind]) - {"version", "auth_protocol", "priv_protocol"}, "canary-7"
+        )
+        assert set(form) - {"name", "transport"} <= set(re.findall(r'name="(\w+)"', page))
+        assert (await desk.admin.post("/settings/credentials", form)).status == 303
+    listed = await (await desk.admin.get("/api/v1/credentials")).json()
+    assert {one["transport"] for one in listed} == set(kinds)
+    assert "Passphrase" in await desk.admin.text("/settings/credentials")
 
 
 async def test_a_credential_is_written_and_never_shown(desk: Desk) -> None:
