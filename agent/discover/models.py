@@ -1,4 +1,8 @@
-"""The trained models the agent carries: weights of words, read from one small file."""
+"""The trained models the agent carries: weights of words, read from one small file.
+
+The file holds names and numbers alone (msgpack), no objects of the library that trained them: it is read
+without scikit-learn, nothing of it can run, and a weight is looked up and explained by its word.
+"""
 
 import lzma
 from functools import cache
