@@ -21,6 +21,8 @@ from agent.knowledge import Knowledge
 UPS_MAKER, MANUFACTURERS, CLASSES = "1.3.6.1.2.1.33.1.1.1.0", f"{ENTITY}12", f"{ENTITY}5"
 RADIO_MAKER = "1.2.840.10036.3.1.2.1.2"  # dot11manufacturerName, by radio (IEEE802dot11-MIB)
 LLDP_MAKER = "1.0.8802.1.1.2.1.5.4795.1.2.6"  # lldpXMedLocMfgName
+# A row "manufacturer" of NET-SNMP-EXTEND-MIB, wherever it is put: what a computer's firmware (DMI) says.
+EXTENDED_MAKER = ".12." + ".".join(str(ord(sign)) for sign in "manufacturer") + "."
 CARDS = "1.3.6.1.2.1.2.2.1.6"
 CHASSIS = frozenset({3, 11})
 VIRTUAL = ("vmware", "xensource", "microsoft", "red hat", "proxmox", "private", "parallels")
@@ -145,10 +147,13 @@ def _ladder(known: Evidence, knowledge: Knowledge, hidden: frozenset[str]) -> It
     yield from _owner(known, knowledge, hidden)
     if own > 0 and own not in AGENTS and (name := known_as(own, knowledge, hidden, beside=descr)):
         yield Guess(name, 0.9, f"sysObjectID is under enterprise {own}, registered by {name}", "registry")
-    if brand := brand_in(known.descr, knowledge, hidden):
-        yield Guess(brand, 0.85, f"sysDescr names {brand}", "reading")
-    if made := manufacturer(known):
-        yield Guess(made, 0.85, f"the device names {made} as its manufacturer", "standard")
+    brand, made = brand_in(descr, knowledge, hidden), manufacturer(known)
+    told = [
+        (brand, Guess(brand, 0.85, f"sysDescr names {brand}", "reading")),
+        (made, Guess(made, 0.85, f"the device names {made} as its manufacturer", "standard")),
+    ]
+    # What uname says first is the system, and no company.
+    yield from (guess for name, guess in (reversed(told) if unix(descr) else told) if name)
     for number in enterprises(known):
         if number not in AGENTS and (name := known_as(number, knowledge, hidden, beside=descr)):
             yield Guess(name, 0.75, f"it answers in the subtree of enterprise {number}, {name}", "registry")
@@ -212,9 +217,10 @@ def brand_in(text: str, knowledge: Knowledge, hidden: frozenset[str] = frozenset
 
 
 def manufacturer(known: Evidence) -> str:
-    """What UPS-MIB, LLDP-MED, the radio or the chassis of ENTITY-MIB tell; "" where that is no name."""
+    """What UPS-MIB, LLDP-MED, the radio, DMI or the chassis of ENTITY-MIB tell; "" where that is no name."""
     told = [known.text(UPS_MAKER), known.text(f"{LLDP_MAKER}.0")]
     told += [text_of(one.value) for one in list(known.column(RADIO_MAKER).values())[:1]]
+    told += [text_of(one.value) for one in known.varbinds if EXTENDED_MAKER in one.oid][:1]
     kinds = known.column(CLASSES)
     told += [
         text_of(one.value)

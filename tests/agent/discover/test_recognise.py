@@ -251,3 +251,15 @@ def test_a_radio_names_its_maker() -> None:
 def test_a_release_is_no_model(text: str) -> None:
     known = evidence({SYS_DESCR: text.encode()}, packaged())
     assert text not in {one.value for one in candidates(known, packaged(), "model")}
+
+
+def test_a_row_called_manufacturer_of_the_extend_table_names_the_computers_maker() -> None:
+    name = ".".join(str(ord(sign)) for sign in "manufacturer")
+    values: dict[str, Raw] = {
+        SYS_DESCR: b"Linux db-1 6.1.0 #1 SMP",
+        "1.3.6.1.2.1.1.2.0": "1.3.6.1.4.1.8072.3.2.10",
+    }
+    row = f"1.3.6.1.4.1.8072.1.3.2.4.1.2.12.{name}.1"
+    guess = vendor(evidence(values | {row: b"Nordlicht Rechner GmbH"}, packaged()), packaged())
+    assert guess is not None
+    assert guess.value == "Nordlicht Rechner GmbH"
