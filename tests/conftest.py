@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine
 
 import server
@@ -30,6 +31,8 @@ from tests.postgres import Postgres
 from tests.realness import note
 
 configure_logs(json_lines=True, level="warning")
+settings.register_profile("house", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("house")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
