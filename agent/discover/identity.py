@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.discover.evidence import ENTERPRISES, ENTITY, Evidence, Varbind, text_of, words_in
+from agent.discover.evidence import ENTERPRISES, ENTITY, SYS_NAME, Evidence, Varbind, text_of, words_in
 from agent.knowledge import Knowledge, words_of
 
 Field = Literal["model", "version", "serial"]
@@ -67,14 +67,28 @@ PLACES: dict[str, dict[Field, str]] = {
     "1.3.6.1.3.94.1.6.1.8": {"serial": "fcSerial"},
     "1.3.6.1.4.1.2021.100.2": {"version": "ucdVersion"},
 }
+HR_DEVICE = "1.3.6.1.2.1.25.3.2.1."
+COMMON = frozenset(  # words that name no product
+    """a an and for of the in with by series generic unit one card module chassis slot rack hardware
+    software firmware version device system systems product equipment machine appliance controller
+    management manager managed smart web agent snmp embedded network networks networking internet
+    ethernet fast gigabit ten port ports gbe poe fibre fiber channel optical wireless access point
+    layer switch router gateway bridge server client adapter interface board blade node stack
+    printer printserver print scanner camera ups pdu ats rectifier inverter battery power supply
+    phase rackmount industrial sensor probe environment environmental monitor monitoring telecom
+    air conditioner cooling terminal console remote linux unix windows os edition enterprise standard
+    intel amd arm cpu processor x86 hw sw up to mfp multi function base main basic type model""".split()
+)
 OTHER_PARTS = frozenset(  # what an object is named for that tells of a part or of a release, not of the model
     "cpu processor disk drive dimm memory modem sim sfp transceiver fw firmware software kernel".split()
 )
+KERNELS = ("Linux ", "SunOS ", "FreeBSD ", "NetBSD ", "OpenBSD ", "AIX ", "HP-UX ")
 MAX_CANDIDATES = 160
 MAX_ROWS = 6  # of one column
 EMPTY = frozenset(
     "unknown none null n/a na not available undefined default unspecified private - -- noname 0".split()
 )
+_NO_DIGIT = re.compile(r"[^0-9]")
 _TOKEN = re.compile(r"[^\s,;()\[\]{}\"'=|<>]+")
 _KEYED = re.compile(
     r"\b(model|product|prod|version|vers|ver|firmware|fw|software|sw|release|rel|rev|revision|"
@@ -82,7 +96,7 @@ _KEYED = re.compile(
     r"[ .:#=]*(?:number|no|name|version|type)?[ .:#=]*([A-Za-z0-9][^\s,;()\[\]\"']*)",
     re.IGNORECASE,
 )
-_DOTTED = re.compile(r"(?<![\w.])[vVrR]?\d+(?:\.\d+)+[\w.()\-]*")
+_DOTTED = re.compile(r"(?<![\w.])[vVrR]?\d+(?:\.\d+)+[\w.()\-]*", re.ASCII)
 _HEAD = re.compile(
     r",|;| - | version| ver\b| vers\b| firmware| software| fw\b| sw\b| rev\b| v\d|\(|\r|\n", re.IGNORECASE
 )
@@ -112,6 +126,12 @@ def candidates(known: Evidence, knowledge: Knowledge, wanted: Field) -> list[Can
     found += _descr(known.descr, wanted)
     kept = [one for one in found if _possible(one.value, wanted, named=_named(one))][:MAX_CANDIDATES]
     _agreement(kept, known)
+    if wanted == "model":
+        host = known.text(SYS_NAME).lower()
+        for one in kept:
+            one.features |= _particular(one.value, host, _source(one))
+    elif wanted == "version":
+        _repeated(kept, known.descr)
     return kept
 
 
@@ -139,6 +159,7 @@ def _tidy(value: str) -> str:
 def _standard(known: Evidence, wanted: Field) -> Iterator[Candidate]:
     kinds = known.column(f"{ENTITY}5")
     inside = known.column(f"{ENTITY}4")
+    types = known.column(f"{HR_DEVICE}2")
     for stem, fields in PLACES.items():
         label = fields.get(wanted)
         if label is None:
@@ -155,6 +176,8 @@ def _standard(known: Evidence, wanted: Field) -> Iterator[Candidate]:
                 if kind not in {3, 11, "?"} and seen:
                     continue
                 features |= {f"ent {label} kind {kind!s}": 1.0, f"ent root {root == 0}": 1.0}
+            elif label == "hrDescr" and index in types:
+                features[f"hr kind {text_of(types[index].value).rpartition('.')[2]}"] = 1.0
             seen += 1
             yield Candidate(text, f"{label} ({stem}.{index})", features)
             if label in {"entDescr", "hrDescr", "lldpDescr", "entName"} and seen == 1:
@@ -333,6 +356,47 @@ def _looks(value: str) -> Iterator[str]:
         yield "upper"
 
 
+def _source(one: Candidate) -> str:
+    """The feature that says where a text stands."""
+    return next((key for key in one.features if key.startswith(("at ", "level ", "d ", "in "))), "?")
+
+
+def _particular(value: str, host: str, source: str) -> dict[str, float]:
+    """Whether its words are of a product's name or of any, and whether the device's own name is in it."""
+    words = words_in(value)
+    common = sum(word in COMMON for word in words)
+    numbers = sum(word.isdigit() for word in words)
+    rest = len(words) - common - numbers
+    features = {
+        f"common {min(common, 4)}": 1.0,
+        f"particular {min(rest, 3)}": 1.0,
+        f"{source} particular {min(rest, 3)}": 0.5,
+        f"common {common > 0} particular {min(rest, 2)} number {numbers > 0}": 1.0,
+    }
+    flat = value.lower()
+    if len(host) > 2 and (host in flat or flat in host):
+        features["own name"] = 1.0
+    return features
+
+
+def _repeated(found: list[Candidate], descr: str) -> None:
+    """How often a description repeats a number; and whether it is that of a kernel, with others beside it."""
+    digits = _NO_DIGIT.sub("", descr)
+    elsewhere = {
+        source
+        for one in found
+        for source in ("level 0", "at ", "in ")
+        if "sysDescr" not in one.place and any(key.startswith(source) for key in one.features)
+    }
+    for one in found:
+        own = _NO_DIGIT.sub("", one.value)
+        if len(own) > 2:
+            one.features[f"again {min(digits.count(own), 4)}"] = 1.0
+        if descr.startswith(KERNELS) and "sysDescr" in one.place:
+            one.features["of uname"] = 1.0
+            one.features |= {f"of uname beside {source}": 1.0 for source in sorted(elsewhere)}
+
+
 def _agreement(found: list[Candidate], known: Evidence) -> None:
     """What a text shares with others: the same value elsewhere, a place in sysDescr; and its shape."""
     flat = [re.sub(r"[^a-z0-9]", "", one.value.lower()) for one in found]
@@ -348,7 +412,7 @@ def _agreement(found: list[Candidate], known: Evidence) -> None:
         one.features[f"inside {min(inside, 4)}"] = 0.7
         if value and value in descr and not one.place.startswith("sysDescr"):
             one.features["in descr"] = 1.0
-        source = next((key for key in one.features if key.startswith(("at ", "level ", "d ", "in "))), "?")
+        source = _source(one)
         for other in sorted(has):
             one.features[f"{source} beside {other}"] = 0.5
         one.features[f"few {min(len(found), 64).bit_length()}"] = 0.5

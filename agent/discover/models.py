@@ -14,6 +14,7 @@ from ml.linear import Model
 
 CLASS, KIND, POWER = "device_class", "sensor", "power"
 SURE = "sure "  # before a field's name: how sure its answer is
+CHOICE = "choice of "  # before a field's name: which of all that may be its answer
 FILE = "models.bin"
 
 

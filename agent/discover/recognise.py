@@ -5,16 +5,18 @@ such an answer was right on devices of families that were left out of training (
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from agent.discover.classes import Classed, classify, votes
 from agent.discover.evidence import SYS_NAME, Evidence, evidence
 from agent.discover.found import Found, Guess, Sensor, Source
 from agent.discover.identity import FIELDS, Candidate, Field, candidates
 from agent.discover.interfaces import interfaces
-from agent.discover.linear import probabilities
-from agent.discover.models import CLASS, KIND, POWER, SURE, Models
+from agent.discover.linear import probabilities, scores, softmax
+from agent.discover.models import CHOICE, CLASS, KIND, POWER, SURE, Models
 from agent.discover.sensors import (
     MAX_SENSORS,
     UNITS,
@@ -38,6 +40,8 @@ from ml.linear import Model
 NUMERIC_FROM, STATE_FROM = 0.3, 0.1
 NONE = "-"
 RIGHT = "right"
+WITH_SHARE = 0.5  # weight of the choice among all candidates beside the judgement of each alone
+_SIGNS = re.compile(r"[^a-z0-9]")
 SECONDS = "s"  # of the power model: seconds, told in minutes
 SAMPLE = 12  # rows of a column that tell its scale
 
@@ -98,36 +102,68 @@ def _calibrated(name: str, guess: Guess, signs: dict[str, float], models: Models
     return Guess(guess.value, sure, guess.reason, guess.source)
 
 
-def ranked(model: Model, found: list[Candidate]) -> list[tuple[float, Candidate]]:
-    """Candidates with their probability, likeliest first; ties in the order they were found."""
-    rated = [(probabilities(model, one.features).get(RIGHT, 0.0), one) for one in found]
-    return sorted(rated, key=lambda item: -item[0])
+class Rated(NamedTuple):
+    """A candidate as two models see it: `alone` in logits, `share` of all candidates as a logarithm."""
+
+    alone: float
+    share: float
+    candidate: Candidate
+
+    @property
+    def score(self) -> float:
+        """Both together."""
+        return self.alone + WITH_SHARE * self.share
 
 
-def field_signs(rated: list[tuple[float, Candidate]]) -> dict[str, float]:
+def ranked(models: Models, name: str, found: list[Candidate]) -> list[Rated]:
+    """Candidates, likeliest first; ties in the order they were found."""
+    if not found:
+        return []
+    alone = [_logit(probabilities(models.by_name[name], one.features).get(RIGHT, 0.0), 1e-6) for one in found]
+    choice = models.by_name[CHOICE + name]
+    chosen = softmax([scores(choice, one.features)[0] for one in found])
+    rated = [
+        Rated(own, math.log(max(share, 1e-9)), one)
+        for own, share, one in zip(alone, chosen, found, strict=True)
+    ]
+    return sorted(rated, key=lambda one: -one.score)
+
+
+def field_signs(rated: list[Rated]) -> dict[str, float]:
     """What tells how sure the first of ranked candidates is."""
     first = rated[0]
-    same = first[1].value.lower()
-    rest = [p for p, one in rated[1:] if one.value.lower() not in same and same not in one.value.lower()]
+    like = [_alike(one.candidate.value, first.candidate.value) for one in rated]
+    rest = [one.alone for one, same in zip(rated, like, strict=True) if not same]
+    agreed = sum(math.exp(one.share) for one, same in zip(rated, like, strict=True) if same)
+    favourite = max(range(len(rated)), key=lambda place: rated[place].share)
     return {
-        "p": _logit(first[0]),
-        "gap": min(6.0, _logit(first[0]) - _logit(max(rest, default=0.01))),
+        "p": _logit(1 / (1 + math.exp(-first.alone)), 0.005),
+        "gap": min(6.0, first.alone - max(rest)) if rest else 6.0,
         "alone": float(not rest),
+        "share": _logit(agreed, 0.005),
+        "both": float(like[favourite]),
     }
 
 
-def _logit(share: float) -> float:
-    bounded = min(max(share, 0.005), 0.995)
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts say the same, or one more than the other."""
+    short, long = sorted((_SIGNS.sub("", one.lower()), _SIGNS.sub("", other.lower())), key=len)
+    return short == long or (len(short) > 3 and short in long)
+
+
+def _logit(share: float, edge: float) -> float:
+    bounded = min(max(share, edge), 1 - edge)
     return math.log(bounded / (1 - bounded))
 
 
 def identify(known: Evidence, knowledge: Knowledge, name: Field, models: Models) -> Guess | None:
     """A field's likeliest candidate; None where there is none."""
-    rated = ranked(models.by_name[name], candidates(known, knowledge, name))
+    rated = ranked(models, name, candidates(known, knowledge, name))
     if not rated:
         return None
-    share, best = rated[0]
-    guess = Guess(best.value, round(share, 3), f"read from {best.place}", "reading")
+    best = rated[0]
+    share = round(1 / (1 + math.exp(-best.alone)), 3)
+    guess = Guess(best.candidate.value, share, f"read from {best.candidate.place}", "reading")
     return _calibrated(name, guess, field_signs(rated), models)
 
 

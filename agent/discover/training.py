@@ -23,7 +23,7 @@ import msgspec
 from agent.discover.classes import classify
 from agent.discover.evidence import Evidence, evidence, words_in
 from agent.discover.identity import FIELDS, Candidate, candidates
-from agent.discover.models import CLASS, KIND, POWER, SURE, Models
+from agent.discover.models import CHOICE, CLASS, KIND, POWER, SURE, Models
 from agent.discover.recognise import NONE, RIGHT, SECONDS, class_signs, field_signs, ranked, top_class
 from agent.discover.recording import recordings
 from agent.discover.sensors import Possible, possible, scale_features
@@ -36,6 +36,7 @@ Same = Callable[[dict[str, Any], Any], bool]
 WRONG = "wrong"
 UNSEEN = 0.8  # weight of a device as its maker were in no table of ours, against as it is
 CAUTION = 1.3  # weight of a wrong class against a right one: to be sure and wrong costs more than to ask
+CHOICE_C = 0.6
 ROWS = 4  # of a column, sensors and others each
 
 
@@ -122,7 +123,7 @@ def learn(tasks: list[Task]) -> list[Model]:
 
 
 def identity_tasks(chosen: Iterable[Case]) -> list[Task]:
-    """Class and the three fields of identity.
+    """Class and the three fields of identity, each in two ways: is this the answer, and which of these is.
 
     The class is learned twice of each device, with and without what our tables say of its maker: most makers
     that are met are in no table.
@@ -141,10 +142,11 @@ def identity_tasks(chosen: Iterable[Case]) -> list[Task]:
             if any(right for _, right in listed):
                 weight = 1 / math.sqrt(len(listed))
                 examples += [
-                    Example(one.features, RIGHT if right else WRONG, case.family, weight)
+                    Example(one.features, RIGHT if right else WRONG, case.family, weight, case.name)
                     for one, right in listed
                 ]
         tasks.append(Task(field, examples))
+        tasks.append(Task(CHOICE + field, examples, "choice", CHOICE_C, chosen=RIGHT))
     return tasks
 
 
@@ -193,8 +195,8 @@ def sure_examples(case: Case, models: Models, knowledge: Knowledge, same: Module
         found["vendor"] = Example(signs, label, case.family)
     for field, listed in case.candidates.items():
         if listed:
-            rated = ranked(models.by_name[field], [one for one, _ in listed])
-            right = next(right for one, right in listed if one is rated[0][1])
+            rated = ranked(models, field, [one for one, _ in listed])
+            right = next(right for one, right in listed if one is rated[0].candidate)
             found[field] = Example(field_signs(rated), RIGHT if right else WRONG, case.family)
     return found
 
