@@ -9,6 +9,7 @@ Every template has, without importing: `_ N_ ngettext pgettext` (texts), `m` (ma
 a sentence) stays markup; everything else is escaped.
 """
 
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -21,6 +22,7 @@ from jinja2 import (
     BaseLoader,
     ChoiceLoader,
     Environment,
+    FileSystemBytecodeCache,
     FileSystemLoader,
     StrictUndefined,
 )
@@ -32,6 +34,7 @@ from server.kernel.console_texts import texts_json
 from server.kernel.inert import inert
 
 TEMPLATES = Path(__file__).parent / "templates"
+COMPILED = Path(__file__).parent / "__pycache__" / "templates"  # beside what Python compiled
 MODULES = {  # in this order: each may use those before it
     "m": "_m.html",
     "states": "_state.html",
@@ -115,6 +118,7 @@ def environment(templates: Mapping[str, Path], assets: Assets, *, reload: bool =
         lstrip_blocks=True,
         auto_reload=reload,
         cache_size=-1,
+        bytecode_cache=_compiled(),
     )
     env.globals.update(
         {
@@ -138,6 +142,18 @@ def environment(templates: Mapping[str, Path], assets: Assets, *, reload: bool =
         if any(template in loader.list_templates() for loader in loaders[:1]):
             env.globals[name] = env.get_template(template).module
     return env
+
+
+def _compiled() -> FileSystemBytecodeCache | None:
+    """Where compiled templates are kept, so that the first pages after a start need not wait for them.
+
+    As with Python's own: where the folder cannot be written, nothing is kept.
+    """
+    try:
+        COMPILED.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return FileSystemBytecodeCache(str(COMPILED)) if os.access(COMPILED, os.W_OK) else None
 
 
 def render(
