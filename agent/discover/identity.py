@@ -80,7 +80,8 @@ COMMON = frozenset(  # words that name no product
     intel amd arm cpu processor x86 hw sw up to mfp multi function base main basic type model""".split()
 )
 OTHER_PARTS = frozenset(  # what an object is named for that tells of a part or of a release, not of the model
-    "cpu processor disk drive dimm memory modem sim sfp transceiver fw firmware software kernel".split()
+    """cpu processor disk drive dimm memory modem sim sfp transceiver fw firmware firm software soft kernel
+    site location contact owner community user""".split()
 )
 KERNELS = ("Linux ", "SunOS ", "FreeBSD ", "NetBSD ", "OpenBSD ", "AIX ", "HP-UX ")
 MAX_CANDIDATES = 160
@@ -105,6 +106,7 @@ _DATE = re.compile(
     r"\b(19|20)\d\d[-/.]?\d\d|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d:\d\d|"
     r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b"
 )
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MARK = re.compile(r"^[\s:;,.#\"'=]+|[\s:;,\"'=]+$")
 
 
@@ -143,6 +145,8 @@ def _named(one: Candidate) -> bool:
 def _possible(value: str, wanted: Field, *, named: bool = False) -> bool:
     flat = value.lower().strip(" .")
     if flat in EMPTY or len(flat) < 2 or len(flat) > 90 or "<private>" in flat:
+        return False
+    if wanted != "serial" and _UUID.fullmatch(flat):
         return False
     if wanted == "model":
         return any(char.isalpha() for char in flat) and not _RELEASE.fullmatch(flat)

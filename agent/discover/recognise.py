@@ -145,6 +145,16 @@ def field_signs(rated: list[Rated]) -> dict[str, float]:
     }
 
 
+def _as_written(rated: list[Rated]) -> Rated:
+    """The likeliest; a symbol as the device itself writes it: `ASR-9001` for `ASR9001`."""
+    best = rated[0]
+    if "at product" not in best.candidate.features:
+        return best
+    flat = _SIGNS.sub("", best.candidate.value.lower())
+    same = (one for one in rated if _SIGNS.sub("", one.candidate.value.lower()) == flat)
+    return next((one for one in same if "at product" not in one.candidate.features), best)
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two texts say the same, or one more than the other."""
     short, long = sorted((_SIGNS.sub("", one.lower()), _SIGNS.sub("", other.lower())), key=len)
@@ -161,7 +171,7 @@ def identify(known: Evidence, knowledge: Knowledge, name: Field, models: Models)
     rated = ranked(models, name, candidates(known, knowledge, name))
     if not rated:
         return None
-    best = rated[0]
+    best = _as_written(rated)
     share = round(1 / (1 + math.exp(-best.alone)), 3)
     guess = Guess(best.candidate.value, share, f"read from {best.candidate.place}", "reading")
     return _calibrated(name, guess, field_signs(rated), models)
