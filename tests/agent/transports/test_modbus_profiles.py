@@ -99,7 +99,9 @@ async def test_a_serial_number_is_read_from_its_words(ask: Ask) -> None:
 def test_a_dead_sensor_gives_no_measure_but_a_reason(name: str) -> None:
     form = plan(PROFILES[name])
     dead: Words = {
-        (one.register.kind, one.register.address + place): 0xFFFF if one.register.type != "int16" else 0x7FFF
+        (one.register.kind, one.register.address + place): (
+            0x7FFF if place == 0 and one.register.type in {"int16", "int32"} else 0xFFFF
+        )
         for one in form.scalars
         if one.register is not None and one.register.kind in {"holding", "input"} and not one.states
         for place in range(one.register.words)
