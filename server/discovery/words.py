@@ -133,6 +133,32 @@ VALUE_FAULTS: Mapping[str, str] = {
     "not_a_number": N_("no number"),
     "unknown_state": N_("a state the profile does not know"),
 }
+LEVELS: Mapping[str, str] = {
+    "emergency": N_("emergency"),
+    "alert": N_("alert"),
+    "critical": N_("critical"),
+    "error": N_("error"),
+    "warning": N_("warning"),
+    "notice": N_("notice"),
+    "info": N_("info"),
+    "debug": N_("debug"),
+}
+SEVERITIES: Mapping[str, str] = {
+    "critical": N_("Critical"),
+    "major": N_("Major"),
+    "minor": N_("Minor"),
+    "info": N_("Info"),
+}
+BECOMES: Mapping[str, str] = {
+    "firing": N_("an alert begins"),
+    "resolved": N_("the alert ends"),
+    "noted": N_("an event is noted"),
+}
+HINDRANCES: Mapping[str, str] = {
+    "": "",
+    "stranger": N_("no alert: its source is no target"),
+    "other_ci": N_("no alert: it is another item"),
+}
 # What an agent gives as the reason of a guess, and how it is said to people.
 WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
@@ -252,6 +278,11 @@ def run_state(value: RunState) -> str:
 def glyph(value: RunState) -> str:
     """The glyph of a run's state."""
     return GLYPHS[value]
+
+
+def level(name: str) -> str:
+    """A level of syslog as people call it, with its own name."""
+    return name if _(LEVELS[name]) == name else f"{_(LEVELS[name])} ({name})"
 
 
 def way(name: str) -> str:
