@@ -109,8 +109,8 @@ class LineEar(Ear):
         """A line that a stranger sent."""
         number, rest = split(data)
         line = parse(number, decoded(rest))
-        hits = self._set.Match(line.whole.encode()) if self._set is not None else []
-        found = judge_line([self._of[hit] for hit in sorted(hits)], line)
+        hits = self._set.Match(line.whole.encode()) if self._set is not None else None
+        found = judge_line([self._of[hit] for hit in sorted(hits or [])], line)
         rules = tuple(one.rule.name for one in found)
         return Sample("", source, shape(line), rules, priority=number, line=line.whole[:MAX_TEXT])
 

@@ -9,6 +9,8 @@ from server.discovery.messages import Message
 MAX_WORDS = 24  # of a line that its pattern keeps
 MAX_VALUES = 20
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_LABEL = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+_DIFFERS = re.compile(r"[\d\"']")
 _SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
 
 
@@ -19,34 +21,57 @@ def beginning(one: Message) -> RuleForm:
 
 def _of_trap(one: Message) -> RuleForm:
     labels: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for value in one.told.values[:MAX_VALUES]:
         stem, tail = _stem(value.oid, value.name)
         label = "_".join(_WORD.findall(stem)).lower()[:40]
         if label and label[0].isalpha():
             labels.setdefault(label, value.oid.removesuffix(tail) if tail else value.oid)
-    said = one.told.name.rpartition("::")[2] or one.row.what
+            texts.setdefault(label, value.text)
+    named = one.told.name.rpartition("::")[2]
+    said = one.row.what if not named or named[0].isdigit() else named
+    telling = next((label for label, text in texts.items() if not text.isdigit()), "")
     return RuleForm(
-        name=_name(said if not said[0].isdigit() else f"Trap {said.rpartition('.')[2]}"),
+        name=_name(said if said == named else f"Trap {said.rpartition('.')[2]}"),
         kind="trap",
         trap=one.row.what,
         values="\n".join(f"{label} = {oid}" for label, oid in labels.items()),
-        summary_en=f"{{ci}}: {said}",
+        summary_en=f"{{ci}}: {said}" + (f", {{{telling}}}" if telling else ""),
     )
 
 
 def _of_line(one: Message) -> RuleForm:
     line = one.line
     words = [word for word in line.text.split(" ") if word][:MAX_WORDS]
-    pattern = " +".join(r"\S+" if re.search(r"[\d\"']", word) else _escaped(word) for word in words)
-    said = " ".join(word for word in words if word.isalpha())[:80]
+    parts, said = _masked(words)
+    pattern = " +".join(parts)
     return RuleForm(
-        name=_name(f"{line.program} {said}"[:50]),
+        name=_name(f"{line.program} {' '.join(word for word in words if word.isalpha())}"[:50]),
         kind="syslog",
         program=line.program if _WORD.fullmatch(line.program) else "",
         level=LEVELS[line.level],
         pattern=pattern[:900],
         summary_en=f"{{ci}}: {said or line.program}",
     )
+
+
+def _masked(words: list[str]) -> tuple[list[str], str]:
+    """Words as parts of a pattern, and as a sentence: what differs is a group, named by the word before it."""
+    parts: list[str] = []
+    said: list[str] = []
+    before = ""
+    for word in words:
+        label = before.lower()
+        if not _DIFFERS.search(word):
+            parts.append(_escaped(word))
+            said += [word] if word.isalpha() else []
+        elif _LABEL.fullmatch(label) and f"{{{label}}}" not in said and label != "ci":
+            parts.append(rf"(?P<{label}>\S+)")
+            said.append(f"{{{label}}}")
+        else:
+            parts.append(r"\S+")
+        before = word
+    return parts, " ".join(said)[:200]
 
 
 def _stem(oid: str, name: str) -> tuple[str, str]:

@@ -197,7 +197,7 @@ async def _form(
         status=error.status if error is not None else 200,
         row=row,
         yaml=heard_rules.text_of(heard_rules.form_of(row)) if row is not None else "",
-        v=values,
+        v={"lines": "", "version": "", **values},
         ci=ci,
         trial=trial,
         errors=field_errors(error) if error is not None else {},

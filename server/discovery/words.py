@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from rules import wire
+from rules.platform import packaged as platforms
 from server.cmdb.classes import catalogue
 from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
 from server.kernel.i18n import N_, _, format_duration, loc
@@ -187,6 +188,7 @@ WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 
 
+PLATFORM = "ssh_platform"  # a fact: which command line a device has
 # What the model of classes counts, and where each word of it was read.
 SIGNS: Mapping[str, str] = {
     "descr": N_("sysDescr says “{a}”"),
@@ -241,6 +243,16 @@ def _ground(feature: str) -> str:
     where = WHERE[source] if source == "descr" else _(WHERE[source])
     label = loc(catalogue().of(catalogue().code_of(word)).label)
     return _(KINDS_OF_SIGNS[kind]).format(where=where, kind=label)
+
+
+def facts(told: wire.Finding) -> list[tuple[str, str]]:
+    """What a device said, by the names of the standards; its command line by the name its maker gave it."""
+    return [
+        (_("Command line"), platforms()[text].title if text in platforms() else text)
+        if name == PLATFORM
+        else (name, text)
+        for name, text in told.facts.items()
+    ]
 
 
 def far(keys: Mapping[str, Sequence[str]]) -> str:

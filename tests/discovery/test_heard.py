@@ -17,7 +17,7 @@ from rules.syslog import parse, shape, told
 from server.agents import service as agents
 from server.agents.targets import NewTarget
 from server.cmdb import service as cmdb
-from server.discovery import beginnings, messages
+from server.discovery import beginnings, messages, words
 from server.discovery.heard_rules import RuleForm, text_of
 from server.discovery.models import HeardMessage
 from server.intake.registering import config
@@ -278,6 +278,11 @@ def test_few_messages_of_an_agent_are_kept_the_latest(db: Database, monkeypatch:
     assert [one.row.source for one in found] == ["10.0.0.5", "10.0.0.4", "10.0.0.3"]
     db.run_now(messages.tidy, now=NOON + timedelta(days=31))
     assert db.read_now(messages.newest) == []
+
+
+def test_a_command_line_is_called_as_its_maker_writes_it() -> None:
+    found = wire.Finding(1, 1, "10.0.0.1", AT, facts={"sysDescr": "x", "ssh_platform": "cisco_nxos"})
+    assert words.facts(found) == [("sysDescr", "x"), ("Command line", "Cisco NX-OS")]
 
 
 def test_names_of_levels_and_facilities_are_those_of_the_standard() -> None:

@@ -14,6 +14,8 @@ from agent.listeners.bench import free_port
 from agent.listeners.ear import LOOKS
 from agent.listeners.lines import LineEar
 from agent.listeners.sources import MAX_KINDS, Looks, Source
+from agent.listeners.traps import TrapEar
+from agent.listeners.usm import Security
 from agent.registry import Registry
 from rules import heard
 from rules.syslog import MAX_SHAPE, shape, told
@@ -124,17 +126,30 @@ def test_a_rule_of_some_devices_and_facilities_is_about_no_others(
     assert [one.rules for one in ear.samples] == [("DoorOpened",) if wanted else ()]
 
 
-@given(lines=st.lists(st.binary(max_size=40), max_size=200))
-def test_however_much_comes_few_messages_are_looked_at_in_a_second(lines: list[bytes]) -> None:
-    ear = LineEar(in_all=1e6, wake=lambda: None)
-    ear.heed({ADDRESS: Source("t1", "sw", "127.0.0.1", rate=1e6, tokens=1e6, burst=1e6)})
-    ear.take(
-        [
-            (ADDRESS if number % 2 else b"\x7f\0\1" + bytes((number,)), one, None)
-            for number, one in enumerate(lines)
-        ]
-    )
-    assert len(ear.samples) <= LOOKS
+pieces = st.one_of(
+    st.binary(max_size=60),
+    st.text(max_size=40).map(
+        lambda one: b"<187>Nov 20 09:01:11 sw1 app[7]: " + one.encode("utf-8", "replace")
+    ),
+    st.integers(0, 400).map(
+        lambda cut: messages.v2c(UNKNOWN, {"1.3.6.1.4.1.32473.1.1": b"\xff\0hall"})[:cut]
+    ),
+)
+
+
+@given(said=st.lists(pieces, max_size=200))
+def test_whatever_comes_from_whom_nothing_raises_and_few_of_it_are_looked_at_in_a_second(
+    said: list[bytes],
+) -> None:
+    lines = LineEar(in_all=1e6, wake=lambda: None)
+    traps = TrapEar(Security(b"12345", 1, lambda: 0.0), in_all=1e6, wake=lambda: None)
+    for ear in (lines, traps):
+        ear.know(heard.packaged().values())
+        ear.heed({ADDRESS: Source("t1", "sw", "127.0.0.1", rate=1e6, tokens=1e6, burst=1e6)})
+        who = (ADDRESS if number % 2 else b"\x7f\0\1" + bytes((number,)) for number in range(len(said)))
+        ear.take([(one, data, None) for one, data in zip(who, said, strict=True)])
+        assert len(ear.samples) <= LOOKS
+        assert ear.figures()["unknown_source"] == -(-len(said) // 2)
 
 
 @given(kinds=st.lists(st.integers(0, 100), max_size=300))
