@@ -9,7 +9,7 @@ from server.discovery.messages import Message
 MAX_WORDS = 24  # of a line that its pattern keeps
 MAX_VALUES = 20
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_LABEL = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+_LABEL = re.compile(r"[a-z_][a-z0-9_]{2,39}")
 _DIFFERS = re.compile(r"[\d\"']")
 _SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
 
@@ -56,7 +56,7 @@ def _of_line(one: Message) -> RuleForm:
 
 
 def _masked(words: list[str]) -> tuple[list[str], str]:
-    """Words as parts of a pattern, and as a sentence: what differs is a group, named by the word before it."""
+    """Words as parts of a pattern and as a sentence: what differs is a group named by the word before it."""
     parts: list[str] = []
     said: list[str] = []
     before = ""
