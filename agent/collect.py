@@ -11,11 +11,12 @@ from agent.reading import Reading
 from agent.registry import Registry
 from agent.watch import DEVICE_UP, DOWN, UP, UP_NAMES
 from rules.plan import Plan
-from rules.wire import AlertNews, Finding, Observation, Progress, SeriesDef, Stream, TrialResult
+from rules.wire import AlertNews, Finding, HeardSample, Observation, Progress, SeriesDef, Stream, TrialResult
 
 RESPONSE = "device_response_seconds"
 MAX_SERIES = 20_000  # of one device
 BLOCKS_AT_ONCE = 500  # in one record of samples
+HEARD_AT_ONCE = 200  # between two flushes
 FINDINGS_AT_ONCE = 50  # in one record; each may be some kilobytes
 VALUES_AT_ONCE = 100_000
 Labels = tuple[tuple[str, str], ...]
@@ -36,6 +37,7 @@ class Collector:
     _findings: list[Finding] = field(default_factory=list)
     _progress: dict[int, Progress] = field(default_factory=dict)  # the latest of each run
     _trials: list[TrialResult] = field(default_factory=list)
+    _heard: list[HeardSample] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
@@ -102,6 +104,11 @@ class Collector:
         """What came of a trial."""
         self._trials.append(result)
 
+    def hear(self, sample: HeardSample) -> None:
+        """A message that a listener heard, for people to look at; beyond the bound they are left."""
+        if len(self._heard) < HEARD_AT_ONCE:
+            self._heard.append(sample)
+
     def forget(self, key: str) -> None:
         """A device is gone."""
         self._numbers.pop(key, None)
@@ -125,6 +132,9 @@ class Collector:
             told = Parcel(progress=list(self._progress.values()), trials=self._trials)
             self._progress, self._trials = {}, []
             _put(outbox, told, "events")
+        if self._heard:
+            heard, self._heard = self._heard, []
+            _put(outbox, Parcel(heard=heard), "events")
 
     def put_samples(self, outbox: Outbox) -> bool:
         """Values and observations into the outbox; whether there were any."""

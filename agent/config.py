@@ -55,7 +55,7 @@ from rules.wire import Config, RangeJob, TargetConfig
 MAX_TARGETS = 20_000
 SOONEST_S = 5.0  # between two polls of one device
 MAX_DOCUMENT = 512 * 1024
-MAX_JOBS, MAX_LEARNED = 50, 20_000
+MAX_JOBS, MAX_LEARNED, MAX_IGNORED = 50, 20_000, 2_000
 RATE = (0.1, 1_000.0)  # addresses of a range job in a second
 MAX_PORTS, MAX_SETS = 50, 50
 
@@ -220,6 +220,8 @@ def faults(config: Config, allowed: list[Transport]) -> list[str]:
         found += [f"Trial {trial.id}: {fault}" for fault in _target_faults(trial.target, allowed)]
     if max(len(config.jobs), len(config.trials)) > MAX_JOBS or len(config.learned) > MAX_LEARNED:
         found.append("More range jobs, trials or learned answers than an agent takes.")
+    if len(config.ignored) > MAX_IGNORED:
+        found.append(f"{len(config.ignored)} things to be ignored; {MAX_IGNORED} are the limit.")
     for one in config.targets[:MAX_TARGETS]:
         found += [f"Target {one.id}: {fault}" for fault in _target_faults(one, allowed)]
     return found[:20]

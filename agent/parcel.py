@@ -14,6 +14,7 @@ from rules.wire import (
     AlertNews,
     Finding,
     Gap,
+    HeardSample,
     Observation,
     Progress,
     Report,
@@ -23,7 +24,16 @@ from rules.wire import (
     TrialResult,
 )
 
-PARTS = ("blocks", "alerts", "observations", "gaps", "findings", "progress", "trials")  # in their order
+PARTS = (
+    "blocks",
+    "alerts",
+    "observations",
+    "gaps",
+    "findings",
+    "progress",
+    "trials",
+    "heard",
+)  # in their order
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
@@ -45,6 +55,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True):
     findings: list[Finding] = []
     progress: list[Progress] = []
     trials: list[TrialResult] = []
+    heard: list[HeardSample] = []
 
     @property
     def things(self) -> int:
@@ -104,6 +115,7 @@ def report(
         findings=parcel.findings,
         progress=parcel.progress,
         trials=parcel.trials,
+        heard=parcel.heard,
     )
 
 

@@ -97,6 +97,7 @@ class Agent:
             data,
             standing=self.heard,
             tell=self._tell,
+            show=self.collector.hear,
             wall=self.clock.wall,
         )
         self.own.others = self.station.metrics
@@ -149,6 +150,7 @@ class Agent:
             self._put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
         self.station.know(self.library.heard.values())
+        self.station.ignore(config.ignored)
         self.station.heed((one.target for one in self.devices.values()), host=config.host and kept)
         self.runs.follow(config, self.library)
         self.config = config

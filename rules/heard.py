@@ -12,10 +12,10 @@ from importlib import resources
 
 from rules.alert_form import Severity, Symptom
 from rules.document import Document, DocumentError, Path, seconds
-from rules.heard_form import LEVELS, Heard, HeardForm, HeardTest, Places, Words
+from rules.heard_form import FACILITIES, LEVELS, Heard, HeardForm, HeardTest, Places, Words
 from rules.message import Localized, places
 from rules.pattern import Pattern
-from rules.syslog import told
+from rules.syslog import Line, told
 
 _NAME = re.compile(r"^[A-Z][A-Za-z0-9]{2,79}$")
 _OID = re.compile(r"^[0-2](?:\.(?:0|[1-9]\d{0,9})){1,127}$")
@@ -51,20 +51,25 @@ class TrapMatch:
 
 @dataclass(frozen=True, slots=True)
 class LineMatch:
-    """Syslog lines: a pattern, of some programs only ("" set: of all), up to a level (0 gravest)."""
+    """Syslog lines: a pattern, of some programs and facilities (empty: of all), up to a level (0 gravest)."""
 
     pattern: Pattern
     programs: frozenset[str]
+    facilities: frozenset[str]
     level: int
 
-    def met(self, level: int, program: str) -> bool:
-        """Whether level and program let a line in; the pattern is asked for itself."""
-        return level <= self.level and (not self.programs or program.lower() in self.programs)
+    def met(self, line: Line) -> bool:
+        """Whether level, program and facility let a line in; the pattern is asked for itself."""
+        return (
+            line.level <= self.level
+            and (not self.programs or line.program.lower() in self.programs)
+            and (not self.facilities or FACILITIES[line.facility] in self.facilities)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class HeardRule:
-    """A checked rule. `trap` or `line` is what it is about; `ends_*` what ends it."""
+    """A checked rule. `trap` or `line` is what it is about; `ends_*` what ends it; no `devices`: of all."""
 
     name: str
     severity: Severity
@@ -74,6 +79,7 @@ class HeardRule:
     line: LineMatch | None
     ends_trap: TrapMatch | None
     ends_line: LineMatch | None
+    devices: frozenset[str]
     key: tuple[tuple[str, tuple[str, ...]], ...]
     says: tuple[tuple[str, tuple[str, ...]], ...]
     polled: str
@@ -89,6 +95,10 @@ class HeardRule:
     def lasting(self) -> bool:
         """Whether it tells a condition; else an event."""
         return self.ends_trap is not None or self.ends_line is not None
+
+    def hears(self, *names: str) -> bool:
+        """Whether it is about a device of these names."""
+        return not self.devices or not self.devices.isdisjoint(name.lower() for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +128,20 @@ def judge_trap(rules: Iterable[HeardRule], oid: str, values: Mapping[str, str]) 
     return found
 
 
-def judge_line(
-    patterns: Iterable[tuple[HeardRule, bool]], line: str, *, level: int, program: str
-) -> list[Finding]:
-    """What rules say of a syslog line behind its priority.
+def judge_line(patterns: Iterable[tuple[HeardRule, bool]], line: Line) -> list[Finding]:
+    """What rules say of a syslog line.
 
     Args:
         patterns: rules with whether their beginning (False) or their end (True) is asked for; of a rule that
             is there with both, the first that is found counts.
-        line: the text behind the priority.
-        level: 0 emergency to 7 debug.
-        program: as the line names it, "" for none.
+        line: patterns are searched in the whole of it.
     """
     found: dict[str, Finding] = {}
     for rule, ended in patterns:
         match = rule.ends_line if ended else rule.line
-        if match is None or rule.name in found or not match.met(level, program):
+        if match is None or rule.name in found or not match.met(line):
             continue
-        groups = match.pattern.named(line)
+        groups = match.pattern.named(line.whole)
         if groups is not None:
             key = tuple((name, _group(groups, sources)) for name, sources in rule.key)
             says = tuple((name, text[:MAX_VALUE]) for name, text in groups.items())
@@ -221,8 +227,8 @@ class _Reader:
             raise self._error((), f"{form.alert}: exactly one of trap and syslog.")
         if ends is not None and bool(ends.trap) == (ends.syslog is not None):
             raise self._error(("ends",), "ends: exactly one of trap and syslog.")
-        if form.syslog is None and (form.program or form.level):
-            raise self._error((), f"{form.alert}: program and level go with syslog.")
+        if form.syslog is None and (form.program or form.level or form.facility):
+            raise self._error((), f"{form.alert}: program, level and facility go with syslog.")
         if ends is not None and (ends.syslog is None) is not (form.syslog is None):
             raise self._error(("ends",), "ends: a trap is ended by a trap, a line by a line.")
         line = self._line(form.syslog, ("syslog",))
@@ -245,6 +251,7 @@ class _Reader:
                 else None
             ),
             ends_line=ends_line,
+            devices=frozenset(one.lower() for one in form.devices),
             key=key,
             says=says,
             polled=form.polled,
@@ -332,7 +339,8 @@ class _Reader:
         programs = [self.form.program] if isinstance(self.form.program, str) else self.form.program
         # An end may be told at a lower level than what it ends.
         level = LEVELS.index(self.form.level) if self.form.level and path == ("syslog",) else len(LEVELS)
-        return LineMatch(compiled, frozenset(one.lower() for one in programs), level)
+        facilities = [self.form.facility] if isinstance(self.form.facility, str) else self.form.facility
+        return LineMatch(compiled, frozenset(one.lower() for one in programs), frozenset(facilities), level)
 
     def _places(self, word: str, told: Places, of_oids: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:  # noqa: FBT001
         out = []
@@ -391,6 +399,4 @@ def expected(test: HeardTest) -> str:
 def _judged(rule: HeardRule, one: Heard | str) -> list[Finding]:
     if isinstance(one, Heard):
         return judge_trap([rule], one.trap, {oid: str(value) for oid, value in one.with_.items()})
-    line = told(one)
-    both = ((rule, True), (rule, False))
-    return judge_line(both, line.whole, level=line.level, program=line.program)
+    return judge_line(((rule, True), (rule, False)), told(one))

@@ -5,6 +5,8 @@ r"""The typed forms of a rule for what devices say unasked, as written in `alert
   syslog: 'link (?P<port>\\S+) down'   or: an RE2 pattern, searched in the line behind its priority
   program: sshd                   syslog: only lines of this program, or a list
   level: warning                  syslog: only lines of this level or a graver one
+  facility: local7                syslog: only lines of this facility, or a list
+  devices: [core-1, t12]          only from these targets: by name, address or as the server numbers them
   when: {1.3.6.1.2.1.2.2.1.7: 1}  trap: only if these objects have such values; one that is not told counts
   ends: {trap: 1.3.6.1.6.3.1.1.5.4}    what ends it: a trap (with `when`) or a syslog pattern
   key: {port: 1.3.6.1.2.1.2.2.1.1}     labels that tell instances apart: an object, or `OID index` for the
@@ -28,7 +30,7 @@ r"""The typed forms of a rule for what devices say unasked, as written in `alert
 A rule without `ends` tells an event: it is noted, and what is graver than info rests by itself.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -45,6 +47,12 @@ LEVELS: tuple[Level, ...] = (
     "info",
     "debug",
 )
+Facility = Literal[
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "ntp", "audit", "console", "clock",
+    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+]  # fmt: skip
+FACILITIES: tuple[Facility, ...] = get_args(Facility)
 Words = Word | list[Word]
 Places = dict[str, str | list[str]]
 
@@ -87,6 +95,8 @@ class HeardForm(Struct, frozen=True, forbid_unknown_fields=True):
     syslog: str | None = None
     program: str | list[str] = []
     level: Level | None = None
+    facility: Facility | list[Facility] = []
+    devices: list[str] = []
     when: dict[str, Words] = {}
     ends: Ends | None = None
     key: Places = {}

@@ -1,6 +1,7 @@
 """Platforms of network devices: how a command line is recognised and read, as YAML (`platforms/NAME.yaml`).
 
     platform: cisco_ios             the file's name
+    title: Cisco IOS                as its maker writes it
     driver: cisco_ios               netmiko's name of how its prompts are handled
     templates: cisco_ios            ntc-templates' name of how its answers are read; left out: by `rows` alone
     vendor: Cisco
@@ -57,6 +58,7 @@ class Platform(Struct, frozen=True, forbid_unknown_fields=True):
     """A kind of command line."""
 
     platform: str
+    title: str
     driver: str
     vendor: str
     ci_class: str

@@ -9,11 +9,7 @@ from dataclasses import dataclass
 
 USUAL = 13  # user.notice: of a line without a priority. RFC 3164, section 4.3.3
 BOM = "\ufeff"
-FACILITIES = (
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit console clock "
-    "local0 local1 local2 local3 local4 local5 local6 local7"
-).split()
-
+MAX_SHAPE = 200  # characters
 
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
 _NEW = re.compile(
@@ -28,6 +24,8 @@ _TIME = re.compile(
     r")(?: [A-Z]{3,5}\b)?:? +"
 )
 _HOST = re.compile(r"^(?P<host>[0-9A-Za-z_.-]{1,255}|[0-9A-Fa-f:]{2,39}) +(?P<rest>(?s:.*))$")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_DIGIT = re.compile(r"\d")
 _PROGRAM = re.compile(
     r"^(?P<program>[A-Za-z0-9_./%@+-][^\s:\[\]]{0,63})(?:\[(?P<pid>[^\[\]]{1,64})\])?: ?(?P<text>(?s:.*))$"
 )
@@ -80,3 +78,13 @@ def parse(number: int, whole: str) -> Line:
     return Line(
         level, facility, whole, tag.group("text"), time, host, tag.group("program"), tag.group("pid") or ""
     )
+
+
+def shape(line: Line) -> str:
+    """What lines of a kind share: program and text, words with a digit and what is quoted masked.
+
+    Two lines that differ in numbers, addresses, interfaces or quoted names only have the same one.
+    """
+    said = " ".join(_QUOTED.sub("*", line.text[: 4 * MAX_SHAPE]).split())
+    words = ("*" if _DIGIT.search(word) else word for word in said.split(" "))
+    return f"{line.program}: {' '.join(words)}"[:MAX_SHAPE]

@@ -36,6 +36,7 @@ Outcome = Literal["answered", "silent", "refused", "malformed", "held_back"]
 RunState = Literal["running", "done", "cancelled", "cut", "failed"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+HeardKind = Literal["trap", "syslog"]
 LinkKind = Literal["lldp", "cdp", "bridge", "arp", "route"]
 Document = Annotated[str, Meta(max_length=65_536)]
 
@@ -116,6 +117,20 @@ class Trial(Struct, frozen=True):
     target: TargetConfig
 
 
+class IgnoredHeard(Struct, frozen=True):
+    """Traps or syslog that nobody wants to hear of: of a source ("": of all), of a kind ("": everything).
+
+    Args:
+        what: the OID of a trap, or the shape of lines as `rules.syslog.shape` tells it.
+        until: the moment from which it is heard again, 0: never.
+    """
+
+    kind: HeardKind
+    source: Short = ""
+    what: Short = ""
+    until: Moment = 0.0
+
+
 class Config(Struct, frozen=True):
     """What an agent has to do. `profiles` and `alerts` are YAML texts by name, beside the packaged ones.
 
@@ -132,6 +147,7 @@ class Config(Struct, frozen=True):
     jobs: list[RangeJob] = []
     trials: list[Trial] = []
     learned: dict[str, dict[str, str]] = {}
+    ignored: list[IgnoredHeard] = []
 
 
 class SeriesDef(Struct, frozen=True):
@@ -323,6 +339,40 @@ class TrialResult(Struct, frozen=True):
     truncated: bool = False
 
 
+class HeardValue(Struct, frozen=True):
+    """One varbind of a trap: its whole OID, the name a document gives it, its value, and that in words."""
+
+    oid: Short
+    name: Short
+    text: Long
+    shown: Long
+
+
+class HeardSample(Struct, frozen=True):
+    """A message as it was heard, so that a person can look at its kind; most are counted and not told.
+
+    Args:
+        device: whose it is, "" where its source is no target.
+        source: the address it came from.
+        what: its kind: the OID of a trap, the shape of a line.
+        name: of the trap, with the document it stands in.
+        rules: names of the rules that it meets.
+        priority, line: of syslog; the line is what stands behind the priority.
+    """
+
+    kind: HeardKind
+    device: Short
+    source: Name
+    at: Moment
+    what: Short
+    name: Short = ""
+    rules: Annotated[list[Short], Meta(max_length=20)] = []
+    version: Short = ""
+    values: Annotated[list[HeardValue], Meta(max_length=40)] = []
+    priority: Annotated[int, Meta(ge=0, le=191)] = 13
+    line: Long = ""
+
+
 class Gap(Struct, frozen=True):
     """What the agent knows it lost: records of a stream between two sequences, both included."""
 
@@ -351,9 +401,10 @@ class Report(Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     progress: list[Progress] = []
     trials: list[TrialResult] = []
+    heard: list[HeardSample] = []
 
 
-ItemKind = Literal["samples", "alerts", "observations", "gaps", "findings", "progress", "trials"]
+ItemKind = Literal["samples", "alerts", "observations", "gaps", "findings", "progress", "trials", "heard"]
 ItemStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
 
 
@@ -392,6 +443,7 @@ class _Envelope(Struct, frozen=True):
     findings: list[Raw] = field(default_factory=list)
     progress: list[Raw] = field(default_factory=list)
     trials: list[Raw] = field(default_factory=list)
+    heard: list[Raw] = field(default_factory=list)
 
 
 class WireError(ValueError):
@@ -404,7 +456,7 @@ class WireError(ValueError):
 
 
 S = TypeVar("S")
-Item = TypeVar("Item", SampleBlock, AlertNews, Observation, Gap, Finding, Progress, TrialResult)
+Item = TypeVar("Item", SampleBlock, AlertNews, Observation, Gap, Finding, Progress, TrialResult, HeardSample)
 
 _encoder = msgspec.msgpack.Encoder()
 _report = msgspec.msgpack.Decoder(Report)
@@ -419,6 +471,7 @@ _TEXTS: dict[str, Any] = {  # the parts of a report in which texts stand
     "findings": list[Finding],
     "progress": list[Progress],
     "trials": list[TrialResult],
+    "heard": list[HeardSample],
 }
 
 
@@ -540,6 +593,7 @@ def _one_by_one(body: bytes) -> tuple[Report, list[ItemAnswer]]:
         findings=_good("findings", envelope.findings, Finding, refused),
         progress=_good("progress", envelope.progress, Progress, refused),
         trials=_good("trials", envelope.trials, TrialResult, refused),
+        heard=_good("heard", envelope.heard, HeardSample, refused),
     )
     return report, refused
 

@@ -80,7 +80,13 @@ class Round:
         lines = SyslogSettings(udp=self.port if kind == "syslog" else 0, per_source=NO_LIMIT, in_all=NO_LIMIT)
         self.news = 0
         self.station = Station(
-            traps, lines, folder, standing=self.standing, tell=self.collector.tell, wall=time.time
+            traps,
+            lines,
+            folder,
+            standing=self.standing,
+            tell=self.collector.tell,
+            show=self.collector.hear,
+            wall=time.time,
         )
         self.station.know(heard.packaged().values())
         self.station.heed(self.targets, host=False)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.listeners.sources import Address, Source, Strangers
+from agent.listeners.sources import Address, Looks, Source, Strangers, text_of
 from rules.heard import Finding
 
 MAX_WAITING = 10_000  # heard and not yet taken by the loop
+LOOKS = 50  # a second, at messages that no rule asks for
+MAX_SAMPLES = 200  # looked at and not yet taken by the loop
+MAX_LOOKED_AT = 4_096  # octets
 AGAIN_S = 1.0  # the same from the same source within is one
 Kind = Literal["trap", "syslog"]
 Datagram = tuple[Address, bytes, object]  # from where, what, and whom to answer
@@ -31,6 +34,23 @@ class Heard:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A message for people to look at, whatever the rules say of it. `what`: its kind, see `rules.wire`.
+
+    `values`: of a trap by whole OID; `line` with its priority: of syslog.
+    """
+
+    device: str
+    source: str
+    what: str
+    rules: tuple[str, ...] = ()
+    version: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    line: str = ""
+
+
 class Ear:
     """Takes messages from a receiver's thread and from the loop, one at a time.
 
@@ -46,6 +66,10 @@ class Ear:
         self.strangers = Strangers()
         self.counts: Counter[str] = Counter()
         self.waiting: deque[Heard] = deque()
+        self.samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
+        self.ignored: frozenset[tuple[str, str]] = frozenset()  # source and kind, "": any
+        self.looks = LOOKS
+        self._looks_from = 0.0
         self.lock = threading.Lock()
         self._whole = Source(kind, kind, "", rate=in_all, burst=in_all, tokens=in_all)
         self._wake = wake
@@ -58,6 +82,7 @@ class Ear:
                 if before is not None:
                     source.tokens, source.filled_at = before.tokens, before.filled_at
                     source.limited, source.limited_at = before.limited, before.limited_at
+                    source.looks = before.looks
             self.sources = sources
 
     def hear(self, heard: Heard) -> None:
@@ -69,11 +94,34 @@ class Ear:
         if len(self.waiting) == 1:
             self._wake()
 
-    def admit(self, address: Address, now: float) -> Source | None:
+    def refill(self, now: float) -> None:
+        """Look at some more messages every second."""
+        if now - self._looks_from >= 1.0:
+            self._looks_from, self.looks = now, LOOKS
+
+    def show(self, sample: Sample, looks: Looks, now: float) -> None:
+        """Let people have a message, unless they had its kind a moment ago or want none of it."""
+        self.looks -= 1
+        if looks.fresh(sample.what, now) and not self.ignores(sample.source, sample.what):
+            self.samples.append(sample)
+
+    def ignores(self, source: str, what: str) -> bool:
+        """Whether nobody wants to hear this kind of message from this address."""
+        return bool(self.ignored) and not self.ignored.isdisjoint(((source, what), ("", what), (source, "")))
+
+    def sample_of(self, _source: str, _data: bytes) -> Sample | None:
+        """What a message of nobody we know says; None for what cannot be read. Nothing in it raises."""
+        return None
+
+    def admit(self, address: Address, data: bytes, now: float) -> Source | None:
         """The source of a message if it is one and within its limits."""
         source = self.sources.get(address)
         if source is None:
-            self.strangers.count(address, now)
+            stranger = self.strangers.count(address, now)
+            if stranger is not None and self.looks > 0 and stranger.looks.due(now):
+                sample = self.sample_of(text_of(address), data[:MAX_LOOKED_AT])
+                if sample is not None:
+                    self.show(sample, stranger.looks, now)
             return None
         if not source.spend(now) or not self._whole.spend(now):
             self.counts["limited"] += 1

@@ -10,12 +10,12 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
-from agent.listeners.ear import AGAIN_S, Datagram, Ear, Heard
+from agent.listeners.ear import AGAIN_S, Datagram, Ear, Heard, Sample
 from agent.listeners.sources import Address, Source, packed
 from agent.listeners.syslog import decoded, split
 from rules.heard import HeardRule, judge_line
-from rules.heard_form import LEVELS
-from rules.syslog import FACILITIES, Line, parse
+from rules.heard_form import FACILITIES, LEVELS
+from rules.syslog import Line, parse, shape
 
 MEMORY = 32 << 20  # octets that the automaton of all patterns may use
 MAX_TEXT = 1_000
@@ -64,10 +64,11 @@ class LineEar(Ear):
         """Messages that came together. Nothing in them raises."""
         now = monotonic()
         with self.lock:
+            self.refill(now)
             levels, taken = self.levels, 0
             match = self._set.Match if self._set is not None else _nothing
             for address, data, _peer in batch:
-                source = self.admit(address, now)
+                source = self.admit(address, data, now)
                 if source is None:
                     continue
                 taken += 1
@@ -79,7 +80,9 @@ class LineEar(Ear):
                     if source.repeats(rest, now, AGAIN_S):
                         self.counts["repeated"] += 1
                     else:
-                        self._judge(source, parse(number, decoded(rest)), hits)
+                        self._judge(source, number, parse(number, decoded(rest)), hits, now)
+                elif self.looks > 0 and source.looks.due(now):
+                    self._look(source, number, parse(number, decoded(rest)), now)
             self.counts["taken"] += taken
 
     def _relayed(self, number: int, rest: bytes, now: float) -> None:
@@ -94,17 +97,40 @@ class LineEar(Ear):
             return
         hits = self._set.Match(line.whole.encode()) if self._set is not None else []
         if not hits:
+            if self.looks > 0 and source.looks.due(now):
+                self._look(source, number, line, now)
             return
         if source.repeats(rest, now, AGAIN_S):
             self.counts["repeated"] += 1
         else:
-            self._judge(source, line, hits)
+            self._judge(source, number, line, hits, now)
 
-    def _judge(self, source: Source, line: Line, hits: list[int]) -> None:
+    def sample_of(self, source: str, data: bytes) -> Sample | None:
+        """A line that a stranger sent."""
+        number, rest = split(data)
+        line = parse(number, decoded(rest))
+        hits = self._set.Match(line.whole.encode()) if self._set is not None else None
+        found = judge_line([self._of[hit] for hit in sorted(hits or [])], line)
+        rules = tuple(one.rule.name for one in found)
+        return Sample("", source, shape(line), rules, priority=number, line=line.whole[:MAX_TEXT])
+
+    def _look(self, source: Source, number: int, line: Line, now: float, rules: tuple[str, ...] = ()) -> None:
+        """Let people see a line."""
+        shown = Sample(source.key, source.address, shape(line), rules, "", {}, number, line.whole[:MAX_TEXT])
+        self.show(shown, source.looks, now)
+
+    def _judge(self, source: Source, number: int, line: Line, hits: list[int], now: float) -> None:
         of = self._of
-        found = judge_line(
-            [of[hit] for hit in sorted(hits)], line.whole, level=line.level, program=line.program
-        )
+        if self.ignored and self.ignores(source.address, shape(line)):
+            self.counts["ignored"] += 1
+            return
+        found = [
+            one
+            for one in judge_line([of[hit] for hit in sorted(hits)], line)
+            if one.rule.hears(source.key, source.name, source.address)
+        ]
+        if self.looks > 0 and source.looks.due(now):
+            self._look(source, number, line, now, tuple(one.rule.name for one in found))
         if not found:
             return
         values = {

@@ -1,6 +1,7 @@
 """Who may be heard: the configured devices by address, how much of each is taken, and who else spoke.
 
-Only targets of the agent become alerts. Whoever is none is counted by address, and nothing of it is decoded.
+Only targets of the agent become alerts. Whoever is none is counted by address; a few of its messages are
+shown to people, so that they can tell what it is.
 """
 
 import ipaddress
@@ -13,7 +14,35 @@ from agent.listeners.usm import User
 MAX_STRANGERS = 1_000  # addresses that are counted one by one
 MAX_RECENT = 2_000  # contents of one source that are remembered
 SHOWN = 20
+LOOK_EVERY_S, LOOKS_AT_ONCE = 0.1, 10
+SHOWN_AGAIN_S = 300.0
+MAX_KINDS = 40  # of one source that are remembered
 Address = bytes  # four or sixteen octets
+
+
+@dataclass(slots=True)
+class Looks:
+    """What of a source people were shown: ten messages a second at most, one of a kind every five minutes."""
+
+    next_at: float = -1e9
+    told: dict[str, float] = field(default_factory=dict)
+
+    def due(self, now: float) -> bool:
+        """Whether one more message may be looked at; `now` on the steady clock."""
+        if self.next_at > now:
+            return False
+        self.next_at = max(self.next_at, now - LOOK_EVERY_S * LOOKS_AT_ONCE) + LOOK_EVERY_S
+        return True
+
+    def fresh(self, what: str, now: float) -> bool:
+        """Whether a kind was not shown lately; it was from now on."""
+        last = self.told.get(what)
+        if last is not None and now - last < SHOWN_AGAIN_S:
+            return False
+        if last is None and len(self.told) >= MAX_KINDS:
+            self.told.pop(next(iter(self.told)))
+        self.told[what] = now
+        return True
 
 
 @dataclass(slots=True)
@@ -38,6 +67,7 @@ class Source:
     limited: int = 0
     limited_at: float = -1e9
     recent: dict[bytes, float] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
 
     def spend(self, now: float) -> bool:
         """Whether one more message is taken; `now` on the steady clock."""
@@ -68,6 +98,7 @@ class Stranger:
 
     count: int
     heard_at: float
+    looks: Looks = field(default_factory=Looks)
 
 
 @dataclass(slots=True)
@@ -78,17 +109,18 @@ class Strangers:
     others: int = 0
     total: int = 0
 
-    def count(self, address: Address, now: float) -> None:
-        """One more message of an address; beyond the bound it is counted without it."""
+    def count(self, address: Address, now: float) -> Stranger | None:
+        """One more message of an address; None beyond the bound, where it is counted without it."""
         self.total += 1
         known = self.known.get(address)
         if known is not None:
             known.count += 1
             known.heard_at = now
         elif len(self.known) < MAX_STRANGERS:
-            self.known[address] = Stranger(1, now)
+            known = self.known[address] = Stranger(1, now)
         else:
             self.others += 1
+        return known
 
     def loudest(self) -> list[tuple[str, Stranger]]:
         """Those that spoke most."""

@@ -19,7 +19,7 @@ import psutil
 
 from agent.config import SyslogSettings, TrapSettings
 from agent.durable import replace
-from agent.listeners.ear import Ear
+from agent.listeners.ear import Ear, Sample
 from agent.listeners.lines import LineEar
 from agent.listeners.receive import Receiver
 from agent.listeners.sources import Address, Source, packed, table
@@ -29,7 +29,7 @@ from agent.listeners.traps import TrapEar
 from agent.listeners.usm import Security, User, user_of
 from agent.reading import Target
 from rules.heard import HeardRule
-from rules.wire import AlertNews
+from rules.wire import AlertNews, HeardSample, HeardValue, IgnoredHeard
 
 log = logging.getLogger("watchdesk.agent")
 TICK_S = 1.0
@@ -39,6 +39,8 @@ TOLD_S = 3_600.0  # between two lines in the log about strangers
 AT_ONCE = 500  # heard things that become news before the loop does something else
 Metric = tuple[str, str, dict[str, str], float]
 Tell = Callable[[list[AlertNews]], None]
+Show = Callable[[HeardSample], None]
+MAX_VALUES = 40  # of a trap that people see
 
 
 class EngineKept(msgspec.Struct):
@@ -57,6 +59,7 @@ class Station:
         data: the agent's directory.
         standing: what is made of what was heard.
         tell: takes news.
+        show: takes messages that people may look at.
         wall: the clock that people see.
     """
 
@@ -68,11 +71,13 @@ class Station:
         *,
         standing: Standing,
         tell: Tell,
+        show: Show,
         wall: Callable[[], float],
     ) -> None:
         self.traps, self.syslog = traps, syslog
         self.standing = standing
-        self._tell, self._wall = tell, wall
+        self._tell, self._show, self._wall = tell, show, wall
+        self._ignored: tuple[IgnoredHeard, ...] = ()
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._targets: list[Target] = []
@@ -159,6 +164,7 @@ class Station:
                 if now - ticked >= TICK_S:
                     ticked = now
                     self._told(self.standing.tick(self.ears, now=now, wall=self._wall()))
+                    self._ignore()
                 if self._pending and now - tried >= AGAIN_S:
                     tried = now
                     await self.open()
@@ -194,6 +200,20 @@ class Station:
         for ear in (self.trap_ear, self.line_ear):
             if ear is not None:
                 ear.know(mine)
+
+    def ignore(self, ignored: Iterable[IgnoredHeard]) -> None:
+        """Leave these out from now on, each until its time is over."""
+        self._ignored = tuple(ignored)
+        self._ignore()
+
+    def _ignore(self) -> None:
+        wall = self._wall()
+        for ear in self.ears:
+            ear.ignored = frozenset(
+                (one.source, one.what)
+                for one in self._ignored
+                if one.kind == ear.kind and not 0.0 < one.until <= wall
+            )
 
     def heed(self, targets: Iterable[Target], *, host: bool) -> None:
         """Hear these targets from now on, and this machine where it is watched."""
@@ -294,7 +314,22 @@ class Station:
                 some = True
                 heard = ear.waiting.popleft()
                 self._told(self.standing.take(heard, wall=wall, trace=f"{getrandbits(128):032x}"))
+            while ear.samples:
+                self._show(self._named(ear, ear.samples.popleft(), wall))
         return some
+
+    def _named(self, ear: Ear, sample: Sample, wall: float) -> HeardSample:
+        """A message as people read it: the names of its trap and objects, values in words."""
+        names = self.standing.names
+        values = []
+        for oid, text in list(sample.values.items())[:MAX_VALUES]:
+            name, shown = names.value(oid, text)
+            values.append(HeardValue(oid[:200], name[:200], text, shown))
+        name = names.trap(sample.what) if ear.kind == "trap" else ""
+        return HeardSample(
+            ear.kind, sample.device, sample.source, wall, sample.what, name[:200], list(sample.rules[:20]),
+            sample.version, values, sample.priority, sample.line,
+        )  # fmt: skip
 
     def _told(self, news: list[AlertNews]) -> None:
         if news:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 
 from agent.listeners import trap
-from agent.listeners.ear import AGAIN_S, Datagram, Ear, Heard
+from agent.listeners.ear import AGAIN_S, Datagram, Ear, Heard, Sample
 from agent.listeners.sources import Address, Source
 from agent.listeners.trap import Trap
 from agent.listeners.usm import Message, RefusedError, Security, User
@@ -19,6 +19,7 @@ from rules.heard import HeardRule, judge_trap
 
 MAX_VALUES = 100  # of one trap that are looked at
 MAX_VALUE = 500  # characters
+MAX_WHAT = 200  # characters of an OID that are told as a kind
 MAX_NAMES = 50_000  # OIDs whose text is remembered
 VERSIONS = {0: "1", 1: "2c", 3: "3"}
 Send = Callable[[object, bytes], None]
@@ -62,8 +63,9 @@ class TrapEar(Ear):
         """Datagrams that came together. Nothing in them raises."""
         now = monotonic()
         with self.lock:
+            self.refill(now)
             for address, data, peer in batch:
-                source = self.admit(address, now)
+                source = self.admit(address, data, now)
                 if source is not None:
                     try:
                         self._take(source, data, peer, now)
@@ -95,7 +97,7 @@ class TrapEar(Ear):
             source = origin
         again = source.repeats(told.content, now, AGAIN_S)
         if not again:
-            self._judge(source, told)
+            self._judge(source, told, now)
         if told.kind == trap.INFORM:  # only what could be read is acknowledged
             answer = trap.answer_message(told) if secure is None else self.security.acknowledge(told, *secure)
             self._answer(peer, answer)
@@ -117,14 +119,42 @@ class TrapEar(Ear):
             return None
         return source
 
-    def _judge(self, source: Source, told: Trap) -> None:
+    def sample_of(self, source: str, data: bytes) -> Sample | None:
+        """A trap of v1 or v2c that a stranger sent; what is encrypted stays closed."""
+        try:
+            told = trap.usual(data)
+            if told is None:
+                version, at, end = trap.head(data)
+                if version == 3:
+                    return None
+                told = trap.read(data, version, at, end)
+            values = self._values(told)
+        except BadResponseError:
+            return None
+        oid = self._name(told.oid)
+        rules = tuple(rule.name for rule in self._wanted(told.oid, oid))
+        return Sample("", source, oid[:MAX_WHAT], rules, VERSIONS[told.version], values)
+
+    def _values(self, told: Trap) -> dict[str, str]:
         varbinds = told.varbinds()[:MAX_VALUES]
-        values = {
-            self._name(name): text_of(tag, told.data[start:stop]) for name, tag, start, stop in varbinds
-        }
+        return {self._name(name): text_of(tag, told.data[start:stop]) for name, tag, start, stop in varbinds}
+
+    def _judge(self, source: Source, told: Trap, now: float) -> None:
+        values = self._values(told)
         oid = self._name(told.oid)
         version = VERSIONS[told.version]
-        rules = self._wanted(told.oid, oid)
+        if self.ignored and self.ignores(source.address, oid[:MAX_WHAT]):
+            self.counts["ignored"] += 1
+            return
+        rules = [
+            rule
+            for rule in self._wanted(told.oid, oid)
+            if rule.hears(source.key, source.name, source.address)
+        ]
+        if self.looks > 0 and source.key:
+            names = tuple(rule.name for rule in rules)
+            shown = Sample(source.key, source.address, oid[:MAX_WHAT], names, version, values)
+            self.show(shown, source.looks, now)
         if not rules:
             self.counts["unknown_trap"] += 1
             self.hear(Heard("trap", source.key, source.address, None, oid, version, values))

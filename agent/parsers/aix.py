@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets, uptime
 from agent.parsers.inventory import Inventory
-from agent.parsers.text import first, floats, lines, numbers, ratio, script, sections
+from agent.parsers.text import first, floats, lines, numbers, ratio, script, sections, whole
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
@@ -132,7 +132,7 @@ def _interfaces(text: str) -> Iterator[dict[str, Raw]]:
         words = line.split()
         if len(words) < 9 or not words[2].startswith("link#") or words[0].startswith("lo"):
             continue
-        counts = [int(one) if one.isdigit() and len(one) < 20 else 0 for one in words[-5:]]
+        counts = [whole(one) or 0 for one in words[-5:]]
         row: dict[str, Raw] = {
             "interface": clean(words[0].rstrip("*"), 100),
             "receive_errors": counts[1],

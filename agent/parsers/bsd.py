@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets, uptime
 from agent.parsers.inventory import Inventory
-from agent.parsers.text import Ticks, cpu, first, floats, lines, numbers, ratio, script, sections
+from agent.parsers.text import Ticks, cpu, first, floats, lines, numbers, ratio, script, sections, whole
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
@@ -176,11 +176,17 @@ def _links(text: str) -> dict[str, dict[str, float | str]]:
     columns = [one for one in heading if one in _COLUMNS]
     for line in told[1:]:
         words = line.split()
-        if len(words) < 3 + len(columns) or not words[2].startswith("<Link") or words[0].startswith("lo"):
+        if (
+            len(words) < max(4, 3 + len(columns))
+            or not words[2].startswith("<Link")
+            or words[0].startswith("lo")
+        ):
             continue
         values = words[len(words) - len(columns) :]
         row: dict[str, float | str] = {
-            column: float(value) for column, value in zip(columns, values, strict=True) if value.isdigit()
+            column: float(number)
+            for column, value in zip(columns, values, strict=True)
+            if (number := whole(value)) is not None
         }
         if ":" in words[3]:
             row["mac"] = words[3][:40]

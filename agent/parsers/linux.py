@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets
 from agent.parsers.inventory import Inventory, pick
-from agent.parsers.text import cpu, first, floats, lines, script, sections
+from agent.parsers.text import cpu, first, floats, lines, script, sections, whole
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
 
@@ -81,9 +81,8 @@ def read(output: str, before: tuple[float, float] | None) -> tuple[Facts, tuple[
     _memory(parts.get("memory", ""), readings)
     ticks = _ticks(parts.get("stat", ""))
     readings |= cpu(ticks, before)
-    cores = parts.get("cores", "").strip()
-    if cores.isdigit() and len(cores) < 6:
-        readings["cores"] = int(cores)
+    if (cores := whole(parts.get("cores", "").strip())) is not None and cores < 100_000:
+        readings["cores"] = cores
     for name in ("hostname", "kernel", "uuid"):
         readings[name] = clean(parts.get(name, "").strip(), 200)
     readings["cpu_model"] = clean(parts.get("model", "").partition(":")[2].strip(), 200)
@@ -129,8 +128,9 @@ def _drives(text: str) -> Iterator[str]:
     """`NAME="sda" TYPE="disk" SIZE="480103981056" MODEL="..." SERIAL="..."` as `sda 480 GB ...`."""
     for line in lines(text)[:MAX_ROWS]:
         one = dict(_PAIR.findall(line[:1_000]))
-        if one.get("TYPE") == "disk" and one.get("SIZE", "").isdigit():
-            size = f"{int(one['SIZE']) / 1e9:.0f} GB"
+        octets = whole(one.get("SIZE", ""))
+        if one.get("TYPE") == "disk" and octets is not None:
+            size = f"{octets / 1e9:.0f} GB"
             words = (one.get("NAME", ""), size, one.get("MODEL", "").strip(), one.get("SERIAL", "").strip())
             yield " ".join(filter(None, words))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from agent.parsers.text import lines
+from agent.parsers.text import lines, whole
 
 _PROCESS = re.compile(r'users:\(\("([^"]{1,64})"')
 _NETSTAT_PROCESS = re.compile(r"^\d{1,10}/(.{1,64})$")
@@ -80,10 +80,11 @@ def _end(text: str) -> tuple[str, int] | None:
     address, sign, port = text.rpartition(":")
     if not sign or not (port.isdigit() or port == "*"):
         address, sign, port = text.rpartition(".")
-    if not sign or not (port == "*" or (port.isdigit() and len(port) <= 5 and int(port) < 65_536)):
+    number = 0 if port == "*" else whole(port)
+    if not sign or number is None or number > 65_535:
         return None
     address = address.replace("[", "").replace("]", "").partition("%")[0]
-    return ("*" if address in {"0.0.0.0", "::", "*", ""} else address[:64]), int(port) if port != "*" else 0  # noqa: S104 - compared, not bound
+    return ("*" if address in {"0.0.0.0", "::", "*", ""} else address[:64]), number  # noqa: S104 - compared, not bound
 
 
 def services_asked(found: Iterable[Socket], own: Sequence[str] = ()) -> list[Socket]:

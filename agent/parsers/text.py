@@ -7,6 +7,7 @@ from shlex import quote
 Ticks = tuple[float, float]  # of all processors since the start: busy, total
 
 MARK = "==watchdesk=="
+MOST = 1e18  # a number beyond it counts nothing that a machine has
 MAX_LINES = 5_000  # of one part
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -46,15 +47,23 @@ def floats(text: str) -> list[float]:
     out: list[float] = []
     for word in text.split()[:64]:
         try:
-            out.append(float(word))
+            value = float(word)
         except ValueError:
             break
+        if not abs(value) < MOST:  # nan and infinity as well
+            break
+        out.append(value)
     return out
 
 
 def numbers(text: str) -> list[float]:
     """All numbers in a text, whatever stands between them."""
-    return [float(one) for one in _NUMBER.findall(text[:2_000])[:64]]
+    return [value for one in _NUMBER.findall(text[:2_000])[:64] if (value := float(one)) < MOST]
+
+
+def whole(word: str) -> int | None:
+    """The number that a word of digits is; None for anything else, and for what 64 bits do not hold."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
 
 
 def ratio(part: float, whole: float) -> float:

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 from server.cmdb.providers import provide_panel
 from server.discovery import inbox, jobs, links, models, service
 from server.discovery.api import api
+from server.discovery.api_heard import heard_api
 from server.discovery.api_inbox import inbox_api
 from server.discovery.api_profiles import profiles_api
+from server.discovery.heard_pages import heard_pages
 from server.discovery.monitoring import watched
 from server.discovery.pages import pages
 from server.kernel import keys
@@ -54,14 +56,14 @@ PRACTICE = Practice(
     name="discovery",
     title=N_("Discovery"),
     topics={jobs.TOPIC: "discovery.read"},
-    routes=(pages, api, inbox_api, profiles_api),
+    routes=(pages, heard_pages, api, inbox_api, profiles_api, heard_api),
     permissions=(
         Permission(
             "discovery.read", N_("See range jobs, what they found, and device profiles"), roles=READERS
         ),
         Permission(
             "discovery.manage",
-            N_("Write and run range jobs, decide about what was found, edit device profiles"),
+            N_("Write and run range jobs, decide about what was found and heard, edit device profiles"),
             roles=("config_admin_network", "config_admin_server", "configuration_manager"),
         ),
     ),

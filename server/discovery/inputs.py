@@ -1,11 +1,16 @@
 """What people and programs may say of range jobs, entries of the inbox, profiles and trials."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rules.heard_form import Facility, Level
+from server.discovery.heard_rules import RuleForm
+from server.discovery.ignoring import Ignoring
 from server.discovery.jobs import NewJob
+from server.discovery.messages import Message
 from server.discovery.models import NAME_LIMIT, PROFILE_LIMIT, Policy
 from server.kernel.api import ApiModel, Id
 from server.kernel.errors import InvalidError
@@ -16,6 +21,12 @@ Range = Annotated[str, Field(min_length=1, max_length=100)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Text = Annotated[str, Field(max_length=200)]
 SmallId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+FacilityName = Literal[""] | Facility
+LevelName = Literal[""] | Level
+HeardKind = Literal["trap", "syslog"]
+Sentence = Annotated[str, Field(max_length=300)]
+Lines = Annotated[str, Field(max_length=4_000)]
+PatternText = Annotated[str, Field(max_length=1_000)]
 _SEPARATORS = re.compile(r"[\s,;，；]+")
 _LINES = re.compile(r"[\n,;，；]+")
 
@@ -124,6 +135,90 @@ class TrialIn(ApiModel):
     address: Annotated[str, Field(min_length=1, max_length=200)]
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     credential_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class HeardRuleIn(ApiModel):
+    """A rule for traps or syslog, as `heard_rules.RuleForm` takes it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    kind: HeardKind
+    severity: Literal["critical", "major", "minor", "info"] = "major"
+    summary_en: Sentence = ""
+    summary_zh: Sentence = ""
+    trap: Lines = ""
+    when: Lines = ""
+    values: Lines = ""
+    program: Text = ""
+    facility: FacilityName = ""
+    level: LevelName = ""
+    pattern: PatternText = ""
+    key: Text = ""
+    ends_trap: Lines = ""
+    ends_when: Lines = ""
+    ends_pattern: PatternText = ""
+    expires: Annotated[str, Field(max_length=20)] = ""
+    ci: Annotated[str, Field(max_length=20)] = ""
+
+    def form(self) -> RuleForm:
+        """As the service takes it."""
+        return RuleForm(**{name: getattr(self, name) for name in HeardRuleIn.model_fields})
+
+
+class HeardRuleForm(HeardRuleIn):
+    """The form of a rule: with the version it was made from, and lines of one's own to try it on."""
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    lines: Annotated[str, Field(max_length=20_000)] = ""
+
+
+class HeardRuleChange(HeardRuleIn):
+    """New words of a rule, and the version they were made from."""
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class IgnoreIn(ApiModel):
+    """What is not to be heard of; `agent_id` and `source` absent: of all, `what` empty: everything."""
+
+    kind: HeardKind
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    agent_id: SmallId | None = None
+    source: Annotated[str, Field(max_length=64)] = ""
+    what: Text = ""
+    days: Annotated[int, Field(ge=0, le=3_650)] = 0
+
+    def ignoring(self, *, now: datetime) -> Ignoring:
+        """As the service takes it; 0 days: until it is taken back."""
+        until = now + timedelta(days=self.days) if self.days else None
+        return Ignoring(self.kind, self.reason, self.agent_id, self.source, self.what, until_at=until)
+
+
+class IgnoreForm(ApiModel):
+    """The form of it: for a message with the scope that is chosen, or for all of an address."""
+
+    kind: HeardKind
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    days: Annotated[int, Field(ge=0, le=3_650)] = 0
+    message: SmallId | None = None
+    scope: Literal["kind_source", "kind", "source"] = "source"
+    agent_id: SmallId | None = None
+    source: Annotated[str, Field(max_length=64)] = ""
+
+    def ignoring(self, one: Message | None, *, now: datetime) -> Ignoring:
+        """As the service takes it."""
+        until = now + timedelta(days=self.days) if self.days else None
+        if one is None:
+            return Ignoring(self.kind, self.reason, self.agent_id, self.source, until_at=until)
+        source = self.scope != "kind"
+        return Ignoring(
+            one.row.kind,
+            self.reason,
+            one.row.agent_id if source else None,
+            one.row.source if source else "",
+            one.row.what if self.scope != "source" else "",
+            one.title[:200] if self.scope != "source" else "",
+            until,
+        )
 
 
 def _lines(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Range jobs, their runs and findings; the inbox; what people answered; own profiles and trials of them."""
+"""Range jobs, their runs and findings; the inbox; answers; own profiles and trials; what is heard."""
 
 import enum
 from datetime import datetime
@@ -215,3 +215,58 @@ class Trial(Base):
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
     result: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the agent's message as it came
+
+
+class HeardMessage(Base):
+    """The latest message of a kind that an agent heard from a source, for people to look at."""
+
+    __tablename__ = "heard_message"
+    __audited__ = False  # what devices say, many an hour
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"))
+    kind: Mapped[str] = mapped_column(String(10))  # trap or syslog
+    source: Mapped[str] = mapped_column(String(64))  # the address it came from
+    what: Mapped[str] = mapped_column(String(200))  # OID of a trap, shape of a line
+    device: Mapped[str] = mapped_column(String(40), default="")  # on the wire; "": no target
+    rules: Mapped[list[str]] = mapped_column(default=list)  # that it met
+    told: Mapped[dict[str, Any]]  # the agent's message as it came
+    first_at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (UniqueConstraint("agent_id", "kind", "source", "what", name="uq_heard_message_kind"),)
+
+
+class IgnoredHeard(Base):
+    """Traps or syslog that a person does not want to hear of, until a moment or until it is taken back."""
+
+    __tablename__ = "heard_ignored"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[int | None] = mapped_column(ForeignKey("agent.id"))  # None: all agents
+    kind: Mapped[str] = mapped_column(String(10))
+    source: Mapped[str] = mapped_column(String(64), default="")  # "": all of them
+    what: Mapped[str] = mapped_column(String(200), default="")  # "": everything
+    name: Mapped[str] = mapped_column(String(200), default="")  # of the kind, for people
+    reason: Mapped[str] = mapped_column(String(400))
+    until_at: Mapped[datetime | None]
+    by_id: Mapped[int | None]
+    at: Mapped[datetime]
+
+
+class OwnHeardRule(Base):
+    """A rule of this site for what is heard. Agents get it as YAML, beside the rules that came along."""
+
+    __tablename__ = "heard_rule"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)  # of its alert
+    kind: Mapped[str] = mapped_column(String(10))
+    form: Mapped[dict[str, Any]]  # what stands in its form
+    ci_id: Mapped[int | None]  # None: of every device
+    enabled: Mapped[bool] = mapped_column(default=True)
+    by_id: Mapped[int | None]
+    changed_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  the form SQLAlchemy asks for

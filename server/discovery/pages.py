@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from rules.profile import parents
 from server.agents import credentials
 from server.agents import service as agents
-from server.discovery import deciding, heard, jobs, profiles, trials, views, words
+from server.discovery import deciding, jobs, profiles, trials, views, words
 from server.discovery.inputs import AnswerIn, JobForm, ProfileIn, TrialIn
 from server.discovery.models import ItemState, Outcome, Policy, RangeJob, Trial
 from server.kernel.errors import ConflictError, DeskError, InvalidError
@@ -246,17 +246,6 @@ async def forget(call: Call, answer_id: int) -> web.Response:
     """Take an answer back."""
     await call.db.run(deciding.forget, answer_id)
     return call.redirect("/discovery/answers", N_("The answer is taken back; agents use it no more."))
-
-
-@pages.get("/discovery/heard", permission="discovery.read")
-async def heard_sources(call: Call) -> web.Response:
-    """Who speaks to the listeners and is no target."""
-
-    def read(session: Session) -> tuple[Any, ...]:
-        return heard.sources(session, now=call.now), views.counts(session)
-
-    rows, counts = await call.db.read(read)
-    return call.render("discovery/heard.html", rows=rows, counts=counts)
 
 
 @pages.get("/discovery/profiles", permission="discovery.read")

@@ -12,6 +12,7 @@ from server.agents.targets import TRANSPORTS, NewTarget
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
 from server.discovery.profiles import packaged_forms
+from server.discovery.words import PLATFORM
 
 SSH_PROFILE, NETWORK_PROFILE = "linux-ssh", "network-cli"
 WAYS = ("snmp", "modbus", "http", "ssh")
@@ -61,7 +62,7 @@ def _ways(told: wire.Finding) -> list[tuple[str, int, str | None]]:
         elif way in {"modbus", "http"} and fits == way:
             found.append((way, port, told.profile))
         elif way == "ssh" and way in told.credentials:
-            found.append((way, port, NETWORK_PROFILE if "ssh_platform" in told.facts else SSH_PROFILE))
+            found.append((way, port, NETWORK_PROFILE if PLATFORM in told.facts else SSH_PROFILE))
     found.sort(key=lambda one: WAYS.index(one[0]))
     return found or [("icmp", 0, None)]
 

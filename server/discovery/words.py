@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from rules import wire
+from rules.platform import packaged as platforms
 from server.cmdb.classes import catalogue
 from server.discovery.models import ItemState, Outcome, Policy, Run, RunState
 from server.kernel.i18n import N_, _, format_duration, loc
@@ -133,6 +134,32 @@ VALUE_FAULTS: Mapping[str, str] = {
     "not_a_number": N_("no number"),
     "unknown_state": N_("a state the profile does not know"),
 }
+LEVELS: Mapping[str, str] = {
+    "emergency": N_("emergency"),
+    "alert": N_("alert"),
+    "critical": N_("critical"),
+    "error": N_("error"),
+    "warning": N_("warning"),
+    "notice": N_("notice"),
+    "info": N_("info"),
+    "debug": N_("debug"),
+}
+SEVERITIES: Mapping[str, str] = {
+    "critical": N_("Critical"),
+    "major": N_("Major"),
+    "minor": N_("Minor"),
+    "info": N_("Info"),
+}
+BECOMES: Mapping[str, str] = {
+    "firing": N_("an alert begins"),
+    "resolved": N_("the alert ends"),
+    "noted": N_("an event is noted"),
+}
+HINDRANCES: Mapping[str, str] = {
+    "": "",
+    "stranger": N_("no alert: its source is no target"),
+    "other_ci": N_("no alert: it is another item"),
+}
 # What an agent gives as the reason of a guess, and how it is said to people.
 WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
@@ -161,6 +188,7 @@ WHY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 
 
+PLATFORM = "ssh_platform"  # a fact: which command line a device has
 # What the model of classes counts, and where each word of it was read.
 SIGNS: Mapping[str, str] = {
     "descr": N_("sysDescr says “{a}”"),
@@ -217,6 +245,16 @@ def _ground(feature: str) -> str:
     return _(KINDS_OF_SIGNS[kind]).format(where=where, kind=label)
 
 
+def facts(told: wire.Finding) -> list[tuple[str, str]]:
+    """What a device said, by the names of the standards; its command line by the name its maker gave it."""
+    return [
+        (_("Command line"), platforms()[text].title if text in platforms() else text)
+        if name == PLATFORM
+        else (name, text)
+        for name, text in told.facts.items()
+    ]
+
+
 def far(keys: Mapping[str, Sequence[str]]) -> str:
     """What a neighbour is called: its name, else its address, else its hardware address."""
     kinds = ("name", "address", "macs")
@@ -252,6 +290,11 @@ def run_state(value: RunState) -> str:
 def glyph(value: RunState) -> str:
     """The glyph of a run's state."""
     return GLYPHS[value]
+
+
+def level(name: str) -> str:
+    """A level of syslog as people call it, with its own name."""
+    return name if _(LEVELS[name]) == name else f"{_(LEVELS[name])} ({name})"
 
 
 def way(name: str) -> str:

@@ -87,6 +87,7 @@ class Taker:
             self._samples(report.samples, scope, scopes)
         self._gaps()
         self._discovered()
+        self._heard_of(scope)
         self.batch.heard.append(self._heard())
         return self.answers
 
@@ -254,6 +255,17 @@ class Taker:
         for index, result in enumerate(report.trials):
             if not discovery.take_trial(self.session, result, self.agent.id, now=self.now):
                 self._foreign("trials", index, f"trial {result.trial}")
+
+    def _heard_of(self, scope: Scope) -> None:
+        """Messages that listeners heard, of this agent's devices and of strangers."""
+        good = []
+        for index, one in enumerate(self.delivery.report.heard):
+            if one.device and one.device not in scope.devices:
+                self._foreign("heard", index, one.device)
+            else:
+                good.append(one)
+        if good:
+            discovery.take_heard(self.session, self.agent.id, good, now=self.now)
 
     def _foreign(self, kind: wire.ItemKind, index: int, subject: str) -> None:
         """Refuse an item of a device that is not this agent's, and keep that it was tried."""

@@ -3,7 +3,10 @@
 A target takes the bytes and returns; anything but its declared errors is a finding.
 """
 
+import contextlib
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -13,9 +16,14 @@ from agent.listeners.syslog import decoded, split
 from agent.listeners.traps import text_of as trap_text
 from agent.listeners.usm import Security, User
 from agent.parcel import Parcel
+from agent.parsers import inventory, network
+from agent.parsers.families import FAMILIES
+from agent.parsers.text import MARK
 from agent.transports import ber, check, ntp
+from agent.transports.facts import Facts
 from agent.transports.snmp_walk import MAX_ROUND_TRIPS, Ask, Session, Walk
 from agent.transports.trouble import TroubleError, text_of
+from rules import platform as platforms
 from rules import wire
 from rules.document import Document, DocumentError
 from rules.profile_form import Profile
@@ -23,6 +31,7 @@ from rules.syslog import parse
 from server.kernel import strictjson
 from server.kernel.errors import DeskError
 
+MAX_OUTPUT = 65_536  # characters
 STEPS = MAX_ROUND_TRIPS + 1
 
 
@@ -135,6 +144,40 @@ def syslog_stream(data: bytes) -> None:
         parse(number, decoded(rest))
 
 
+PLATFORMS = [one for _name, one in sorted(platforms.packaged().items())]
+HOSTS = [one for _name, one in sorted(FAMILIES.items())]
+PARTS = {one.name: re.findall(rf"{MARK}([\w-]+)", one.poll + one.facts) for one in HOSTS}
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def command_line(data: bytes) -> None:
+    """What a network device says to a command; the first two bytes say of which platform which command."""
+    if len(data) < 2:
+        return
+    platform = PLATFORMS[data[0] % len(PLATFORMS)]
+    command = platform.commands[data[1] % len(platform.commands)]
+    network.read(platform, {command.send: network.tidy(text_of(data[2:], MAX_OUTPUT))})
+
+
+def machine(data: bytes) -> None:
+    """What a machine prints over SSH: the first byte says of which family.
+
+    The rest is one part after the other, each begun with a byte that says which and ended by a NUL.
+    """
+    family = HOSTS[data[0] % len(HOSTS)] if data else HOSTS[0]
+    output = text_of(data[1:], MAX_OUTPUT)
+    if names := PARTS[family.name]:
+        pieces = (one for one in data[1:].split(b"\0") if one)
+        output = "".join(
+            f"{MARK}{names[one[0] % len(names)]}\n{text_of(one[1:], MAX_OUTPUT)}\n" for one in pieces
+        )
+    facts = Facts()
+    with contextlib.suppress(TroubleError):
+        facts, _ticks = family.read(output, (1.0, 2.0))
+    with contextlib.suppress(TroubleError):
+        inventory.tell(family.tell(output), facts, now=NOON)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
     for one in (
@@ -148,5 +191,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         figures,
         trap_message,
         syslog_stream,
+        command_line,
+        machine,
     )
 }

@@ -9,6 +9,7 @@ from rules.platform import ONLY_SHOWS, of_banner, packaged, read
 
 GOOD = """\
 platform: example
+title: Example OS
 driver: cisco_ios
 vendor: Example
 ci_class: switch
@@ -35,14 +36,14 @@ def test_all_packaged_platforms_are_read_and_each_tells_who_it_is_and_its_interf
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("show arp", "reload", 8),
-        ("show arp", "show arp; reload", 8),
-        ("show arp", "'show arp | redirect flash:x'", 8),
-        ("show version", "configure terminal", 5),
-        ("<port>", "<colour>", 8),
-        ("Example OS", "'('", 6),
-        ("gives: arp", "gives: all", 9),
-        ("vendor:", "maker:", 3),
+        ("show arp", "reload", 9),
+        ("show arp", "show arp; reload", 9),
+        ("show arp", "'show arp | redirect flash:x'", 9),
+        ("show version", "configure terminal", 6),
+        ("<port>", "<colour>", 9),
+        ("Example OS", "'('", 7),
+        ("gives: arp", "gives: all", 10),
+        ("vendor:", "maker:", 4),
     ],
 )
 def test_what_does_not_only_show_or_is_not_known_is_refused_by_line(old: str, new: str, line: int) -> None:

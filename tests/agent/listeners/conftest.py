@@ -17,7 +17,7 @@ from agent.listeners.station import Station
 from agent.reading import Target
 from rules import heard
 from rules.heard import HeardRule
-from rules.wire import AlertNews
+from rules.wire import AlertNews, HeardSample
 
 ALICE = Target("t1", "sw-alice", "127.0.0.1")
 KEYS = {
@@ -31,13 +31,17 @@ KEYS = {
 
 @dataclass
 class Place:
-    """An open station. `polled` holds (device, rule) that polling tells; `asked` the polls it wanted."""
+    """An open station. `polled` holds (device, rule) that polling tells; `asked` the polls it wanted.
+
+    `shown`: messages for people to look at.
+    """
 
     station: Station
     news: list[AlertNews]
     port: int
     polled: set[tuple[str, str]] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    shown: list[HeardSample] = field(default_factory=list)
 
     async def told(self, count: int = 1, *, seconds: float = 10.0) -> list[AlertNews]:
         """The news, once there are so many."""
@@ -72,6 +76,7 @@ async def listening(
     news: list[AlertNews] = []
     polled: set[tuple[str, str]] = set()
     asked: list[str] = []
+    shown: list[HeardSample] = []
     standing = Standing(
         Names(packaged_knowledge),
         name_of=names.get,
@@ -84,6 +89,7 @@ async def listening(
         folder,
         standing=standing,
         tell=news.extend,
+        show=shown.append,
         wall=lambda: 1_700_000_000.0,
     )
     station.know(heard.packaged().values() if rules is None else rules)
@@ -92,7 +98,7 @@ async def listening(
     assert not station._pending
     running = asyncio.create_task(station.run())
     try:
-        yield Place(station, news, port, polled, asked)
+        yield Place(station, news, port, polled, asked, shown)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -21,6 +21,9 @@ from tests.agent.listeners.messages import LINK_DOWN, LINK_UP
 
 pytestmark = pytest.mark.flow
 ROW: dict[str, int | str | bytes] = {"1.3.6.1.2.1.2.2.1.1.12": 12, "1.3.6.1.2.1.2.2.1.2.12": "ge-0/0/12"}
+OF_THE_DESK = (
+    "- {alert: GateOpened, syslog: gate, facility: local7, devices: [t1], severity: minor, summary: {en: x}}"
+)
 SILENT = TargetConfig(1, "sw-alice", "127.0.0.1", 9, "tcp", None, 300.0, timeout_s=0.3)
 OWN = (
     "- {alert: DoorOpened, syslog: 'door (?P<door>\\S+) open', key: {door: door}, severity: minor, "
@@ -62,9 +65,11 @@ async def until_told(desk: Desk, port: int, message: bytes, rule: str, status: s
 async def test_traps_and_lines_reach_the_desk_and_what_stands_outlives_a_kill(tmp_path: Path) -> None:
     traps, syslog = free_port(), free_port()
     (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
-    async with Desk(config=Config("1", [SILENT], report_every_s=1.0)) as desk:
+    config = Config("1", [SILENT], report_every_s=1.0, alerts={"heard/own-1": OF_THE_DESK})
+    async with Desk(config=config) as desk:
         agent = await start(tmp_path, desk, traps, syslog)
         await until_told(desk, traps, messages.v2c(LINK_DOWN, dict(ROW)), "LinkDownHeard", "firing")
+        await until_told(desk, syslog, b"<190>gate 3 open", "GateOpened", "info")
         await until_told(desk, syslog, b"<13>door 3 open", "DoorOpened", "info")
         down = next(one for one in desk.alerts() if one.rule == "LinkDownHeard")
         assert (down.device, down.key, down.evidence["trap"]) == ("t1", {"port": "12"}, "IF-MIB::linkDown")
@@ -84,6 +89,8 @@ async def test_traps_and_lines_reach_the_desk_and_what_stands_outlives_a_kill(tm
             tuple(sorted(one.labels.items())) for one in desk.series if one.metric == "agent_heard_total"
         }
         assert (("kind", "trap"), ("outcome", "taken")) in kinds
+        shown = {one.what: one.rules for report in desk.reports.values() for one in report.heard}
+        assert (shown[LINK_DOWN], shown[": gate * open"]) == (["LinkDownHeard"], ["GateOpened"])
 
 
 async def test_a_port_that_others_have_is_told_and_the_agent_polls_on(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_source_that_was_limited_is_told_once_until_it_is_calm() -> None:
     source = Source("t1", "sw-alice", "10.0.0.1", rate=1, burst=1, tokens=1)
     ear.heed({b"\x0a\0\0\x01": source})
     for _ in range(5):
-        ear.admit(b"\x0a\0\0\x01", 50.0)
+        ear.admit(b"\x0a\0\0\x01", b"", 50.0)
     assert (ear.counts["limited"], source.limited) == (4, 4)
     told = [here.tick([ear], now=50.0 + step, wall=NOON + step) for step in (1, 30, 59, 121)]
     assert [statuses(one) for one in told] == [["firing"], [], [], ["resolved"]]

@@ -3,6 +3,8 @@
 
 import contextlib
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -274,6 +276,11 @@ def test_freebsd_tells_what_it_has_and_does() -> None:
     assert facts.readings == {"vendor": "Supermicro", "model": "X11", "serial": "S1"}
 
 
+def test_a_table_of_bsd_without_its_heading_has_no_rows() -> None:
+    facts, _ = bsd.read(printed({**FREEBSD, "network": "odd\nem0 1500 <Link#1>\n"}), None)
+    assert "em0" not in str(facts.tables["interfaces"])
+
+
 def test_openbsd_tells_packages_and_failed_services() -> None:
     found = bsd.tell(printed({
         "pkg_info": "quirks-7.14      exceptions to pkg_add rules\np5-URI-5.21  module\n",
@@ -367,6 +374,41 @@ def test_whatever_is_printed_is_read_within_its_bounds_or_refused(name: str, dat
         facts, _ = family.read(output, (0.0, 1.0))
     assert 0 <= float(str(facts.readings.get("cpu_ratio", 0.0))) <= 1
     assert all(0 <= float(str(row["used_ratio"])) <= 1 for row in facts.tables.get("disks", []))
+
+
+LINUX = {
+    "uptime": "86400.55 170000.10\n",
+    "load": "0.10 0.20 0.30 1/200 4711\n",
+    "memory": "MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\nSwapTotal: 2000 kB\nSwapFree: 1000 kB\n",
+    "stat": "cpu  200 0 100 650 50 0 0 0 0 0\n",
+    "cores": "8\n",
+    "disks": "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 1000 250 750 25% /\n",
+    "network": "a\nb\n eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+    "drives": 'NAME="sda" TYPE="disk" SIZE="480103981056" MODEL="PERC" SERIAL="00aa"\n',
+    "ss": "tcp   LISTEN 0 128    0.0.0.0:22    0.0.0.0:*\n",
+}
+ODD = ("nan", "inf", "-inf", "1e999", "9" * 400, "\N{SUPERSCRIPT TWO}", "-1", "", "0x", "[", "::1", "1.5.2")
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "windows"])
+@given(data=st.data())
+def test_a_number_that_counts_nothing_ends_no_reading(name: str, data: st.DataObject) -> None:
+    recorded = {"bsd": FREEBSD, "aix": AIX, "solaris": SOLARIS}.get(name, LINUX)
+    part = data.draw(st.sampled_from(sorted(recorded)))
+    words = re.split(r"([\d.]+)", recorded[part])
+    numbers = range(1, len(words), 2)
+    for place in data.draw(st.lists(st.sampled_from(numbers), max_size=4)) if numbers else ():
+        words[place] = data.draw(st.sampled_from(ODD))
+    output = printed({**recorded, part: "".join(words)})
+    family = FAMILIES[name]
+    facts = Facts()
+    with contextlib.suppress(BadResponseError):
+        facts, _ = family.read(output, (0.0, 1.0))
+    told(family.tell(output))
+    rows = [facts.readings, *(row for table in facts.tables.values() for row in table)]
+    values = [value for row in rows for value in row.values()]
+    assert all(abs(one) < 2**63 for one in values if isinstance(one, int))
+    assert all(math.isfinite(one) for one in values if isinstance(one, float))
 
 
 @given(st.lists(st.text("abcxyz-.", min_size=1, max_size=250), max_size=200))
