@@ -75,7 +75,7 @@ class Trained(msgspec.Struct):
     weights: rerank.Weights
     better: bool
     figures: dict[str, float]
-    curve: tuple[silence.Point, ...] = ()
+    curve: silence.Curve = silence.Curve()
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def take(session: Session, trained: Trained, *, now: datetime) -> Ranker:
         _step_down(session)
     session.add(made)
     session.flush()
-    silence.keep(session, trained.curve, round(trained.figures["held_out"]), now=now)
+    silence.keep(session, trained.curve, now=now)
     emit(session, "knowledge", {"ranker": made.id})
     return made
 

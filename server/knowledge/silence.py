@@ -43,6 +43,13 @@ class Point(msgspec.Struct, frozen=True):
     silent: float
 
 
+class Curve(msgspec.Struct, frozen=True):
+    """What each threshold would have been worth, and on how many tickets that was measured."""
+
+    points: tuple[Point, ...] = ()
+    tickets: int = 0
+
+
 class Measured(msgspec.Struct, frozen=True):
     """The threshold that holds, and the curve of the desk.
 
@@ -59,23 +66,20 @@ class Measured(msgspec.Struct, frozen=True):
     measured_at: datetime | None
 
 
-def curve(asked: Sequence[tuple[rerank.Judged, rerank.Weights]]) -> tuple[Point, ...]:
-    """What each threshold would have been worth on judged tickets; empty where none of them was helped.
+def curve(asked: Sequence[tuple[rerank.Judged, rerank.Weights]]) -> Curve:
+    """What each threshold would have been worth on those judged tickets that something helped.
 
     Args:
         asked: tickets, each with a ranker that was not made of it.
     """
-    there = [_first(weights, one.rows, one.right) for one, weights in asked if one.right.any()]
-    gone = [
-        _first(weights, one.rows[~one.right], one.right[~one.right])
-        for one, weights in asked
-        if one.right.any()
-    ]
-    if not there:
-        return ()
+    helped = [(one, weights) for one, weights in asked if one.right.any()]
+    if not helped:
+        return Curve()
+    there = [_first(weights, one.rows, one.right) for one, weights in helped]
+    gone = [_first(weights, one.rows[~one.right], one.right[~one.right]) for one, weights in helped]
     sure, right = np.asarray([one[0] for one in there]), np.asarray([one[1] for one in there])
     nothing = np.asarray([one[0] for one in gone])
-    return tuple(_point(least, sure, right, nothing) for least in POINTS)
+    return Curve(tuple(_point(least, sure, right, nothing) for least in POINTS), len(helped))
 
 
 def _first(weights: rerank.Weights, rows: NDArray[Any], right: NDArray[Any]) -> tuple[float, bool]:
@@ -102,11 +106,11 @@ def measured(session: Session) -> Measured:
     return Measured(row.least, msgspec.convert(row.curve, tuple[Point, ...]), row.tickets, row.measured_at)
 
 
-def keep(session: Session, found: Sequence[Point], tickets: int, *, now: datetime) -> None:
+def keep(session: Session, found: Curve, *, now: datetime) -> None:
     """Keep a new curve; nothing measured leaves the old one."""
-    if found:
+    if found.tickets:
         row = _row(session)
-        row.curve, row.tickets, row.measured_at = msgspec.to_builtins(list(found)), tickets, now
+        row.curve, row.tickets, row.measured_at = msgspec.to_builtins(list(found.points)), found.tickets, now
 
 
 def set_least(session: Session, least: float) -> None:
