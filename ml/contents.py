@@ -4,6 +4,8 @@ Such a page has the words of every article that it lists, in the order of their 
 question that one of them answers, most of all where that one is missing.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +25,9 @@ def own(term: NDArray[np.int32], zone: NDArray[np.int64], starts: NDArray[np.int
         starts: where each candidate begins, and the end.
     """
     body = zone > 0
-    titles = [
-        tuple(term[begin:end][zone[begin:end] == 0].tolist())
-        for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-    ]
+    said_first = term[~body].tolist()
+    bounds = np.concatenate([[0], np.cumsum(~body)])[starts].tolist()
+    titles = [tuple(said_first[begin:end]) for begin, end in pairwise(bounds)]
     listed = _listed(term, body, starts, titles)
     sums, whole = np.concatenate([[0], np.cumsum(listed)]), np.concatenate([[0], np.cumsum(body)])
     said = (sums[starts[1:]] - sums[starts[:-1]]) / np.maximum(whole[starts[1:]] - whole[starts[:-1]], 1)
@@ -39,16 +40,18 @@ def _listed(
 ) -> NDArray[np.bool_]:
     """Which tokens of a body are part of another one's title."""
     listed = np.zeros(len(term), dtype=bool)
-    by_code: dict[int, set[Title]] = {}
-    for title in titles:
-        if len(title) >= SHORTEST:
-            begins = np.asarray(title[:SHORTEST], dtype=np.int32)
-            by_code.setdefault(int(_codes(begins)[0]), set()).add(title)
-    if not by_code or len(term) < SHORTEST:
+    long = sorted({title for title in titles if len(title) >= SHORTEST})
+    if not long:
         return listed
-    codes = _codes(term)
-    (met,) = np.nonzero(np.isin(codes, list(by_code)) & body[: len(codes)])
-    met = met[:MOST_MET]
+    by_code: dict[int, list[Title]] = {}
+    begins = _codes(np.asarray([title[:SHORTEST] for title in long], dtype=np.int64).T)
+    for code, title in zip(begins.tolist(), long, strict=True):
+        by_code.setdefault(code, []).append(title)
+    wide = term.astype(np.int64)
+    codes = _codes(np.stack([wide[:-2], wide[1:-1], wide[2:]]))
+    known = np.unique(begins)
+    at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    met = np.nonzero((known[at] == codes) & body[: len(codes)])[0][:MOST_MET]
     whose = np.searchsorted(starts, met, side="right") - 1
     found: dict[int, set[Title]] = {}
     for place, candidate in zip(met.tolist(), whose.tolist(), strict=True):
@@ -64,7 +67,7 @@ def _listed(
     return listed
 
 
-def _codes(term: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Three tokens in a row as one number, from each place; two that share it are told apart later."""
-    wide = term.astype(np.int64)
-    return (wide[:-2] * 1_000_003 + wide[1:-1]) * 998_244_353 + wide[2:]
+def _codes(three: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Three tokens in a row (one row for each) as one number; two that share it are told apart later."""
+    coded: NDArray[np.int64] = (three[0] * 1_000_003 + three[1]) * 998_244_353 + three[2]
+    return coded
