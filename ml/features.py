@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import contents, telling
 from ml.similar import FACET_WEIGHTS, K1, ZONE_COUNT, B, Candidates, Index
 
 NAMES = (
@@ -48,6 +49,8 @@ NAMES = (
     "line_title_cosine",  # of the title and that line of the ticket that is most like it
     "crowd",  # how like it is to the best candidates
     "crowd_of_all",  # and to all of them
+    "own",  # how much of the body is no title of another candidate
+    *telling.NAMES,
 )
 FIELD_B = 0.75
 FIELD_K1 = 1.2
@@ -74,6 +77,7 @@ class _Read:
     zone: NDArray[np.int64]
     term: NDArray[np.int32]
     place: NDArray[np.int32]  # -1 for one the question has not
+    starts: NDArray[np.int64]  # where each candidate begins, and the end
 
 
 def features(index: Index, found: Candidates) -> Rows:
@@ -96,6 +100,7 @@ def features(index: Index, found: Candidates) -> Rows:
         columns |= _passages(found, read)
         columns |= _triples(found, read)
         columns |= _crowd(index, found)
+        columns |= {"own": contents.own(read.term, read.zone, read.starts)}
     for name, values in columns.items():
         rows[:, NAMES.index(name)] = values
     return rows
@@ -138,6 +143,7 @@ def _words(index: Index, found: Candidates, read: _Read) -> dict[str, Rows]:
         "cosine": _cosine(index, found, bags),
         "divergent": _divergent(read, tf.sum(axis=2), weight),
         **_rarest(present, asked.idf),
+        **telling.telling(asked, present, (tf[:, :, 0] > 0).astype(np.float32), index.rarest()),
         **_titles(index, found, read, tf[:, :, 0]),
     }
 
@@ -175,7 +181,8 @@ def _read(index: Index, found: Candidates) -> _Read:
     candidate = np.repeat(np.arange(len(found)), np.diff(found.read_starts))[words]
     term = read[words]
     zone = -read[zones].astype(np.int64)[words] - 1
-    return _Read(len(found), candidate, zone, term, index.places(found.asked, term))
+    starts = np.searchsorted(candidate, np.arange(len(found) + 1))
+    return _Read(len(found), candidate, zone, term, index.places(found.asked, term), starts)
 
 
 def _of_bags(index: Index, found: Candidates, shape: tuple[int, int]) -> Rows:
@@ -331,7 +338,8 @@ def _neighbours(found: Candidates, read: _Read) -> dict[str, Rows]:
     of_first = np.unique(in_order[: asked.first_length][known[: asked.first_length]])
     nothing = np.zeros(read.count, dtype=np.float32)
     if not len(codes):
-        return {"pairs": nothing, "near": nothing, "first_line_pairs": nothing, "title_pairs": nothing}
+        names = ("pairs", "near", "first_line_pairs", "title_pairs", "pairs_apart")
+        return dict.fromkeys(names, nothing)
     number = np.full(size * size, -1, dtype=np.int32)
     number[codes] = np.arange(len(codes))
     gain = (asked.idf[codes // size] + asked.idf[codes % size]) / 2
@@ -353,7 +361,9 @@ def _neighbours(found: Candidates, read: _Read) -> dict[str, Rows]:
         ):
             hit = fits & (pair >= 0)
             seen[who[hit], pair[hit]] = 1.0
+    apart = gain * telling.rarity(together)
     return {
+        "pairs_apart": _share(together @ apart, float(apart.sum())),
         "pairs": _share(together @ gain, float(gain.sum())),
         "near": _share(close @ gain, float(gain.sum())),
         "first_line_pairs": _share(together @ first_gain, float(first_gain.sum())),

@@ -19,10 +19,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import telling
 from ml.features import NAMES, Rows
 
-FORM = 2  # of the columns below; weights of another form are not read
-COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in NAMES)
+FORM = 3  # of the columns below; weights of another form are not read
+ORDER_OF = tuple(name for name in NAMES if name not in telling.SHARES)  # these tell only how sure it is
+COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in ORDER_OF)
+_ORDERING = [NAMES.index(name) for name in ORDER_OF]
 _NOT_ALONE = {"facets", "device", "order", "crowd", "crowd_of_all"}  # the others decide these
 SURE_OF = tuple(name for name in NAMES if name not in _NOT_ALONE)
 AHEAD_OF = (
@@ -36,6 +39,7 @@ AHEAD_OF = (
     "signs_cosine",
     "passage",
     "near",
+    *(name for name in telling.NAMES if name not in telling.SHARES),
 )
 SURE_NAMES = (
     *SURE_OF,
@@ -64,6 +68,7 @@ GUESSED = {  # before any question was judged: what the first look says, and wha
     "title_said": 1.0,
     "facets": 2.0,
     "facets of best": 1.0,
+    "own": 4.0,
 }
 GUESS_RIDGE = 200.0  # how much collections that were judged may move the guess
 COLLECTION = 600.0  # questions that a collection counts as, however many it has
@@ -108,8 +113,9 @@ class Judged:
 
 def columns(rows: Rows) -> Rows:
     """The features as the ranker weighs them."""
-    best = rows / np.maximum(rows.max(axis=0, initial=0.0), np.float32(1e-6))
-    return np.hstack([rows, best, best * best])
+    some = rows[:, _ORDERING]
+    best = some / np.maximum(some.max(axis=0, initial=0.0), np.float32(1e-6))
+    return np.hstack([some, best, best * best])
 
 
 def worth(weights: Weights, rows: Rows) -> NDArray[np.float64]:

@@ -516,6 +516,10 @@ class Index:
         n = np.where(terms >= 0, self._frequency[np.maximum(terms, 0)], 0).astype(np.float32)
         return np.log1p((self._alive - n + 0.5) / (n + 0.5)).astype(np.float32)
 
+    def rarest(self) -> float:
+        """How much a word says that one document has."""
+        return math.log1p((self._alive - 0.5) / 1.5) if self._alive else 0.0
+
     def han(self, terms: NDArray[np.int32]) -> NDArray[np.int32]:
         """The first Han sign of each term, -1 for other words."""
         found: NDArray[np.int32] = np.where(terms >= 0, self._han[np.maximum(terms, 0)], -1)

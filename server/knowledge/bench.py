@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from ml import measure, rerank
 from ml.similar import Document, Index
+from server.knowledge.learned import LEAST_SCORE
 from server.knowledge.ranking import Ranking
-from server.knowledge.suggest import LEAST_SCORE
 
 COMMAND = typer.Typer(no_args_is_help=True)
 Set = Annotated[Path, typer.Option("--set", help="folder with corpus.jsonl.gz and queries.jsonl")]
@@ -246,7 +246,8 @@ def suggest_start(
     """Make the weights that every ranker begins with; the last line is one JSON object.
 
     It tells for each set the mean average precision and how often the first is right: with the carried
-    weights, with weights made of the other sets alone, and with weights made of all.
+    weights if they are of the present form, with weights made of the other sets alone, and with weights made
+    of all.
     """
     with _refusing():
         sets = {folder: read_set(folder, judged=True) for folder in folders}
@@ -255,12 +256,13 @@ def suggest_start(
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
     figures = {}
+    carried = {"carried": rerank.begun()} if rerank.begun().form == rerank.FORM else {}
     for folder, texts in sets.items():
         others = rerank.started([one for other, one in judged.items() if other != folder])
         there = [len(question.right) for question in texts.questions]
         figures[str(folder)] = {
             name: quality_of(weights, judged[folder], there)
-            for name, weights in (("carried", rerank.begun()), ("left_out", others), ("all", whole))
+            for name, weights in (carried | {"left_out": others, "all": whole}).items()
         }
     typer.echo(json.dumps(figures))
 

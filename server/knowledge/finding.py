@@ -10,7 +10,7 @@ from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching
 from server.knowledge.models import Article, ArticleVersion, Audience, Case, Kind, Outcome, State, Verdict
-from server.knowledge.suggest import LEAST_SCORE, Query, Suggestion, suggest
+from server.knowledge.suggest import Query, Suggestion, suggest
 
 FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
 FOR_VENDORS = and_(
@@ -34,7 +34,7 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
 
 
 def suggested(
-    session: Session, query: Query, actor: Actor, *, limit: int, least: float = LEAST_SCORE
+    session: Session, query: Query, actor: Actor, *, limit: int, least: float | None = None
 ) -> Sequence[Suggestion]:
     """What fixed this before, as far as this person may see it.
 

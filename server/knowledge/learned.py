@@ -1,4 +1,4 @@
-"""What was learned from outcomes: the questions that were judged, and the rankers made of them."""
+"""What was learned from outcomes: the questions that were judged, the rankers, when to be silent."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +8,8 @@ from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+
+LEAST_SCORE = 0.55  # here nine of ten judged questions without an answer met silence
 
 
 class Standing(StrEnum):
@@ -54,3 +56,18 @@ class Question(Base):
     facets: Mapped[dict[str, Any]] = mapped_column(default=dict)
     language: Mapped[str] = mapped_column(String(8), default="en")
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Silence(Base):
+    """From which probability on a fix is suggested, and what that was worth; one row, or none so far.
+
+    `curve` has the points of `silence.Point` as objects; `tickets` is how many they were measured on.
+    """
+
+    __tablename__ = "knowledge_silence"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    least: Mapped[float] = mapped_column(default=LEAST_SCORE)
+    curve: Mapped[list[Any]] = mapped_column(default=list)
+    tickets: Mapped[int] = mapped_column(default=0)
+    measured_at: Mapped[datetime | None]

@@ -22,7 +22,7 @@ from ml import measure, rerank
 from server.kernel.errors import ConflictError, NotFoundError
 from server.kernel.events import Signal, emit
 from server.kernel.i18n import N_
-from server.knowledge import service, shelves
+from server.knowledge import service, shelves, silence
 from server.knowledge.learned import Question, Ranker, Standing
 from server.knowledge.models import Case, Outcome, Verdict
 from server.knowledge.suggest import Query
@@ -67,11 +67,15 @@ class Lesson(msgspec.Struct, array_like=True):
 
 
 class Trained(msgspec.Struct):
-    """A new ranker and how it did beside the old one on tickets that neither was made of."""
+    """A new ranker and how it did beside the old one on tickets that neither was made of.
+
+    `curve` tells of the one of the two that is to be live what each threshold of silence is worth.
+    """
 
     weights: rerank.Weights
     better: bool
     figures: dict[str, float]
+    curve: silence.Curve = silence.Curve()
 
 
 @dataclass(frozen=True)
@@ -176,9 +180,10 @@ def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:
     chance = measure.better_by_chance(after, before, seed=SEED)
     parts = _parts([(place, told[place]) for place, _new in held_out], len(told))
     worst = min((float((after[part] - before[part]).mean()) for part in parts), default=0.0)
+    better = chance <= CHANCE and worst >= -TOLERATED
     return Trained(
         new,
-        chance <= CHANCE and worst >= -TOLERATED,
+        better,
         {
             "tickets": float(len(told)),
             "held_out": float(len(held_out)),
@@ -189,6 +194,7 @@ def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:
             "first_before": _first([(old, judged[place]) for place, _new in held_out]),
             "first_after": _first([(tried, judged[place]) for place, tried in held_out]),
         },
+        silence.curve([(judged[place], tried if better else old) for place, tried in held_out]),
     )
 
 
@@ -257,6 +263,7 @@ def take(session: Session, trained: Trained, *, now: datetime) -> Ranker:
         _step_down(session)
     session.add(made)
     session.flush()
+    silence.keep(session, trained.curve, now=now)
     emit(session, "knowledge", {"ranker": made.id})
     return made
 

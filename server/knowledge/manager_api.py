@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from server.kernel.api import Api, ApiModel, Moment
 from server.kernel.call import Call
 from server.kernel.i18n import N_
-from server.knowledge import gaps, portal, quality, tending
+from server.knowledge import gaps, portal, quality, silence, tending
 from server.knowledge.api import ArticleOut
 from server.knowledge.models import Article
 from server.knowledge.tending import Reason
@@ -45,6 +45,34 @@ class WeekOut(ApiModel):
     held: int
     searches: int
     solved: int
+
+
+class PointOut(ApiModel):
+    """What a threshold would have been worth; all are 0 to 1.
+
+    `answered`: of tickets whose fix was known. `right`: of these answers, null where there were none.
+    `silent`: of the same tickets with their fix taken away, on how many nothing would have been said.
+    """
+
+    least: float
+    answered: float
+    right: Share
+    silent: float
+
+
+class SilenceOut(ApiModel):
+    """From which probability on fixes are suggested, and the curve measured on the desk's judged tickets."""
+
+    least: Annotated[float, Field(description="0 to 1")]
+    curve: list[PointOut]
+    tickets: Annotated[int, Field(description="on how many the curve was measured")]
+    measured_at: Moment | None
+
+
+class SilenceIn(ApiModel):
+    """The threshold that is wanted."""
+
+    least: Annotated[float, Field(ge=silence.LOWEST, le=silence.HIGHEST)]
 
 
 class WaitingOut(ApiModel):
@@ -94,6 +122,30 @@ async def dismiss(call: Call, ticket: str) -> None:
 async def weekly(call: Call) -> list[WeekOut]:
     """The oldest week first."""
     return [WeekOut.model_validate(one) for one in await call.db.read(quality.weeks, now=call.now)]
+
+
+@managing.get(
+    "/knowledge/silence",
+    permission="knowledge.read",
+    answer=SilenceOut,
+    summary=N_("Show when nothing is suggested, and what each threshold would have been worth"),
+)
+async def quiet(call: Call) -> SilenceOut:
+    """The lowest threshold first."""
+    return SilenceOut.model_validate(await call.db.read(silence.measured))
+
+
+@managing.put(
+    "/knowledge/silence",
+    permission="knowledge.publish",
+    body=SilenceIn,
+    answer=SilenceOut,
+    summary=N_("Set from which probability on fixes are suggested"),
+)
+async def set_quiet(call: Call, body: SilenceIn) -> SilenceOut:
+    """It holds from the next ticket on."""
+    await call.db.run(silence.set_least, body.least)
+    return await quiet(call)
 
 
 @managing.get(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.accounts.service import people_by_ids
 from server.kernel.i18n import N_, _
 from server.kernel.web import Call, Pages, web
-from server.knowledge import gaps, portal, quality, service, tending, words
+from server.knowledge import gaps, learning, portal, quality, service, silence, tending, words
 from server.knowledge.quality import Week
 from server.knowledge.table import name_of
 from server.knowledge.tending import Wanted
@@ -80,14 +80,36 @@ async def dismiss(call: Call, ticket: str) -> web.Response:
 async def shown(call: Call) -> web.Response:
     """Suggestions and portal over time, and who contributes."""
 
-    def read(session: Session) -> tuple[list[Week], list[tuple[Any, int, int]]]:
+    def read(session: Session) -> tuple[list[Week], list[tuple[Any, int, int]], silence.Measured]:
         rows = service.contributions(session, since=call.now - CONTRIBUTED)
         people = people_by_ids(session, {person for person, _w, _c in rows})
         named = [(name_of(people, person), wrote, altered) for person, wrote, altered in rows]
-        return quality.weeks(session, now=call.now), [one for one in named if one[0] is not None]
+        known = [one for one in named if one[0] is not None]
+        return quality.weeks(session, now=call.now), known, silence.measured(session)
 
-    weeks, people = await call.db.read(read)
-    return call.render("knowledge/quality.html", weeks=weeks, all=quality.together(weeks), people=people)
+    weeks, people, quiet = await call.db.read(read)
+    return call.render(
+        "knowledge/quality.html",
+        weeks=weeks,
+        all=quality.together(weeks),
+        people=people,
+        quiet=quiet,
+        percents=[(str(n), f"{n} %") for n in (round(one * 100) for one in silence.POINTS)],
+        fewest=learning.FEWEST_IN_TURN,
+    )
+
+
+@manager.post("/knowledge/quality/silence", permission="knowledge.publish")
+async def set_silence(call: Call) -> web.Response:
+    """From which probability on fixes are suggested."""
+    said = str(call.form.get("least", ""))
+    percent = int(said) if said.isascii() and said.isdigit() else 0
+    await call.db.run(silence.set_least, percent / 100)
+    return call.redirect(
+        "/knowledge/quality#silence",
+        N_("Fixes are suggested from {percent} % on."),
+        percent=str(percent),
+    )
 
 
 @manager.get("/knowledge/quality/chart.json", permission="knowledge.read")

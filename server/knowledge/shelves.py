@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from ml import rerank
 from ml.similar import Document, Index, StaleIndexError
 from server.kernel.db import Database, after_commit
-from server.knowledge.learned import Ranker, Standing
+from server.knowledge.learned import LEAST_SCORE, Ranker, Silence, Standing
 from server.knowledge.models import Article, Case, IndexChange, State
 from server.knowledge.ranking import Ranking
 
@@ -41,6 +41,7 @@ class Shelf:
     seen: int = 0  # the newest change taken in
     lately: frozenset[tuple[int, str]] = frozenset()
     ranker: int = 0  # the live one; 0 the one before any feedback
+    least: float = LEAST_SCORE  # the probability from which on a fix is suggested
 
     def heard(self, changes: frozenset[tuple[int, str]]) -> None:
         """These changes are committed and taken in."""
@@ -192,8 +193,11 @@ def _stamp(at: datetime) -> int:
 
 
 def _weigh(session: Session, shelf: Shelf) -> None:
-    """Rank with the ranker that is live."""
-    live = session.scalar(select(Ranker.id).where(Ranker.standing == Standing.LIVE)) or 0
+    """Rank with the ranker that is live, and be silent where the desk wants it."""
+    ranker = select(Ranker.id).where(Ranker.standing == Standing.LIVE).scalar_subquery()
+    row = session.execute(select(ranker, select(Silence.least).scalar_subquery())).one()
+    live, least = row[0] or 0, row[1]
+    shelf.least = LEAST_SCORE if least is None else least
     if live != shelf.ranker:
         shelf.ranker = live
         shelf.ranking.weights = weights_of(session, live)

@@ -28,7 +28,6 @@ from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
 from server.knowledge.ranking import Ranked
 
-LEAST_SCORE = 0.5  # an answer is given where it is more likely right than wrong
 NEXT_SCORE = 0.04  # what stands behind it
 LOOK_AT = 24
 STEPS_SHOWN = 3
@@ -127,16 +126,18 @@ def suggest(
     query: Query,
     *,
     limit: int = 3,
-    least: float = LEAST_SCORE,
+    least: float | None = None,
     seen: Callable[[Sequence[str]], Collection[str]] | None = None,
 ) -> list[Suggestion]:
     """The best known fixes for a ticket, best first; empty where none is right with probability `least`.
 
-    `seen` tells which of some numbers the reader may see; the others count for nothing.
+    Without `least` the desk's own threshold holds (see `silence`). `seen` tells which of some numbers the
+    reader may see; the others count for nothing.
     """
     shelf = shelves.up_to_date(session)
     text = f"{query.text}\n{query.alert}" if query.alert else query.text
     with shelf.lock:
+        least = shelf.least if least is None else least
         answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")
     answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
     keys = [one.hit.key for one in answers]
