@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "silence"
-down_revision = "alerts"
+down_revision = "heard"
 
 
 def upgrade() -> None:
