@@ -15,6 +15,7 @@ kept; of each enterprise the words its documents speak of and others do not, see
 import json
 import lzma
 import math
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,8 @@ MAX_WORDS = 200  # of an enterprise's objects; of its products and modules fewer
 MAX_NAMES = 60
 SILENT = ("not-accessible", "accessible-for-notify", "write-only")
 MAX_ENUM = 160
+MAX_RANGE = 16
+NUMBERS = re.compile("INTEGER|Integer32|Unsigned32|Gauge32")
 
 
 def lines(path: Path) -> Iterator[list[str]]:
@@ -55,6 +58,14 @@ def telling(row: list[str]) -> bool:
     return not syntax.startswith("Counter") and tc not in {"RowStatus", "StorageType", "TimeStamp"}
 
 
+def limits(row: list[str]) -> tuple[str, str, str]:
+    """Whether an object is written to, the convention its type is named by, and the range of a number."""
+    syntax, convention, bounds = row[4], row[5], row[6]
+    written = "w" if row[9] in {"read-write", "read-create"} else ""
+    named = "" if syntax in {"OCTET STRING", convention} else convention
+    return written, named, bounds if NUMBERS.search(syntax) and len(bounds) <= MAX_RANGE else ""
+
+
 def objects(folder: Path) -> tuple[list[str], list[tuple[Key, str]]]:
     """Module names, and the objects sorted by OID."""
     numbers: dict[str, int] = {}
@@ -64,7 +75,7 @@ def objects(folder: Path) -> tuple[list[str], list[tuple[Key, str]]]:
             enum = row[8] if len(row[8]) <= MAX_ENUM else row[8][:MAX_ENUM].rpartition(",")[0]
             number = numbers.setdefault(row[1], len(numbers))
             hint = "units" if row[13].startswith("units") else row[13]
-            kept = [str(number), row[2], row[3][0], row[4], enum, row[11], row[12], hint]
+            kept = [str(number), row[2], row[3][0], row[4], enum, row[11], row[12], hint, *limits(row)]
             rows[key_of(row[0])] = "\t".join(kept)
     return list(numbers), sorted(rows.items())
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from agent.discover.units import NUMBER
 from agent.knowledge import Fact, Knowledge, words_of
 from agent.transports.ber import Raw
 
@@ -43,13 +44,12 @@ def text_of(value: Raw) -> str:
 
 
 def number_of(value: Raw) -> float | None:
-    """A number, also one written as text with a unit behind it; None for what is none."""
+    """A number, also one written as text with a unit behind it; None for what is none, as OIDs are."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
         return float(value)
-    text = text_of(value)
-    found = re.fullmatch(r"([-+]?\d{1,12}(?:\.\d{1,6})?)\s*([^\d\s].{0,9})?", text)
+    found = NUMBER.fullmatch(text_of(value)) if isinstance(value, bytes) else None
     return float(found[1]) if found is not None else None
 
 

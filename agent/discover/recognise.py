@@ -7,9 +7,10 @@ such an answer was right on devices of families that were left out of training (
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from agent.discover.choice import Chance, choose
 from agent.discover.classes import Classed, classify, votes
 from agent.discover.evidence import SYS_NAME, Evidence, evidence
 from agent.discover.found import Found, Guess, Sensor, Source
@@ -37,7 +38,8 @@ from agent.knowledge import Knowledge
 from agent.transports.ber import Raw
 from ml.linear import Model
 
-NUMERIC_FROM, STATE_FROM = 0.3, 0.1
+STATED = 0.95  # how often a kind that a standard states is the one that is wanted
+SCALED = 0.85  # how often a learned scale is right
 NONE = "-"
 RIGHT = "right"
 WITH_SHARE = 0.5  # weight of the choice among all candidates beside the judgement of each alone
@@ -179,24 +181,13 @@ def identify(known: Evidence, knowledge: Knowledge, name: Field, models: Models)
 
 def sensors(known: Evidence, told: dict[str, float], models: Models) -> list[Sensor]:
     """Readings and states, at most `MAX_SENSORS`, the surest ones where there are more."""
-    speaks = top_class(told)
-    out: list[Sensor] = []
-    states: list[tuple[float, Possible]] = []
-    for column in possible(known, speaks):
-        numeric: list[tuple[float, Possible, str]] = []
-        for one in column:
-            kind, share = kind_of(one, models.by_name[KIND])
-            if kind == "state":
-                states.append((share, one))
-            elif share >= NUMERIC_FROM:
-                numeric.append((share, one, kind))
-        factors = _factors(numeric, models.by_name[POWER])
-        for share, one, kind in numeric:
-            value = in_unit(one.number * factors[kind, one.factor], one, kind)
-            value = value if one.factor is not None else mend(value, kind)
-            if meant(one.number, value, kind):
-                out.append(_sensor(one, kind, round(value, 6), share))
-    out += [_sensor(one, "state", one.number, share) for share, one in _worth(states)]
+    numeric: list[list[Chance]] = []
+    states: list[list[Chance]] = []
+    for column in possible(known, top_class(told)):
+        judged = [judge(one, models.by_name[KIND]) for one in column]
+        numeric.append(list(_readings([one for one in judged if one.kind != "state"], models.by_name[POWER])))
+        states.append([_chance(one, one.of.number) for one in judged if one.kind == "state"])
+    out = [*choose(numeric), *choose(states)]
     return sorted(out, key=lambda one: -one.confidence)[:MAX_SENSORS]
 
 
@@ -206,26 +197,51 @@ def top_class(told: dict[str, float]) -> str:
     return max(voted, key=voted.__getitem__)
 
 
-def kind_of(one: Possible, model: Model) -> tuple[str, float]:
-    """What a number would measure, and how likely it is a sensor at all."""
+class Judged(NamedTuple):
+    """What a number would measure, how likely it is such a sensor at all, and one of that very kind."""
+
+    of: Possible
+    kind: str
+    wanted: float
+    right: float
+
+
+def judge(one: Possible, model: Model) -> Judged:
+    """What a number would measure: as a standard or the device itself states it, else what is likeliest."""
     shares = probabilities(model, one.features)
-    none = shares.pop(NONE, 0.0)
-    kind = one.kind or max(shares, key=shares.__getitem__)
-    return ("dbm" if optical(one, kind) else kind), 1 - none
+    none, state = shares.pop(NONE, 0.0), shares.get("state", 0.0)
+    told = one.unit.kind if one.unit is not None else ""
+    kind = one.kind or told or max(shares, key=shares.__getitem__)
+    if kind == "state":
+        share = 1 - none if one.kind else state
+        return Judged(one, kind, share, share)
+    wanted = 1 - none - state
+    of_kind = STATED if one.kind else shares.get(kind, 0.0) / max(1 - none, 1e-9)
+    return Judged(one, "dbm" if optical(one, kind) else kind, wanted, wanted * of_kind)
 
 
-def _factors(
-    numeric: list[tuple[float, Possible, str]], model: Model
-) -> dict[tuple[str, float | None], float]:
+def _readings(numeric: list[Judged], model: Model) -> Iterator[Chance]:
+    """The numeric sensors of a column in their units, without readings that mean nothing."""
+    factors = _factors(numeric, model)
+    for judged in numeric:
+        one, kind = judged.of, judged.kind
+        value = in_unit(one.number * factors[kind, one.factor], one, kind)
+        value = value if one.factor is not None else mend(value, kind)
+        if meant(one.number, value, kind):
+            yield _chance(judged, round(value, 6))
+
+
+def _factors(numeric: list[Judged], model: Model) -> dict[tuple[str, float | None], float]:
     """The scale of each kind in a column: as stated, else what its rows together make likeliest."""
     found: dict[tuple[str, float | None], float] = {}
-    for _, one, kind in numeric:
+    for judged in numeric:
+        one, kind = judged.of, judged.kind
         key = (kind, one.factor)
         if key in found:
             continue
         factor = one.factor if one.factor is not None else stated(one.bind.fact, kind)
         if factor is None:
-            rows = [other for _, other, also in numeric if also == kind and other.number] or [one]
+            rows = [other.of for other in numeric if other.kind == kind and other.of.number] or [one]
             points: dict[str, float] = defaultdict(float)
             for other in rows[:SAMPLE]:
                 for power, share in probabilities(model, scale_features(other, kind)).items():
@@ -236,16 +252,11 @@ def _factors(
     return found
 
 
-def _worth(states: list[tuple[float, Possible]]) -> list[tuple[float, Possible]]:
-    """As many of the likeliest as make the expected share of right ones among told and true the best."""
-    ordered = sorted((one for one in states if one[0] >= STATE_FROM / 2), key=lambda item: -item[0])
-    total, sum_so_far, best, best_at = sum(share for share, _ in ordered), 0.0, 0.0, 0
-    for place, (share, _) in enumerate(ordered, 1):
-        sum_so_far += share
-        expected = 2 * sum_so_far / (place + total)
-        if expected > best:
-            best, best_at = expected, place
-    return [one for one in ordered[:best_at] if one[0] >= STATE_FROM]
+def _chance(judged: Judged, value: float) -> Chance:
+    """A sensor, and how likely it is wanted and right as it is told."""
+    sure_scale = judged.kind == "state" or judged.of.factor is not None
+    right = judged.right if sure_scale else judged.right * SCALED
+    return Chance(judged.wanted, right, _sensor(judged.of, judged.kind, value, judged.wanted))
 
 
 def _sensor(one: Possible, kind: str, value: float, share: float) -> Sensor:

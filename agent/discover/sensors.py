@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from agent.discover.evidence import (
     ENTERPRISES,
@@ -24,6 +25,7 @@ from agent.discover.evidence import (
     text_of,
     words_in,
 )
+from agent.discover.units import NUMBER, Unit, unit_of
 from agent.knowledge import Fact, words_of
 
 ENT_VALUE, CISCO_VALUE = "1.3.6.1.2.1.99.1.1.1.4", "1.3.6.1.4.1.9.9.91.1.1.1.1.4"
@@ -73,6 +75,8 @@ UNITS = {
     "delay": "s",
     "waterflow": "l/min",
     "airflow": "cfm",
+    "tv_signal": "dBmV",
+    "bitrate": "bps",
 }
 PLAUSIBLE = {
     "temperature": (-45.0, 130.0),
@@ -103,6 +107,12 @@ OF_UNIT = {
     "Wh": "power_consumed",
     "kWh": "power_consumed",
     "Pa": "pressure",
+    "dBmV": "tv_signal",
+    "bps": "bitrate",
+    "kbps": "bitrate",
+    "Mbps": "bitrate",
+    "min": "runtime",
+    "%": "percent",
 }
 OF_WORD = (
     ("temperature", "temperature temp temperatures temps thermal celsius dewpoint fahrenheit degree degrees"),
@@ -127,6 +137,27 @@ OF_WORD = (
 NOTHING = frozenset(
     {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
 )
+# Words of a column that bounds, records or presets a reading instead of telling it.
+LIMITS = frozenset(
+    """threshold thresh thres thr limit limits high low hi lo max min maximum minimum upper lower critical
+    warning warn alarm alert setpoint hysteresis hyst deadband rated nominal config cfg set reset average avg
+    peak""".split()
+)
+GRADES = {
+    "good": """ok normal good up online operational healthy active present available nominal ready optimal
+        enabled""",
+    "bad": """fail failed failure fault faulty bad critical major minor warning alarm error down degraded
+        nonrecoverable noncritical abnormal offline lost trouble severe low high""",
+    "absent": "absent missing empty unplugged removed disconnected installed inserted exist",
+    "unknown": "unknown other undefined invalid na unavailable",
+    "choice": "enable disable auto manual none default static dynamic both automatic custom mode",
+    "switch": "on off open closed true false yes no",
+    "done": "idle progress success successful completed pending running started cancelled initial download",
+}
+_GRADE_OF = {word: grade for grade, words in GRADES.items() for word in words.split()}
+_SCALING = frozenset(
+    """scale precision decimal decimals digits divisor exponent multiplier factor resolution""".split()
+)
 _LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
 LIGHT_W = 0.05  # no transceiver sends more
 MAX_SENSORS = 2_000
@@ -144,6 +175,7 @@ class Possible:
     kind: str = ""
     factor: float | None = None
     light: bool = False  # watts of light, told in dBm
+    unit: Unit | None = None  # as the device tells it, behind the number or beside it
 
 
 @lru_cache(maxsize=1)
@@ -153,6 +185,18 @@ def _word_kinds() -> dict[str, str]:
         for word in words.split():
             found.setdefault(word, kind)
     return found
+
+
+class Table(NamedTuple):
+    """The columns of a row, or the scalars of a group."""
+
+    stems: tuple[str, ...]
+    shared: int  # leading words that all their names share
+    kinds: frozenset[str]  # what words of theirs speak of
+    bounded: frozenset[frozenset[str]]  # words of those that bound another, without the words that say so
+
+
+ALONE = Table((), 0, frozenset(), frozenset())
 
 
 def possible(known: Evidence, classes: str) -> list[list[Possible]]:
@@ -169,7 +213,8 @@ def possible(known: Evidence, classes: str) -> list[list[Possible]]:
             break
         column = [one for one in _column(known, stem, rows, tables) if one is not None]
         if column:
-            shared = _shared(column, sizes[_family(stem)], tables.get(stem.rpartition(".")[0], ()), classes)
+            table = tables.get(stem.rpartition(".")[0], ALONE)
+            shared = _shared(column, sizes[_family(stem)], table, classes)
             for one in column:
                 one.features |= shared
             found.append(column)
@@ -180,20 +225,33 @@ def _family(stem: str) -> str:
     return ".".join(stem.split(".")[:8])
 
 
-def _tables(known: Evidence) -> dict[str, tuple[str, ...]]:
+def _tables(known: Evidence) -> dict[str, Table]:
     """Columns by the row they stand in."""
     found: dict[str, list[str]] = {}
     for stem in known.columns:
         found.setdefault(stem.rpartition(".")[0], []).append(stem)
-    return {entry: tuple(stems) for entry, stems in found.items()}
+    return {entry: _table(known, stems) for entry, stems in found.items()}
+
+
+def _table(known: Evidence, stems: list[str]) -> Table:
+    named = [words for stem in stems if (words := next(iter(known.columns[stem].values())).words)]
+    shared = 0
+    if len(named) > 1:
+        pairs = zip(min(named), max(named), strict=False)  # what the first and last in order share, all share
+        shared = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    kinds = _word_kinds()
+    spoken = frozenset(kinds[word] for words in named for word in words[shared:] if word in kinds)
+    bounded = frozenset(frozenset(words[shared:]) - LIMITS for words in named if LIMITS & set(words[shared:]))
+    return Table(tuple(stems), shared, spoken, bounded - {frozenset()})
 
 
 def _column(
-    known: Evidence, stem: str, rows: dict[str, Varbind], tables: dict[str, tuple[str, ...]]
+    known: Evidence, stem: str, rows: dict[str, Varbind], tables: dict[str, Table]
 ) -> Iterator[Possible | None]:
     entry = stem.rpartition(".")[0]
     first = next(iter(rows.values()))
-    labels = _label_columns(known, stem, tables.get(entry, ())) if len(rows) > 1 or first.tail != "0" else []
+    beside = tables.get(entry, ALONE).stems
+    labels = _label_columns(known, stem, beside) if len(rows) > 1 or first.tail != "0" else []
     for index, one in rows.items():
         number = number_of(one.value)
         if number is None or not math.isfinite(number):
@@ -205,7 +263,8 @@ def _column(
             _entity_sensor(known, made, index, entry)
         made.features |= _row_features(made)
         if not made.kind:
-            made.features |= _siblings(known, stem, index, tables.get(entry, ()))
+            _written(made)
+            made.features |= _siblings(known, made, index, beside)
         yield made
 
 
@@ -243,6 +302,20 @@ def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> N
     made.features |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
 
 
+def _written(made: Possible) -> None:
+    """A number with its unit behind it needs no scale."""
+    if not isinstance(made.bind.value, bytes):
+        return
+    text = text_of(made.bind.value)
+    found = NUMBER.fullmatch(text)
+    unit = unit_of(found[2] or "") if found is not None else None
+    if unit is not None:
+        made.unit, made.factor = unit, unit.factor
+        made.features[f"told {unit.kind}"] = 3.0
+    elif "." in text:
+        made.features["written point"] = 1.0
+
+
 def _row_features(made: Possible) -> dict[str, float]:
     """What the value and the row's label tell."""
     number = made.number
@@ -266,17 +339,17 @@ def _row_features(made: Possible) -> dict[str, float]:
     return found
 
 
-def _siblings(known: Evidence, stem: str, index: str, beside: tuple[str, ...]) -> dict[str, float]:
+def _siblings(known: Evidence, made: Possible, index: str, beside: tuple[str, ...]) -> dict[str, float]:
     """Units, types and kinds that stand in the same row as words or enumerated numbers."""
     found: dict[str, float] = {}
     for other in beside:
-        if other == stem:
+        if other == made.bind.stem:
             continue
         one = known.columns[other].get(index)
         if one is None or one.fact is None:
             continue
-        words = one.words
-        if not set(words) & {"type", "unit", "units", "scale", "precision", "class", "sensor"}:
+        words = set(one.words)
+        if not words & ({"type", "unit", "units", "class", "sensor"} | _SCALING):
             continue
         told = (
             text_of(one.value)
@@ -284,11 +357,14 @@ def _siblings(known: Evidence, stem: str, index: str, beside: tuple[str, ...]) -
             else labels(one.fact.enum).get(str(one.value), "")
         )
         kinds = _word_kinds()
+        if words & {"unit", "units"} and made.unit is None and (unit := unit_of(told)) is not None:
+            made.unit = unit
+            found |= {f"told {unit.kind}": 3.0, f"beside unit {told[:6].lower()}": 1.0}
         for word in words_of(told)[:3] or words_in(told)[:3]:
             found[f"beside {word}"] = 1.0
             if word in kinds:
                 found[f"beside of {kinds[word]}"] = 1.0
-        if "scale" in words or "precision" in words:
+        if words & _SCALING:
             found[f"scale beside {str(one.value)[:4]}"] = 1.0
     return found
 
@@ -299,14 +375,14 @@ def labels(enum: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in enum.split(",") if "=" in pair)
 
 
-def _shared(column: list[Possible], size: int, beside: tuple[str, ...], classes: str) -> dict[str, float]:
+def _shared(column: list[Possible], size: int, table: Table, classes: str) -> dict[str, float]:
     """What the column tells of all its rows."""
     one = column[0].bind
     fact = one.fact
     found = {
         f"rows {min(len(column), 512).bit_length()}": 1.0,
         f"family {min(size, 512).bit_length()}": 1.0,
-        f"beside {min(len(beside), 64).bit_length()}": 0.7,
+        f"beside {min(len(table.stems), 64).bit_length()}": 0.7,
         f"class {classes}": 0.7,
     }
     values = {item.number for item in column}
@@ -319,6 +395,7 @@ def _shared(column: list[Possible], size: int, beside: tuple[str, ...], classes:
         return found
     words = words_of(fact.name)
     kinds = _word_kinds()
+    found |= _own(words, table) | _typed(fact)
     found |= {f"word {word}": 1.0 for word in words}
     found |= {f"pair {a} {b}": 0.6 for a, b in itertools.pairwise(words)}
     found |= {f"last {word}": 0.8 for word in words[-1:]} | {f"end {' '.join(words[-2:])}": 0.8}
@@ -340,11 +417,47 @@ def _shared(column: list[Possible], size: int, beside: tuple[str, ...], classes:
         listed = labels(fact.enum)
         found[f"enum {min(len(listed), 8)}"] = 1.0
         found |= {f"enum {word}": 0.5 for text in list(listed.values())[:10] for word in words_of(text)[:2]}
+        found |= graded(fact.enum)
         found["enum"] = 1.0
         known = sum(str(int(item.number)) in listed for item in column)
         found["enum fits" if known == len(column) else "enum misfits"] = 0.7
     else:
         found["no enum"] = 1.0
+    return found
+
+
+def _own(words: tuple[str, ...], table: Table) -> dict[str, float]:
+    """What a column's name says that its neighbours' names do not, and what they say of it."""
+    own = words[table.shared :] or words[-1:]
+    found = {f"own {' '.join(own[:4])}": 1.0, f"own words {min(len(own), 4)}": 0.5}
+    found |= {f"of {word}": 0.5 for word in words[: table.shared]}
+    found |= {f"near of {kind}": 0.5 for kind in sorted(table.kinds)}
+    if frozenset(own) - LIMITS in table.bounded:
+        found["bounds" if LIMITS & set(own) else "bounded"] = 1.0
+    elif LIMITS & set(own):
+        found["limit"] = 1.0
+    return found
+
+
+def _typed(fact: Fact) -> dict[str, float]:
+    """Whether it is a setting, the convention of its type and its range."""
+    what = "choice" if fact.enum else "number"
+    found = {f"access {fact.access}": 1.0, f"access {fact.access} {what}": 1.0}
+    if fact.convention:
+        found[f"type {fact.convention}"] = 0.7
+        found |= {f"type word {word}": 0.6 for word in words_of(fact.convention)}
+    if fact.range:
+        found[f"range {fact.range}"] = 0.7
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def graded(enum: str) -> dict[str, float]:
+    """What the words of an enumeration tell: health, presence, a choice, the progress of a task."""
+    words = [word for text in labels(enum).values() for word in words_of(text)]
+    grades = Counter(_GRADE_OF[word] for word in words if word in _GRADE_OF)
+    found = {f"grade {grade}": 1.0 for grade in sorted(grades)}
+    found[f"grades {' '.join(sorted(grades))}"] = 1.0
     return found
 
 
@@ -354,7 +467,19 @@ def scale_features(one: Possible, kind: str) -> dict[str, float]:
         name: value
         for name, value in one.features.items()
         if name.startswith(
-            ("unit ", "scale ", "hint ", "written", "word ", "module ", "last ", "scale beside", "beside ")
+            (
+                "unit ",
+                "scale ",
+                "hint ",
+                "written",
+                "word ",
+                "module ",
+                "last ",
+                "beside ",
+                "told ",
+                "type ",
+                "range ",
+            )
         )
     }
     size = next(name for name in one.features if name.startswith("size "))
@@ -389,7 +514,7 @@ def _to(unit: str, kind: str) -> float:
         return 1 / 60
     if kind in {"power_consumed", "pressure"} and unit in {"Wh", "Pa"}:
         return 1e-3
-    return 1.0
+    return {"kbps": 1e3, "Mbps": 1e6}.get(unit, 1.0) if kind == "bitrate" else 1.0
 
 
 def optical(one: Possible, kind: str) -> bool:
@@ -403,6 +528,8 @@ def optical(one: Possible, kind: str) -> bool:
 def in_unit(value: float, one: Possible, kind: str) -> float:
     """A scaled reading in the unit of its kind: Fahrenheit as Celsius, watts of light as dBm."""
     unit = one.bind.fact.unit if one.bind.fact is not None else ""
+    if kind == "temperature" and one.unit is not None:
+        return (value - 32) / 1.8 if one.unit.fahrenheit else value
     if kind == "temperature" and (unit == "F" or (unit == "C|F" and value > 50)):
         return (value - 32) / 1.8
     if kind == "dbm" and (unit == "W" or one.light):

@@ -29,7 +29,8 @@ class Fact(NamedTuple):
     """A scalar or column of a MIB. Reading in `unit` = value * `scale`; `enum` is `1=ok,2=failed`.
 
     `hint` says what scale and unit rest on: `units` (the MIB's own clause) is sure, all else is read from
-    its text.
+    its text. `access` is `w` where an object can be written, so a setting; `convention` the name of its type
+    where that is none of SMI's own and no text; `range` its bounds as `0..100`.
     """
 
     module: str
@@ -40,6 +41,9 @@ class Fact(NamedTuple):
     scale: str
     unit: str
     hint: str
+    access: str
+    convention: str
+    range: str
 
 
 class Named(NamedTuple):
@@ -155,9 +159,9 @@ class Knowledge:
         if found is None:
             return None
         key, line = found
-        number, name, kind, syntax, enum, scale, unit, hint = line.split("\t")
+        number, *rest = line.split("\t")
         stem = ".".join(map(str, key))
-        fact = Fact(self.modules[int(number)], name, kind, syntax, enum, scale, unit, hint)
+        fact = Fact(self.modules[int(number)], *rest)
         return Named(stem, oid.strip(".")[len(stem) + 1 :], fact)
 
     def below(self, oid: str, *, limit: int = 20_000) -> list[tuple[str, Fact]]:
