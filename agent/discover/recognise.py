@@ -15,7 +15,7 @@ from agent.discover.evidence import SYS_NAME, Evidence, evidence
 from agent.discover.found import Found, Guess, Sensor, Source
 from agent.discover.identity import FIELDS, Candidate, Field, candidates
 from agent.discover.interfaces import interfaces
-from agent.discover.linear import probabilities
+from agent.discover.linear import probabilities, scores
 from agent.discover.models import CLASS, KIND, POWER, SURE, Models
 from agent.discover.sensors import (
     MAX_SENSORS,
@@ -139,7 +139,8 @@ def sensors(known: Evidence, told: dict[str, float], models: Models) -> list[Sen
     numeric: list[list[Chance]] = []
     states: list[list[Chance]] = []
     for column in possible(known, top_class(told)):
-        judged = [judge(one, models.by_name[KIND]) for one in column]
+        base = scores(models.by_name[KIND], column[0].shared)
+        judged = [judge(one, models.by_name[KIND], base) for one in column]
         numeric.append(list(_readings([one for one in judged if one.kind != "state"], models.by_name[POWER])))
         states.append([_chance(one, one.of.number) for one in judged if one.kind == "state"])
     out = [*choose(numeric), *choose(states)]
@@ -161,9 +162,12 @@ class Judged(NamedTuple):
     right: float
 
 
-def judge(one: Possible, model: Model) -> Judged:
-    """What a number would measure: as a standard or the device itself states it, else what is likeliest."""
-    shares = probabilities(model, one.features)
+def judge(one: Possible, model: Model, base: list[float]) -> Judged:
+    """What a number would measure: as a standard or the device itself states it, else what is likeliest.
+
+    `base` are the scores of what its column tells.
+    """
+    shares = probabilities(model, one.row, base)
     none, state = shares.pop(NONE, 0.0), shares.get("state", 0.0)
     told = one.unit.kind if one.unit is not None else ""
     kind = one.kind or told or max(shares, key=shares.__getitem__)

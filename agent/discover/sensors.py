@@ -171,11 +171,17 @@ class Possible:
     bind: Varbind
     number: float
     label: str
-    features: dict[str, float] = field(default_factory=dict)
+    row: dict[str, float] = field(default_factory=dict)  # what it and its row tell
+    shared: dict[str, float] = field(default_factory=dict)  # what its column tells, one for all rows
     kind: str = ""
     factor: float | None = None
     light: bool = False  # watts of light, told in dBm
     unit: Unit | None = None  # as the device tells it, behind the number or beside it
+
+    @property
+    def features(self) -> dict[str, float]:
+        """All that is told of it."""
+        return self.row | self.shared
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +222,7 @@ def possible(known: Evidence, classes: str) -> list[list[Possible]]:
             table = tables.get(stem.rpartition(".")[0], ALONE)
             shared = _shared(column, sizes[_family(stem)], table, classes)
             for one in column:
-                one.features |= shared
+                one.shared = shared
             found.append(column)
     return found
 
@@ -261,10 +267,10 @@ def _column(
         made = Possible(one, number, label)
         if stem in {ENT_VALUE, CISCO_VALUE}:
             _entity_sensor(known, made, index, entry)
-        made.features |= _row_features(made)
+        made.row |= _row_features(made)
         if not made.kind:
             _written(made)
-            made.features |= _siblings(known, made, index, beside)
+            made.row |= _siblings(known, made, index, beside)
         yield made
 
 
@@ -299,7 +305,7 @@ def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> N
     watts = abs(made.number) * made.factor
     if made.kind == "power" and watts < LIGHT_W and _LIGHT & set(words_in(made.label)):
         made.kind, made.light = "dbm", True
-    made.features |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
+    made.row |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
 
 
 def _written(made: Possible) -> None:
@@ -311,9 +317,9 @@ def _written(made: Possible) -> None:
     unit = unit_of(found[2] or "") if found is not None else None
     if unit is not None:
         made.unit, made.factor = unit, unit.factor
-        made.features[f"told {unit.kind}"] = 3.0
+        made.row[f"told {unit.kind}"] = 3.0
     elif "." in text:
-        made.features["written point"] = 1.0
+        made.row["written point"] = 1.0
 
 
 def _row_features(made: Possible) -> dict[str, float]:
@@ -382,7 +388,7 @@ def _shared(column: list[Possible], size: int, table: Table, classes: str) -> di
     found = {
         f"rows {min(len(column), 512).bit_length()}": 1.0,
         f"family {min(size, 512).bit_length()}": 1.0,
-        f"beside {min(len(table.stems), 64).bit_length()}": 0.7,
+        f"wide {min(len(table.stems), 64).bit_length()}": 0.7,
         f"class {classes}": 0.7,
     }
     values = {item.number for item in column}
@@ -482,7 +488,7 @@ def scale_features(one: Possible, kind: str) -> dict[str, float]:
             )
         )
     }
-    size = next(name for name in one.features if name.startswith("size "))
+    size = next(name for name in one.row if name.startswith("size "))
     fact = one.bind.fact
     scale = fact.scale if fact is not None else ""
     found |= {
