@@ -170,7 +170,7 @@ def judge(one: Possible, model: Model, base: list[float]) -> Judged:
     shares = probabilities(model, one.row, base)
     none, state = shares.pop(NONE, 0.0), shares.get("state", 0.0)
     told = one.unit.kind if one.unit is not None else ""
-    kind = one.kind or told or max(shares, key=shares.__getitem__)
+    kind = one.kind or told or ("state" if one.text else "") or max(shares, key=shares.__getitem__)
     if kind == "state":
         share = 1 - none if one.kind else state
         return Judged(one, kind, share, share)
@@ -220,7 +220,9 @@ def _chance(judged: Judged, value: float) -> Chance:
 
 def _sensor(one: Possible, kind: str, value: float, share: float) -> Sensor:
     fact = one.bind.fact
-    word = labels(fact.enum).get(str(int(value)), "") if kind == "state" and fact is not None else ""
+    word = one.text
+    if kind == "state" and not word and fact is not None:
+        word = labels(fact.enum).get(str(int(value)), "")
     unit = UNITS.get(kind, "")
     source: Source = "standard" if one.factor is not None else "learned"
     return Sensor(kind, name_of(one), value, unit, one.bind.oid, word, round(share, 3), source)

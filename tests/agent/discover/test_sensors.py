@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.evidence import evidence, number_of
-from agent.discover.sensors import graded, in_unit, possible
+from agent.discover.sensors import GRADES, graded, in_unit, possible
 from agent.discover.units import UNITS, unit_of
 from agent.knowledge import packaged
 from agent.transports.ber import Raw
@@ -71,6 +71,7 @@ def test_a_reading_is_known_by_the_bounds_that_stand_beside_it() -> None:
     shown = features(values, f"{entry}.3.1")
     assert "of cisco" in shown
     assert "own status value" in shown
+    assert shown["bounds beside"] == 1.0
     assert features(values, f"{entry}.4.1")["limit"] == 1.0
 
 
@@ -81,3 +82,24 @@ def test_the_words_of_an_enumeration_are_graded_whatever_their_numbers(words: di
     assert ("grade good" in told) == ("ok" in words.values())
     assert ("grade bad" in told) == ("failed" in words.values())
     assert "grades " in {name[:7] for name in told}
+
+
+def test_a_message_tells_its_reading_and_what_it_is_of() -> None:
+    ((one,),) = possible(evidence({f"{BOOK}.0": b'"Inlet, upper-Ctlr A: 48 C 118.40F"'}, packaged()), "other")
+    assert (one.label, one.number, one.factor) == ("Inlet, upper-Ctlr A", 48.0, 1.0)
+    assert one.features["told temperature"] > 0
+
+
+@pytest.mark.parametrize("text", [b"Loc: drawer 7", b"uptime: 3 days", b"fan 7: ", b": 3 V"])
+def test_a_text_with_a_number_and_no_unit_is_no_reading(text: bytes) -> None:
+    assert possible(evidence({f"{BOOK}.0": text}, packaged()), "other") == []
+
+
+def test_a_state_that_is_a_word_is_told_as_that_word() -> None:
+    oid = "1.3.6.1.4.1.25461.2.1.2.1.11.0"  # a state of high availability, written
+    known = evidence({oid: b"unavailable"}, packaged())
+    assert "state" in known.varbinds[0].words
+    ((one,),) = possible(known, "firewall")
+    assert one.text == "unavailable"
+    assert list(GRADES)[int(one.number)] == "unknown"
+    assert possible(evidence({oid: b"Kyburg"}, packaged()), "firewall") == []
