@@ -17,7 +17,7 @@ from agent.discover.found import Sensor
 DRAWS = 64
 SEQUENCES = 256
 FLOOR = 0.05  # share below which nothing is told
-QUIET = 0.3  # what it is worth to tell nothing where nothing is wanted
+QUIET = 0.15  # what it is worth to tell nothing where nothing is wanted
 PASSES = 2
 SEED = 20_261_127
 

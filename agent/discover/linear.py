@@ -15,9 +15,9 @@ class Verdict(NamedTuple):
     grounds: tuple[str, ...]
 
 
-def scores(model: Model, features: Mapping[str, float]) -> list[float]:
-    """A score for each label."""
-    out = list(model.bias)
+def scores(model: Model, features: Mapping[str, float], base: list[float] | None = None) -> list[float]:
+    """A score for each label; `base` are those of features that were counted before."""
+    out = list(model.bias if base is None else base)
     weights = model.weights
     for name, value in features.items():
         row = weights.get(name)
@@ -35,9 +35,11 @@ def softmax(values: list[float], scale: float = 1.0) -> list[float]:
     return [value / total for value in raised]
 
 
-def probabilities(model: Model, features: Mapping[str, float]) -> dict[str, float]:
-    """How likely each label is."""
-    return dict(zip(model.labels, softmax(scores(model, features), model.scale), strict=True))
+def probabilities(
+    model: Model, features: Mapping[str, float], base: list[float] | None = None
+) -> dict[str, float]:
+    """How likely each label is; `base` as in `scores`."""
+    return dict(zip(model.labels, softmax(scores(model, features, base), model.scale), strict=True))
 
 
 def judge(model: Model, features: Mapping[str, float], *, grounds: int = 3) -> Verdict:

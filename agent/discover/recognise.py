@@ -184,7 +184,8 @@ def sensors(known: Evidence, told: dict[str, float], models: Models) -> list[Sen
     numeric: list[list[Chance]] = []
     states: list[list[Chance]] = []
     for column in possible(known, top_class(told)):
-        judged = [judge(one, models.by_name[KIND]) for one in column]
+        base = scores(models.by_name[KIND], column[0].shared)
+        judged = [judge(one, models.by_name[KIND], base) for one in column]
         numeric.append(list(_readings([one for one in judged if one.kind != "state"], models.by_name[POWER])))
         states.append([_chance(one, one.of.number) for one in judged if one.kind == "state"])
     out = [*choose(numeric), *choose(states)]
@@ -206,12 +207,15 @@ class Judged(NamedTuple):
     right: float
 
 
-def judge(one: Possible, model: Model) -> Judged:
-    """What a number would measure: as a standard or the device itself states it, else what is likeliest."""
-    shares = probabilities(model, one.features)
+def judge(one: Possible, model: Model, base: list[float]) -> Judged:
+    """What a number would measure: as a standard or the device itself states it, else what is likeliest.
+
+    `base` are the scores of what its column tells.
+    """
+    shares = probabilities(model, one.row, base)
     none, state = shares.pop(NONE, 0.0), shares.get("state", 0.0)
     told = one.unit.kind if one.unit is not None else ""
-    kind = one.kind or told or max(shares, key=shares.__getitem__)
+    kind = one.kind or told or ("state" if one.text else "") or max(shares, key=shares.__getitem__)
     if kind == "state":
         share = 1 - none if one.kind else state
         return Judged(one, kind, share, share)
@@ -261,7 +265,9 @@ def _chance(judged: Judged, value: float) -> Chance:
 
 def _sensor(one: Possible, kind: str, value: float, share: float) -> Sensor:
     fact = one.bind.fact
-    word = labels(fact.enum).get(str(int(value)), "") if kind == "state" and fact is not None else ""
+    word = one.text
+    if kind == "state" and not word and fact is not None:
+        word = labels(fact.enum).get(str(int(value)), "")
     unit = UNITS.get(kind, "")
     source: Source = "standard" if one.factor is not None else "learned"
     return Sensor(kind, name_of(one), value, unit, one.bind.oid, word, round(share, 3), source)

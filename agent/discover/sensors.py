@@ -162,6 +162,10 @@ _LIGHT = frozenset("rx tx optical laser light receive transmit input output".spl
 LIGHT_W = 0.05  # no transceiver sends more
 MAX_SENSORS = 2_000
 MAX_LOOKED_AT = 20_000
+MAX_MESSAGE = 120
+MAX_STATE = 24
+_MESSAGE = re.compile(r"(.{2,80}?)\s*[:=]\s*([-+]?\d{1,6}(?:\.\d{1,4})?)\s*([^\d\s]{1,3})(?![^\s,;)])")
+_STATES = frozenset("state status health condition presence".split())
 
 
 @dataclass(slots=True)
@@ -171,11 +175,18 @@ class Possible:
     bind: Varbind
     number: float
     label: str
-    features: dict[str, float] = field(default_factory=dict)
+    row: dict[str, float] = field(default_factory=dict)  # what it and its row tell
+    shared: dict[str, float] = field(default_factory=dict)  # what its column tells, one for all rows
     kind: str = ""
     factor: float | None = None
     light: bool = False  # watts of light, told in dBm
+    text: str = ""  # of a state that is told as a word; the number is then the place of its grade in `GRADES`
     unit: Unit | None = None  # as the device tells it, behind the number or beside it
+
+    @property
+    def features(self) -> dict[str, float]:
+        """All that is told of it."""
+        return self.row | self.shared
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +227,7 @@ def possible(known: Evidence, classes: str) -> list[list[Possible]]:
             table = tables.get(stem.rpartition(".")[0], ALONE)
             shared = _shared(column, sizes[_family(stem)], table, classes)
             for one in column:
-                one.features |= shared
+                one.shared = shared
             found.append(column)
     return found
 
@@ -242,7 +253,7 @@ def _table(known: Evidence, stems: list[str]) -> Table:
     kinds = _word_kinds()
     spoken = frozenset(kinds[word] for words in named for word in words[shared:] if word in kinds)
     bounded = frozenset(frozenset(words[shared:]) - LIMITS for words in named if LIMITS & set(words[shared:]))
-    return Table(tuple(stems), shared, spoken, bounded - {frozenset()})
+    return Table(tuple(stems), shared, spoken, bounded)
 
 
 def _column(
@@ -253,19 +264,35 @@ def _column(
     beside = tables.get(entry, ALONE).stems
     labels = _label_columns(known, stem, beside) if len(rows) > 1 or first.tail != "0" else []
     for index, one in rows.items():
-        number = number_of(one.value)
-        if number is None or not math.isfinite(number):
+        made = _possible(one)
+        if made is None or not math.isfinite(made.number):
             continue
         texts = (text_of(known.columns[at][index].value) for at in labels if index in known.columns[at])
-        label = next(filter(None, texts), "")
-        made = Possible(one, number, label)
+        made.label = made.label or next(filter(None, texts), "")
         if stem in {ENT_VALUE, CISCO_VALUE}:
             _entity_sensor(known, made, index, entry)
-        made.features |= _row_features(made)
+        made.row |= _row_features(made)
         if not made.kind:
             _written(made)
-            made.features |= _siblings(known, made, index, beside)
+            made.row |= _siblings(known, made, index, beside)
         yield made
+
+
+def _possible(one: Varbind) -> Possible | None:
+    """A number, that of a message such as `Inlet, upper: 48 C`, or a state that is a word; else None."""
+    number = number_of(one.value)
+    if number is not None:
+        return Possible(one, number, "")
+    if not isinstance(one.value, bytes) or len(one.value) > MAX_MESSAGE:
+        return None
+    text = text_of(one.value).strip('"')
+    found = _MESSAGE.match(text)
+    if found is not None and (unit := unit_of(found[3])) is not None:
+        return Possible(one, float(found[2]), found[1].strip(), unit=unit, factor=unit.factor)
+    first = next(iter(words_in(text)), "")
+    if len(text) <= MAX_STATE and first in _GRADE_OF and _STATES & set(one.words):
+        return Possible(one, float(list(GRADES).index(_GRADE_OF[first])), "", text=text)
+    return None
 
 
 def _label_columns(known: Evidence, stem: str, beside: tuple[str, ...]) -> list[str]:
@@ -299,21 +326,26 @@ def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> N
     watts = abs(made.number) * made.factor
     if made.kind == "power" and watts < LIGHT_W and _LIGHT & set(words_in(made.label)):
         made.kind, made.light = "dbm", True
-    made.features |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
+    made.row |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
 
 
 def _written(made: Possible) -> None:
     """A number with its unit behind it needs no scale."""
-    if not isinstance(made.bind.value, bytes):
+    if made.unit is not None:
+        made.row[f"told {made.unit.kind}"] = 3.0
+        made.row["message"] = 1.0
+    if made.text:
+        made.row |= {"worded": 1.0, f"worded {list(GRADES)[int(made.number)]}": 1.0}
+    if not isinstance(made.bind.value, bytes) or made.unit is not None or made.text:
         return
     text = text_of(made.bind.value)
     found = NUMBER.fullmatch(text)
     unit = unit_of(found[2] or "") if found is not None else None
     if unit is not None:
         made.unit, made.factor = unit, unit.factor
-        made.features[f"told {unit.kind}"] = 3.0
+        made.row[f"told {unit.kind}"] = 3.0
     elif "." in text:
-        made.features["written point"] = 1.0
+        made.row["written point"] = 1.0
 
 
 def _row_features(made: Possible) -> dict[str, float]:
@@ -382,7 +414,7 @@ def _shared(column: list[Possible], size: int, table: Table, classes: str) -> di
     found = {
         f"rows {min(len(column), 512).bit_length()}": 1.0,
         f"family {min(size, 512).bit_length()}": 1.0,
-        f"beside {min(len(table.stems), 64).bit_length()}": 0.7,
+        f"wide {min(len(table.stems), 64).bit_length()}": 0.7,
         f"class {classes}": 0.7,
     }
     values = {item.number for item in column}
@@ -432,10 +464,12 @@ def _own(words: tuple[str, ...], table: Table) -> dict[str, float]:
     found = {f"own {' '.join(own[:4])}": 1.0, f"own words {min(len(own), 4)}": 0.5}
     found |= {f"of {word}": 0.5 for word in words[: table.shared]}
     found |= {f"near of {kind}": 0.5 for kind in sorted(table.kinds)}
-    if frozenset(own) - LIMITS in table.bounded:
-        found["bounds" if LIMITS & set(own) else "bounded"] = 1.0
-    elif LIMITS & set(own):
+    if LIMITS & set(own):
         found["limit"] = 1.0
+    elif frozenset(own) in table.bounded:
+        found["bounded"] = 1.0
+    if table.bounded:
+        found["bounds beside"] = 1.0
     return found
 
 
@@ -482,7 +516,7 @@ def scale_features(one: Possible, kind: str) -> dict[str, float]:
             )
         )
     }
-    size = next(name for name in one.features if name.startswith("size "))
+    size = next(name for name in one.row if name.startswith("size "))
     fact = one.bind.fact
     scale = fact.scale if fact is not None else ""
     found |= {

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-NUMBER = re.compile(r"([-+]?\d{1,12}(?:\.\d{1,9})?(?:[eE][-+]?\d{1,2})?)\s*([^\d\s].{0,9})?")
+NUMBER = re.compile(r"([-+]?\d{1,12}(?:\.\d{1,9})?(?:[eE][-+]?\d{1,3})?)\s*([^\d\s].{0,9})?")
 
 
 class Unit(NamedTuple):
