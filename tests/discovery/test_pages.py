@@ -128,6 +128,10 @@ async def test_dsc_5_an_unknown_device_is_answered_and_remembered(desk: Desk) ->
     stub = await desk.get(f"/discovery/inbox/{item.id}/stub.yaml")
     assert "attachment" in stub.headers["Content-Disposition"]
     assert "profile: acme-widget" in await stub.text()
+    editor = await desk.text(f"/discovery/profiles/new?item={item.id}")
+    assert f'name="address" value="{item.address}"' in editor.replace(' id="in-address"', ""), (
+        "it is tried there"
+    )
     url = f"/discovery/inbox/{item.id}/answer"
     assert (await desk.post(url, {"class_code": "no-such", "alike": "1"})).status == 422
     assert (await desk.bob.post(url, {"class_code": "ups"})).status == 403
@@ -177,6 +181,9 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
     text = await desk.text(url)
     for said in ("W-1", "ups_load", "outside what can be meant", "1.3.6.1.2.1.33.1"):
         assert said in text
+    again = await desk.text(f"/discovery/profiles/new?trial={trial}")
+    assert "profile: acme-widget" in again, "one goes on with what was tried"
+    assert 'value="10.20.8.4"' in again
     assert await desk.db.read(trials.told, known.agent_id) == []
     assert await desk.db.read(lambda session: session.scalars(select(Target)).all()) == []
 
