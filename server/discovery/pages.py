@@ -8,7 +8,7 @@ from rules.profile import parents
 from server.agents import credentials
 from server.agents import service as agents
 from server.discovery import deciding, jobs, profiles, trials, views, words
-from server.discovery.inputs import AnswerIn, JobForm, ProfileIn, TrialIn
+from server.discovery.inputs import AnswerIn, JobForm, ProfileForm, TrialForm
 from server.discovery.models import ItemState, Outcome, Policy, RangeJob, Trial
 from server.kernel.errors import ConflictError, DeskError, InvalidError
 from server.kernel.formdata import field_errors
@@ -287,7 +287,7 @@ async def save_profile(call: Call) -> web.Response:
     """Keep a text as a version of the profile it names."""
     text = str(call.form.get("text", ""))
     try:
-        form = call.form_as(ProfileIn)
+        form = call.form_as(ProfileForm)
         row = await call.db.run(profiles.save, text, note=form.note, by=call.actor.id, now=call.now)
     except DeskError as error:
         return await _editor(call, text, field_errors(error), status=error.status)
@@ -301,7 +301,7 @@ async def try_profile(call: Call) -> web.Response:
     """Try a text against a device."""
     text = str(call.form.get("text", ""))
     try:
-        form = call.form_as(TrialIn)
+        form = call.form_as(TrialForm)
         new = trials.NewTrial(text, form.agent_id, form.address, form.port, form.credential_id)
         made = await call.db.run(trials.begin, new, by=call.actor.id, now=call.now)
     except DeskError as error:

@@ -149,8 +149,10 @@ async def test_an_own_profile_is_checked_by_line_kept_in_versions_and_sent_to_ag
     bad = await desk.post("/discovery/profiles/save", {"text": TEXT + "poll:\n  evry: 10s\n"})
     assert bad.status == 422
     assert re.search(r"Line \d+, column \d+:", await bad.text())
+    tried = {"agent_id": str(known.agent_id), "address": "10.20.8.4", "port": "", "credential_id": ""}
     for text in (TEXT, TEXT + "vendor: Acme\n"):
-        assert (await desk.post("/discovery/profiles/save", {"text": text, "note": "n"})).status == 303
+        form = {"text": text, "note": "n", **tried}
+        assert (await desk.post("/discovery/profiles/save", form)).status == 303
     page = await desk.text("/discovery/profiles/acme-widget")
     assert "own, version 2" in page
     assert (await desk.post("/discovery/profiles/acme-widget/use", {"number": "1"})).status == 303
@@ -167,7 +169,7 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
     known = await place(desk)
     form = {"text": TEXT, "agent_id": str(known.agent_id), "address": "10.20.8.4"}
     assert (await desk.post("/discovery/profiles/try", {**form, "address": "no host"})).status == 422
-    began = await desk.post("/discovery/profiles/try", form)
+    began = await desk.post("/discovery/profiles/try", {**form, "note": "n"})
     url = began.headers["Location"]
     assert "The agent is asking" in await desk.text(url)
     trial = (await desk.db.read(lambda session: session.scalars(select(Trial)).one())).id
