@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from rules.heard_form import Facility, Level
 from server.discovery.heard_rules import RuleForm
@@ -135,6 +135,18 @@ class TrialIn(ApiModel):
     address: Annotated[str, Field(min_length=1, max_length=200)]
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     credential_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class ProfileForm(ProfileIn):
+    """The editor's form when it is saved; where to try it stands there as well."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class TrialForm(TrialIn):
+    """The editor's form when it is tried; what is new in it stands there as well."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 class HeardRuleIn(ApiModel):

@@ -8,7 +8,7 @@ from rules.profile import parents
 from server.agents import credentials
 from server.agents import service as agents
 from server.discovery import deciding, jobs, profiles, trials, views, words
-from server.discovery.inputs import AnswerIn, JobForm, ProfileIn, TrialIn
+from server.discovery.inputs import AnswerIn, JobForm, ProfileForm, TrialForm
 from server.discovery.models import ItemState, Outcome, Policy, RangeJob, Trial
 from server.kernel.errors import ConflictError, DeskError, InvalidError
 from server.kernel.formdata import field_errors
@@ -266,14 +266,20 @@ async def profile_list(call: Call) -> web.Response:
 
 @pages.get("/discovery/profiles/new", permission="discovery.manage")
 async def new_profile(call: Call) -> web.Response:
-    """The editor: empty, with a profile to begin from, or with the stub of an entry of the inbox."""
+    """The editor: empty, with a profile to begin from, the stub of an inbox entry, or what was tried."""
     query = call.request.query
-    text, item = "", query.get("item", "")
-    if item.isascii() and item.isdigit() and len(item) < 10:
-        text = (await call.db.read(views.item, int(item))).row.told.stub
+    text = ""
+    device: dict[str, Any] = {}
+    if item := _number(query.get("item", "")):
+        view = await call.db.read(views.item, item)
+        text, device = view.row.told.stub, _device(view)
+    elif number := _number(query.get("trial", "")):
+        one = await call.db.read(trials.trial_of, number)
+        names = ("agent_id", "address", "credential_id")
+        text, device = one.text, {"port": one.port or "", **{name: getattr(one, name) for name in names}}
     elif name := query.get("from", "")[:200]:
         text = await call.db.read(profiles.text_of, name)
-    return await _editor(call, text, {})
+    return await _editor(call, text, {}, device=device)
 
 
 @pages.post("/discovery/profiles/save", permission="discovery.manage")
@@ -281,7 +287,7 @@ async def save_profile(call: Call) -> web.Response:
     """Keep a text as a version of the profile it names."""
     text = str(call.form.get("text", ""))
     try:
-        form = call.form_as(ProfileIn)
+        form = call.form_as(ProfileForm)
         row = await call.db.run(profiles.save, text, note=form.note, by=call.actor.id, now=call.now)
     except DeskError as error:
         return await _editor(call, text, field_errors(error), status=error.status)
@@ -295,7 +301,7 @@ async def try_profile(call: Call) -> web.Response:
     """Try a text against a device."""
     text = str(call.form.get("text", ""))
     try:
-        form = call.form_as(TrialIn)
+        form = call.form_as(TrialForm)
         new = trials.NewTrial(text, form.agent_id, form.address, form.port, form.credential_id)
         made = await call.db.run(trials.begin, new, by=call.actor.id, now=call.now)
     except DeskError as error:
@@ -425,7 +431,13 @@ async def _job_form(
 
 
 async def _editor(
-    call: Call, text: str, errors: dict[str, str], *, name: str = "", status: int = 200
+    call: Call,
+    text: str,
+    errors: dict[str, str],
+    *,
+    name: str = "",
+    device: dict[str, Any] | None = None,
+    status: int = 200,
 ) -> web.Response:
     def read(session: Session) -> tuple[Any, ...]:
         return agents.agents(session), credentials.all_of(session)
@@ -437,10 +449,24 @@ async def _editor(
         text=text,
         name=name,
         errors=errors,
-        given=call.form,
+        given=device or call.form,
         agents=[(one.id, one.name) for one, _n in found],
         credentials=[(one.id, f"{one.name} · {one.transport}") for one, _n in sets],
     )
+
+
+def _number(asked: str) -> int:
+    """An id in an address; 0 for none."""
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
+
+
+def _device(view: views.ItemView) -> dict[str, Any]:
+    """Where a stub is tried: at the device that it was made of, by the way that told most of it."""
+    item, told = view.row.item, view.row.told
+    device: dict[str, Any] = {"agent_id": item.agent_id, "address": item.address}
+    if "snmp" in told.ways:
+        device |= {"port": told.ways["snmp"] or "", "credential_id": told.credentials.get("snmp", "")}
+    return device
 
 
 def _typed(call: Call) -> dict[str, Any]:

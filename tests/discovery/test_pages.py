@@ -128,6 +128,10 @@ async def test_dsc_5_an_unknown_device_is_answered_and_remembered(desk: Desk) ->
     stub = await desk.get(f"/discovery/inbox/{item.id}/stub.yaml")
     assert "attachment" in stub.headers["Content-Disposition"]
     assert "profile: acme-widget" in await stub.text()
+    editor = await desk.text(f"/discovery/profiles/new?item={item.id}")
+    assert f'name="address" value="{item.address}"' in editor.replace(' id="in-address"', ""), (
+        "it is tried there"
+    )
     url = f"/discovery/inbox/{item.id}/answer"
     assert (await desk.post(url, {"class_code": "no-such", "alike": "1"})).status == 422
     assert (await desk.bob.post(url, {"class_code": "ups"})).status == 403
@@ -145,8 +149,10 @@ async def test_an_own_profile_is_checked_by_line_kept_in_versions_and_sent_to_ag
     bad = await desk.post("/discovery/profiles/save", {"text": TEXT + "poll:\n  evry: 10s\n"})
     assert bad.status == 422
     assert re.search(r"Line \d+, column \d+:", await bad.text())
+    tried = {"agent_id": str(known.agent_id), "address": "10.20.8.4", "port": "", "credential_id": ""}
     for text in (TEXT, TEXT + "vendor: Acme\n"):
-        assert (await desk.post("/discovery/profiles/save", {"text": text, "note": "n"})).status == 303
+        form = {"text": text, "note": "n", **tried}
+        assert (await desk.post("/discovery/profiles/save", form)).status == 303
     page = await desk.text("/discovery/profiles/acme-widget")
     assert "own, version 2" in page
     assert (await desk.post("/discovery/profiles/acme-widget/use", {"number": "1"})).status == 303
@@ -163,7 +169,7 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
     known = await place(desk)
     form = {"text": TEXT, "agent_id": str(known.agent_id), "address": "10.20.8.4"}
     assert (await desk.post("/discovery/profiles/try", {**form, "address": "no host"})).status == 422
-    began = await desk.post("/discovery/profiles/try", form)
+    began = await desk.post("/discovery/profiles/try", {**form, "note": "n"})
     url = began.headers["Location"]
     assert "The agent is asking" in await desk.text(url)
     trial = (await desk.db.read(lambda session: session.scalars(select(Trial)).one())).id
@@ -177,6 +183,9 @@ async def test_a_profile_is_tried_against_a_device_and_nothing_is_kept_of_it(des
     text = await desk.text(url)
     for said in ("W-1", "ups_load", "outside what can be meant", "1.3.6.1.2.1.33.1"):
         assert said in text
+    again = await desk.text(f"/discovery/profiles/new?trial={trial}")
+    assert "profile: acme-widget" in again, "one goes on with what was tried"
+    assert 'value="10.20.8.4"' in again
     assert await desk.db.read(trials.told, known.agent_id) == []
     assert await desk.db.read(lambda session: session.scalars(select(Target)).all()) == []
 
