@@ -11,7 +11,7 @@ def upgrade() -> None:
     op.create_table(
         "knowledge_silence",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("least", sa.Float(), nullable=False),
+        sa.Column("least", sa.Double(), nullable=False),
         sa.Column("curve", sa.JSON(), nullable=False),
         sa.Column("tickets", sa.Integer(), nullable=False),
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=True),
