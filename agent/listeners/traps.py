@@ -151,10 +151,10 @@ class TrapEar(Ear):
             for rule in self._wanted(told.oid, oid)
             if rule.hears(source.key, source.name, source.address)
         ]
-        if self.looks > 0 and source.key:
+        if self.looks > 0 and source.looks.fresh(oid, now):  # repetitions spend nothing
+            self.looks -= 1
             names = tuple(rule.name for rule in rules)
-            shown = Sample(source.key, source.address, oid[:MAX_WHAT], names, version, values)
-            self.show(shown, source.looks, now)
+            self.samples.append(Sample(source.key, source.address, oid[:MAX_WHAT], names, version, values))
         if not rules:
             self.counts["unknown_trap"] += 1
             self.hear(Heard("trap", source.key, source.address, None, oid, version, values))
