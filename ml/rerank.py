@@ -49,6 +49,16 @@ SURE_NAMES = (
     "lead on the 10th",
     "log share",
 )
+
+
+def _signs(name: str) -> tuple[float | None, float | None]:
+    """What sets a candidate apart never makes it less sure, and what it lacks never more; others are free."""
+    if name.removesuffix(" ahead") not in telling.NAMES:
+        return None, None
+    return (None, 0.0) if name.startswith(telling.LACKED) else (0.0, None)
+
+
+SURE_SIGNS = tuple(_signs(name) for name in SURE_NAMES)
 MOST_ALIKE = 24  # of the best candidates it is asked who says the same
 SAME = 0.03  # features that differ by no more say the same
 FARTHEST = 6.0  # a lead beyond it says no more
@@ -291,10 +301,12 @@ def _scaled(
     for fold in range(SURE_FOLDS):
         held = whose % SURE_FOLDS == fold
         if held.any() and not held.all():
-            slopes = _logistic(table[~held], right[~held], given[~held], each[~held], ridge=SURE_RIDGE)
+            slopes = _logistic(
+                table[~held], right[~held], given[~held], each[~held], ridge=SURE_RIDGE, signs=SURE_SIGNS
+            )
             apart[held, 0] = table[held] @ slopes[:-1] + slopes[-1]
     scale, shift = _logistic(apart, right, given, each, ridge=0.0)
-    fitted = _logistic(table, right, given, each, ridge=SURE_RIDGE) * max(float(scale), 0.0)
+    fitted = _logistic(table, right, given, each, ridge=SURE_RIDGE, signs=SURE_SIGNS) * max(float(scale), 0.0)
     fitted[-1] += shift
     return fitted
 
@@ -306,8 +318,12 @@ def _logistic(
     each: NDArray[np.float64],
     *,
     ridge: float,
+    signs: Sequence[tuple[float | None, float | None]] = (),
 ) -> NDArray[np.float64]:
-    """Slopes and constant of a logistic regression that starts from given logits; the slopes held to 0."""
+    """Slopes and constant of a logistic regression that starts from given logits; the slopes held to 0.
+
+    `signs` bounds each slope.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415  only where something is learned
 
     sign = np.where(right, 1.0, -1.0)
@@ -320,7 +336,9 @@ def _logistic(
         loss = float((each * np.logaddexp(0, -margins)).sum() + ridge * held @ held)
         return loss, pull + 2 * ridge * held
 
-    fitted: NDArray[np.float64] = minimize(of, np.zeros(whole.shape[1]), jac=True, method="L-BFGS-B").x
+    begin = np.zeros(whole.shape[1])
+    bounds = [*(signs or [(None, None)] * table.shape[1]), (None, None)]
+    fitted: NDArray[np.float64] = minimize(of, begin, jac=True, method="L-BFGS-B", bounds=bounds).x
     return fitted
 
 

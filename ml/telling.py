@@ -17,7 +17,8 @@ Rows = NDArray[np.float32]
 
 QUARTERS = 4  # of rarity, the rarest last
 LINES = ("first line", "rest")
-PLACES = ("lacked", "in title", "in body")
+LACKED = "lacked"
+PLACES = (LACKED, "in title", "in body")
 SHARES = tuple(f"{place}, {line}, rarity {n}" for n, line, place in product(range(QUARTERS), LINES, PLACES))
 NAMES = (
     "apart",  # of the information that tells the candidates apart, how much it has
