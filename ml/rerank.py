@@ -51,9 +51,23 @@ SURE_NAMES = (
 )
 
 
+_COVERS = (
+    "covered",
+    "rare",
+    "first_line_title",
+    "symptom",
+    "covered_by_lead",
+    "said_of_body",
+    "said_of_lead",
+)
+
+
 def _signs(name: str) -> tuple[float | None, float | None]:
-    """What sets a candidate apart never makes it less sure, and what it lacks never more; others are free."""
-    if name.removesuffix(" ahead") not in telling.NAMES:
+    """What a candidate has of the question never makes it less sure, what it lacks never more.
+
+    Other slopes are free: with several that tell nearly the same, one corrects the other.
+    """
+    if name.removesuffix(" ahead") not in {*telling.NAMES, *_COVERS}:
         return None, None
     return (None, 0.0) if name.startswith(telling.LACKED) else (0.0, None)
 

@@ -12,7 +12,7 @@ from server.kernel.web import Pages, web
 from server.knowledge import answering, finding, reranking
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
-from server.knowledge.suggest import Query
+from server.knowledge.suggest import NEXT_SCORE, Query
 
 log = structlog.get_logger(__name__)
 asking = Pages("knowledge")
@@ -63,7 +63,8 @@ async def ask(call: Call) -> web.Response:
 async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
     text = text.strip()[: answering.LONGEST_QUESTION]
     query = Query(text, language=call.actor.language)
-    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN) if text else []
+    least = NEXT_SCORE  # a reader judges, as with the articles of a draft
+    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN, least=least) if text else []
     return call.render(
         "knowledge/ask.html",
         text=text,
