@@ -167,7 +167,7 @@ def sensor_tasks(chosen: Iterable[Case]) -> list[Task]:
                     power = _power(one, wanted) if wanted else None
                     if power is not None and one.factor is None:
                         powers.append(Example(scale_features(one, label), power, case.family))
-    return [Task(KIND, kinds, c=0.1), Task(POWER, powers)]
+    return [Task(KIND, kinds, c=0.3), Task(POWER, powers)]
 
 
 def _power(one: Possible, wanted: dict[str, Any]) -> str | None:
