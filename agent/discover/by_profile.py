@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from agent.discover.evidence import SYS_DESCR, SYS_OBJECT_ID, enterprise_of, text_of
 from agent.discover.found import Guess, Sensor
 from agent.discover.lexicon import CLASSES
-from agent.discover.sensors import UNITS
 from agent.discover.traits import AGENTS
+from agent.discover.units import UNIT_OF
 from agent.identity import Look, answer, each
 from agent.measure import Raw, converter, counts, factor_of, scaled, text
 from rules.plan import Metric, Plan, Table, plan
@@ -222,5 +222,5 @@ def _sensor(metric: Metric, oid: str, raw: Raw, share: float, label: str) -> Ite
     by = 1.0
     if metric.measures != "fanspeed" or metric.name.endswith("_ratio"):
         by = next((scale for end, scale in TO_UNIT.items() if end in metric.name.split("_")[-2:]), 1.0)
-    unit = "%" if metric.name.endswith("_ratio") else UNITS.get(metric.measures, "")
+    unit = "%" if metric.name.endswith("_ratio") else UNIT_OF.get(metric.measures, "")
     yield Sensor(metric.measures, name, round(value.value * by, 6), unit, oid, "", SURE, "profile")

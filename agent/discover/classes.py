@@ -70,3 +70,9 @@ def classify(model: Model, known: Evidence, traits: dict[str, float]) -> Classed
         margins.get(name) == max(margins.values()),
         sources,
     )
+
+
+def top_class(told: dict[str, float]) -> str:
+    """The class that a device's words speak for, without what was learned."""
+    voted = votes(told)
+    return max(voted, key=voted.__getitem__)

@@ -1,10 +1,8 @@
-"""Readings and states without a profile: which numbers are sensors, of what, in what scale.
+"""The numbers of a device without a profile that may be readings or states, and what speaks for each.
 
-ENTITY-SENSOR-MIB (and Cisco's twin) and UPS-MIB say all of it by rule. Every other number is judged by a
-learned choice over the words of its column and module, its unit, type and enumeration, the label of its row,
-the size of its table and the size of the value. The scale is the MIB's where it states one, else the power
-of ten that a second model finds likeliest, mended where the reading would be beyond what such a sensor can
-show (`PLAUSIBLE`).
+ENTITY-SENSOR-MIB (and Cisco's twin) and UPS-MIB say all of it by rule. Every other number is judged
+(`agent.discover.readings`) by the words of its column and module, its unit, type and enumeration, the label
+of its row, the size of its table and the size of the value.
 """
 
 import itertools
@@ -25,7 +23,7 @@ from agent.discover.evidence import (
     text_of,
     words_in,
 )
-from agent.discover.units import NUMBER, Unit, unit_of
+from agent.discover.units import LIGHT, LIGHT_W, NOTHING, NUMBER, Unit, unit_of
 from agent.knowledge import Fact, words_of
 
 ENT_VALUE, CISCO_VALUE = "1.3.6.1.2.1.99.1.1.1.4", "1.3.6.1.4.1.9.9.91.1.1.1.1.4"
@@ -54,41 +52,6 @@ ENT_KINDS = {
     11: "airflow",
     12: "state",
     14: "dbm",
-}
-UNITS = {
-    "temperature": "C",
-    "voltage": "V",
-    "current": "A",
-    "power": "W",
-    "power_consumed": "kWh",
-    "frequency": "Hz",
-    "load": "%",
-    "charge": "%",
-    "humidity": "%",
-    "percent": "%",
-    "runtime": "min",
-    "fanspeed": "rpm",
-    "dbm": "dBm",
-    "signal": "dBm",
-    "snr": "dB",
-    "pressure": "kPa",
-    "delay": "s",
-    "waterflow": "l/min",
-    "airflow": "cfm",
-    "tv_signal": "dBmV",
-    "bitrate": "bps",
-}
-PLAUSIBLE = {
-    "temperature": (-45.0, 130.0),
-    "humidity": (0.0, 100.0),
-    "frequency": (0.0, 500.0),
-    "charge": (0.0, 100.0),
-    "load": (0.0, 200.0),
-    "percent": (0.0, 100.0),
-    "voltage": (-500.0, 1_000.0),
-    "current": (-1_000.0, 4_000.0),
-    "dbm": (-60.0, 40.0),
-    "fanspeed": (0.0, 40_000.0),
 }
 OF_UNIT = {
     "C": "temperature",
@@ -134,10 +97,6 @@ OF_WORD = (
     ("pressure", "pressure"),
     ("state", "status state alarm health condition presence fault operational"),
 )
-NOTHING = frozenset(
-    {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
-)
-# Words of a column that bounds, records or presets a reading instead of telling it.
 LIMITS = frozenset(
     """threshold thresh thres thr limit limits high low hi lo max min maximum minimum upper lower critical
     warning warn alarm alert setpoint hysteresis hyst deadband rated nominal config cfg set reset average avg
@@ -158,9 +117,6 @@ _GRADE_OF = {word: grade for grade, words in GRADES.items() for word in words.sp
 _SCALING = frozenset(
     """scale precision decimal decimals digits divisor exponent multiplier factor resolution""".split()
 )
-_LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
-LIGHT_W = 0.05  # no transceiver sends more
-MAX_SENSORS = 2_000
 MAX_LOOKED_AT = 20_000
 MAX_MESSAGE = 120
 MAX_STATE = 24
@@ -324,7 +280,7 @@ def _entity_sensor(known: Evidence, made: Possible, index: str, entry: str) -> N
     digits = precision if isinstance(precision, int) and -9 < precision < 10 else 0
     made.factor = 10.0 ** (power - digits) * (35.3147 if made.kind == "airflow" else 1.0)
     watts = abs(made.number) * made.factor
-    if made.kind == "power" and watts < LIGHT_W and _LIGHT & set(words_in(made.label)):
+    if made.kind == "power" and watts < LIGHT_W and LIGHT & set(words_in(made.label)):
         made.kind, made.light = "dbm", True
     made.row |= {f"rule {made.kind}": 2.0, f"rule status {status!s}": 1.0, "rule": 1.0}
 
@@ -493,115 +449,3 @@ def graded(enum: str) -> dict[str, float]:
     found = {f"grade {grade}": 1.0 for grade in sorted(grades)}
     found[f"grades {' '.join(sorted(grades))}"] = 1.0
     return found
-
-
-def scale_features(one: Possible, kind: str) -> dict[str, float]:
-    """What tells the power of ten of a reading."""
-    found = {
-        name: value
-        for name, value in one.features.items()
-        if name.startswith(
-            (
-                "unit ",
-                "scale ",
-                "hint ",
-                "written",
-                "word ",
-                "module ",
-                "last ",
-                "beside ",
-                "told ",
-                "type ",
-                "range ",
-            )
-        )
-    }
-    size = next(name for name in one.row if name.startswith("size "))
-    fact = one.bind.fact
-    scale = fact.scale if fact is not None else ""
-    found |= {
-        f"kind {kind}": 1.0,
-        f"{kind} {size}": 2.0,
-        f"{kind} unit {fact.unit if fact else '?'} scale {scale}": 1.5,
-        f"{kind} scale {scale} {size}": 1.5,
-        f"stated {fact.hint if fact else '?'} {scale}": 1.5,
-        "bias": 1.0,
-    }
-    return found
-
-
-def stated(fact: Fact | None, kind: str) -> float | None:
-    """The factor that a MIB states, to the unit of a kind; None where it states nothing sure."""
-    if fact is not None and fact.syntax == "TimeTicks" and kind == "runtime":
-        return 1 / 6_000
-    if fact is None or not fact.scale or fact.hint != "units":
-        return None
-    try:
-        scale = float(fact.scale)
-    except ValueError:
-        return None
-    return scale * _to(fact.unit, kind)
-
-
-def _to(unit: str, kind: str) -> float:
-    if kind == "runtime" and unit == "s":
-        return 1 / 60
-    if kind in {"power_consumed", "pressure"} and unit in {"Wh", "Pa"}:
-        return 1e-3
-    return {"kbps": 1e3, "Mbps": 1e6}.get(unit, 1.0) if kind == "bitrate" else 1.0
-
-
-def optical(one: Possible, kind: str) -> bool:
-    """Whether a power in watts is that of light: it is told in dBm."""
-    fact = one.bind.fact
-    if fact is None or fact.unit != "W" or kind not in {"dbm", "power"} or not fact.scale:
-        return False
-    return kind == "dbm" or (float(fact.scale) <= 1e-4 and bool(_LIGHT & set(words_of(fact.name))))
-
-
-def in_unit(value: float, one: Possible, kind: str) -> float:
-    """A scaled reading in the unit of its kind: Fahrenheit as Celsius, watts of light as dBm."""
-    unit = one.bind.fact.unit if one.bind.fact is not None else ""
-    if kind == "temperature" and one.unit is not None:
-        return (value - 32) / 1.8 if one.unit.fahrenheit else value
-    if kind == "temperature" and (unit == "F" or (unit == "C|F" and value > 50)):
-        return (value - 32) / 1.8
-    if kind == "dbm" and (unit == "W" or one.light):
-        return 10 * math.log10(value * 1_000) if value > 0 else -40.0
-    return value
-
-
-def pools(found: list[tuple[Possible, str]]) -> dict[int, list[int]]:
-    """Readings that share a scale: of one kind in one module with the same unit and stated scale."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place, (one, kind) in enumerate(found):
-        fact = one.bind.fact
-        key = (kind, fact.module, fact.unit, fact.scale) if fact is not None else (kind, one.bind.stem)
-        groups.setdefault(key, []).append(place)
-    return {place: group for group in groups.values() for place in group}
-
-
-def mend(value: float, kind: str) -> float:
-    """Divide by tens what cannot be, where that makes it possible: 215 degrees in a room are 21.5."""
-    low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
-    if low <= value <= high:
-        return value
-    return next((value / 10**power for power in (1, 2, 3) if low <= value / 10**power <= high), value)
-
-
-def meant(number: float, value: float, kind: str) -> bool:
-    """Whether a reading means something: no mark for "unknown", and nothing such a sensor cannot show."""
-    if number in NOTHING or (number == -1 and kind not in {"temperature", "dbm", "signal", "snr"}):
-        return False
-    low, high = PLAUSIBLE.get(kind, (-math.inf, math.inf))
-    return low <= value <= high
-
-
-def name_of(one: Possible) -> str:
-    """What to call a sensor: its row's label and the words of its column."""
-    fact = one.bind.fact
-    words = " ".join(words_of(fact.name)[-3:]) if fact is not None else one.bind.stem
-    if one.kind and one.label:
-        return one.label[:80]
-    index = f" {one.bind.tail}" if one.bind.tail != "0" and not one.label and len(one.bind.tail) < 12 else ""
-    return f"{one.label[:60]} {words}{index}".strip()

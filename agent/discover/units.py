@@ -1,9 +1,50 @@
-"""Units as devices write them: behind a number, or in a column beside it."""
+"""Units as devices write them, behind a number or in a column beside it; what sensors can show in them."""
 
 import re
 from typing import NamedTuple
 
 NUMBER = re.compile(r"([-+]?\d{1,12}(?:\.\d{1,9})?(?:[eE][-+]?\d{1,3})?)\s*([^\d\s].{0,9})?")
+UNIT_OF = {  # what each kind of reading is told in
+    "temperature": "C",
+    "voltage": "V",
+    "current": "A",
+    "power": "W",
+    "power_consumed": "kWh",
+    "frequency": "Hz",
+    "load": "%",
+    "charge": "%",
+    "humidity": "%",
+    "percent": "%",
+    "runtime": "min",
+    "fanspeed": "rpm",
+    "dbm": "dBm",
+    "signal": "dBm",
+    "snr": "dB",
+    "pressure": "kPa",
+    "delay": "s",
+    "waterflow": "l/min",
+    "airflow": "cfm",
+    "tv_signal": "dBmV",
+    "bitrate": "bps",
+}
+PLAUSIBLE = {
+    "temperature": (-45.0, 130.0),
+    "humidity": (0.0, 100.0),
+    "frequency": (0.0, 500.0),
+    "charge": (0.0, 100.0),
+    "load": (0.0, 200.0),
+    "percent": (0.0, 100.0),
+    "voltage": (-500.0, 1_000.0),
+    "current": (-1_000.0, 4_000.0),
+    "dbm": (-60.0, 40.0),
+    "fanspeed": (0.0, 40_000.0),
+}
+NOTHING = frozenset(
+    {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
+)
+# Words of a column that bounds, records or presets a reading instead of telling it.
+LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
+LIGHT_W = 0.05  # no transceiver sends more
 
 
 class Unit(NamedTuple):

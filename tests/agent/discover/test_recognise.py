@@ -14,8 +14,9 @@ from agent.discover.models import Models, unpack
 from agent.discover.models import packaged as models
 from agent.discover.recognise import recognise
 from agent.discover.recording import parse
-from agent.discover.sensors import PLAUSIBLE, mend
+from agent.discover.scale import mend
 from agent.discover.traits import traits
+from agent.discover.units import PLAUSIBLE
 from agent.discover.vendor import copyright_of, known_as, vendor
 from agent.knowledge import packaged
 from agent.transports.ber import Raw

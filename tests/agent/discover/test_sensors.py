@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.evidence import evidence, number_of
-from agent.discover.sensors import GRADES, graded, in_unit, possible
+from agent.discover.scale import in_unit
+from agent.discover.sensors import GRADES, graded, possible
 from agent.discover.units import UNITS, unit_of
 from agent.knowledge import packaged
 from agent.transports.ber import Raw
