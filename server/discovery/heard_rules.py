@@ -291,7 +291,7 @@ def _check_name(session: Session, form: RuleForm, row: OwnHeardRule | None) -> N
         )
     if form.name in heard.packaged() or form.name in catalog.packaged():
         raise InvalidError(
-            N_("A rule that came along is called {name}; choose another name."), field="/name", name=form.name
+            N_("A built-in rule is called {name}; choose another name."), field="/name", name=form.name
         )
     other = session.scalar(select(OwnHeardRule.id).where(OwnHeardRule.name == form.name))
     if other is not None and (row is None or other != row.id):
@@ -315,9 +315,9 @@ def _check_parts(form: RuleForm) -> None:
 def _check_whole(form: RuleForm) -> None:
     """What is missing, and what does not go together."""
     if form.kind == "trap" and not form.trap:
-        raise InvalidError(N_("Say which trap it is about."), field="/trap")
+        raise InvalidError(N_("Say which trap it matches."), field="/trap")
     if form.kind != "trap" and not form.pattern:
-        raise InvalidError(N_("Say which lines it is about."), field="/pattern")
+        raise InvalidError(N_("Say which lines it matches."), field="/pattern")
     if not (form.summary_en or form.summary_zh):
         raise InvalidError(N_("Say in one language at least what the alert tells."), field="/summary_en")
     labels = _labels(form.values)

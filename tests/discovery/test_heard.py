@@ -84,7 +84,7 @@ async def ids(desk: Desk) -> list[int]:
 
 async def test_a_message_is_looked_at_with_its_names_and_stays_inert(desk: Desk) -> None:
     known, target = await listening(desk)
-    assert "Rules are about all that targets send" in await desk.text("/discovery/heard")
+    assert "Rules cover everything that targets send" in await desk.text("/discovery/heard")
     assert known.report(heard=[trap(f"t{target}"), line(f"t{target}"), trap("", "10.9.9.9")]).items == []
     page = await desk.text("/discovery/heard")
     assert "ACME-MIB::doorOpen" in page
@@ -159,7 +159,7 @@ async def test_a_rule_is_made_of_a_message_tried_kept_and_told_to_agents(desk: D
     for said in ("DoorOpenSeen", DOOR, "doorname = 1.3.6.1.4.1.32473.1.1"):
         assert said in text
     tried = await (await desk.post("/discovery/heard/rules/try", TRAP_FORM)).text()
-    for said in ("It is about 2 of 2 messages", "sw-1: door &lt;i&gt;hall&lt;/i&gt; is open",
+    for said in ("It matches 2 of 2 messages", "sw-1: door &lt;i&gt;hall&lt;/i&gt; is open",
                  "an alert begins", "its source is no target", f"trap:\n  - {DOOR}"):  # fmt: skip
         assert said in tried, said
     assert (await desk.json("/api/v1/discovery/heard/rules")) == [], "nothing is kept"
@@ -205,7 +205,7 @@ async def test_a_rule_of_an_item_goes_to_the_agents_that_ask_it_and_names_its_ta
 
 REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"name": "door"}, "begins with a capital"),
-    ({"name": "LinkDownHeard"}, "A rule that came along is called LinkDownHeard"),
+    ({"name": "LinkDownHeard"}, "A built-in rule is called LinkDownHeard"),
     ({"trap": "linkDown"}, "linkDown is no OID"),
     ({"trap": ""}, "Say which trap"),
     ({"values": "door"}, "lacks an equals sign"),
