@@ -97,6 +97,7 @@ OF_WORD = (
     ("pressure", "pressure"),
     ("state", "status state alarm health condition presence fault operational"),
 )
+# Words of a column that bounds, records or presets a reading instead of telling it.
 LIMITS = frozenset(
     """threshold thresh thres thr limit limits high low hi lo max min maximum minimum upper lower critical
     warning warn alarm alert setpoint hysteresis hyst deadband rated nominal config cfg set reset average avg

@@ -42,7 +42,6 @@ PLAUSIBLE = {
 NOTHING = frozenset(
     {-999, -9999, -32768, 32767, 65535, 2147483647, -2147483648, 4294967295, -32767, 2147483646}
 )
-# Words of a column that bounds, records or presets a reading instead of telling it.
 LIGHT = frozenset("rx tx optical laser light receive transmit input output".split())
 LIGHT_W = 0.05  # no transceiver sends more
 

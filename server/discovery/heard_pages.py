@@ -27,13 +27,14 @@ async def heard_sources(call: Call) -> web.Response:
     def read(session: Session) -> dict[str, Any]:
         ignored = ignoring.shown(session, now=call.now)
         gone = ignoring.sources(ignored)
+        rows = [
+            one
+            for one in heard.sources(session, now=call.now)
+            if not gone & {(one.agent_id, one.kind, one.address), (None, one.kind, one.address)}
+        ]
         return {
-            "rows": [
-                one
-                for one in heard.sources(session, now=call.now)
-                if not gone & {(one.agent_id, one.kind, one.address), (None, one.kind, one.address)}
-            ],
-            "looks": messages.newest_of(session),
+            "rows": rows,
+            "looks": messages.newest_of(session, {one.address for one in rows}),
             "kinds": [
                 one
                 for one in messages.kinds(session, unknown=not every)

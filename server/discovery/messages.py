@@ -144,10 +144,12 @@ def newest(session: Session, kind: str | None = None, *, limit: int = 300, offse
     return _latest(session, query.offset(offset), limit)
 
 
-def newest_of(session: Session) -> dict[tuple[int, str, str], int]:
-    """The latest message of each source, by agent, kind and address."""
-    query = select(HeardMessage.agent_id, HeardMessage.kind, HeardMessage.source, HeardMessage.id).order_by(
-        HeardMessage.at, HeardMessage.id
+def newest_of(session: Session, addresses: Collection[str]) -> dict[tuple[int, str, str], int]:
+    """The latest message of each of some sources, by agent, kind and address."""
+    query = (
+        select(HeardMessage.agent_id, HeardMessage.kind, HeardMessage.source, HeardMessage.id)
+        .where(HeardMessage.source.in_(addresses))
+        .order_by(HeardMessage.at, HeardMessage.id)
     )
     return {(row[0], row[1], row[2]): row[3] for row in session.execute(query)}
 
