@@ -1,7 +1,8 @@
 """The alert rules of the package, and the tests that stand beside rules, run as users run them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path as FilePath
 
@@ -14,8 +15,9 @@ from rules.evaluate import Evaluator, Sample, States
 __all__ = ["Outcome", "Rule", "of_class", "packaged", "read", "run_tests", "trial"]
 
 
-def packaged() -> dict[str, Rule]:
-    """All rules of the package by name."""
+@cache
+def packaged() -> Mapping[str, Rule]:
+    """All rules of the package by name; read once."""
     found: dict[str, Rule] = {}
     for entry in sorted(resources.files("rules").joinpath("alerts").iterdir(), key=lambda one: one.name):
         if not entry.name.endswith(".yaml"):

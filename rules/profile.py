@@ -53,7 +53,8 @@ The YAML (unknown keys are refused, by file and line):
 The final value is raw * scale + offset; units are Prometheus base units, named at the end of the metric.
 """
 
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from importlib import resources
 
 from rules.document import Document, DocumentError
@@ -125,12 +126,12 @@ def read(text: str, file: str) -> Profile:
     return profile
 
 
-def resolve(profile: Profile, library: dict[str, Profile], file: str = "") -> Profile:
+def resolve(profile: Profile, library: Mapping[str, Profile], file: str = "") -> Profile:
     """The profile with all it takes over from those it extends; own entries win by name."""
     return _resolved(profile, library, file or f"{profile.profile}.yaml", 1)
 
 
-def _resolved(profile: Profile, library: dict[str, Profile], file: str, depth: int) -> Profile:
+def _resolved(profile: Profile, library: Mapping[str, Profile], file: str, depth: int) -> Profile:
     if depth > MAX_INHERITANCE:
         raise DocumentError(file, 1, 1, "extends: the profiles go round, or too deep.")
     whole: Profile | None = None
@@ -153,8 +154,9 @@ def asked(match: Match) -> list[str]:
     return [*answers, *match.requires]
 
 
-def packaged() -> dict[str, Profile]:
-    """All profiles of the package by name, resolved."""
+@cache
+def packaged() -> Mapping[str, Profile]:
+    """All profiles of the package by name, resolved; read once, for a file takes some milliseconds."""
     written: dict[str, Profile] = {}
     for entry in sorted(resources.files("rules").joinpath("profiles").iterdir(), key=lambda one: one.name):
         if entry.name.endswith(".yaml"):

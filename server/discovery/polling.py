@@ -5,13 +5,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules import wire
+from rules import profile, wire
 from server.agents import service as agents
 from server.agents.models import Agent, Credential, Target
 from server.agents.targets import TRANSPORTS, NewTarget
 from server.cmdb import service as cmdb
 from server.cmdb.models import Ci
-from server.discovery.profiles import packaged_forms
 from server.discovery.words import PLATFORM
 
 SSH_PROFILE, NETWORK_PROFILE = "linux-ssh", "network-cli"
@@ -53,7 +52,7 @@ def poll(
 
 def _ways(told: wire.Finding) -> list[tuple[str, int, str | None]]:
     """Transport, port and profile of what can be polled; ping alone where nothing else opened."""
-    forms = packaged_forms()
+    forms = profile.packaged()
     found: list[tuple[str, int, str | None]] = []
     fits = forms[told.profile].transport or "snmp" if told.profile in forms else ""
     for way, port in told.ways.items():

@@ -54,8 +54,8 @@ def library(session: Session) -> dict[str, Profile]:
     written = {
         one.profile: one for one in (_read(text) for text in told(session).values()) if one is not None
     }
-    known = {**packaged_forms(), **written}
-    found = dict(packaged_forms())
+    known = {**profiles.packaged(), **written}
+    found = dict(profiles.packaged())
     for name, one in written.items():
         try:
             found[name] = profiles.resolve(one, known)
@@ -78,7 +78,10 @@ def told(session: Session) -> dict[str, str]:
 def shown(session: Session) -> list[Shown]:
     """All profiles by name."""
     own = {one.name: one for one in session.scalars(select(OwnProfile))}
-    found = [_shown(form, own.get(name)) for name, form in library(session).items()]
+    found = [
+        _shown(form, own[name]) if name in own else _packaged_shown()[name]
+        for name, form in library(session).items()
+    ]
     return sorted(found, key=lambda one: one.form.profile)
 
 
@@ -237,14 +240,9 @@ def _part(one: Metric, table: str) -> Part:
 
 
 @cache
-def packaged_forms() -> Mapping[str, Profile]:
-    """The packaged profiles by name; read once, for a file takes some milliseconds."""
-    return profiles.packaged()
-
-
-@cache
-def _rules() -> Mapping[str, Rule]:
-    return packaged_rules()
+def _packaged_shown() -> Mapping[str, Shown]:
+    """The packaged profiles as the browser lists them, by name: a plan of each takes a millisecond."""
+    return {name: _shown(form, None) for name, form in profiles.packaged().items()}
 
 
 @cache
@@ -277,7 +275,7 @@ def _shown(form: Profile, row: OwnProfile | None) -> Shown:
     kind = form.ci_class or ""
     rules = tuple(
         rule
-        for rule in _rules().values()
+        for rule in packaged_rules().values()
         if rule.metric in names and (not rule.classes or kind in rule.classes)
     )
     return Shown(form, len(names), rules, row, row is not None and form.profile in packaged_texts())

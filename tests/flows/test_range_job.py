@@ -29,7 +29,7 @@ from tests.flows.house import PASSWORD, House, free_port
 from tests.flows.killing import Killed
 from tests.flows.test_kills import described, enrol, machine_room
 
-pytestmark = [pytest.mark.flow, pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 # What a device says it is, where the house calls it by what it watches.
 WATCHES = {"power_panel": "environment_monitor"}

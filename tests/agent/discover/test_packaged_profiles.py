@@ -1,6 +1,5 @@
 """What the packaged profiles say of their recordings, read as discovery reads a device."""
 
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from agent.discover.by_profile import PLAIN, choose, read
 from agent.discover.evidence import SYS_DESCR, SYS_OBJECT_ID
 from agent.discover.lexicon import CLASSES
 from agent.transports.ber import Raw
-from rules.profile import Profile, packaged, rank
+from rules.profile import packaged, rank
 
 FOLDER = Path(__file__).parents[2] / "recordings"
 KINDS_OF_RANGE = {
@@ -18,11 +17,6 @@ KINDS_OF_RANGE = {
     "charge": (0, 100),
     "frequency": (0, 1_000),
 }
-
-
-@cache
-def library() -> dict[str, Profile]:
-    return packaged()
 
 
 def answers(name: str) -> dict[str, Raw]:
@@ -42,7 +36,7 @@ RECORDED = sorted(
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recorded_device_tells_its_maker_class_and_sensors(name: str) -> None:
-    values, profile = answers(name), library()[name]
+    values, profile = answers(name), packaged()[name]
     told = read(values, profile)
     if profile.vendor:
         assert told.guesses["vendor"].value
@@ -62,6 +56,6 @@ def test_discovery_chooses_the_profile_that_was_written_for_the_device(name: str
     object_id, descr = values[SYS_OBJECT_ID], values[SYS_DESCR]
     assert isinstance(object_id, bytes)
     assert isinstance(descr, bytes)
-    named = rank(library()[name], sys_object_id=object_id.decode(), sys_descr=descr.decode())
+    named = rank(packaged()[name], sys_object_id=object_id.decode(), sys_descr=descr.decode())
     if named >= PLAIN and name not in {"host-resources", "maker"}:
-        assert choose(values, library()) == name
+        assert choose(values, packaged()) == name
