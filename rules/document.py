@@ -180,6 +180,24 @@ def _scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
+class _Writer(yaml.SafeDumper):
+    """Writes YAML; words that the core schema of 1.2 takes for numbers, such as 1e5, are quoted as well."""
+
+
+def _quoted(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    node = yaml.SafeDumper.represent_str(writer, text)
+    node.style = "'" if _scalar(text) is not text and not node.style else node.style
+    return node
+
+
+_Writer.add_representer(str, _quoted)
+
+
+def written(data: Any) -> str:
+    """Plain data as YAML that `Document` reads the same; a list of rules, a profile."""
+    return yaml.dump(data, Dumper=_Writer, allow_unicode=True, sort_keys=False, width=100_000)
+
+
 def seconds(text: str | float) -> float:
     """A duration as `60s`, `5m`, `1.5h`, or a number of seconds; raises ValueError for anything else."""
     if isinstance(text, int | float):

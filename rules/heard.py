@@ -12,7 +12,7 @@ from importlib import resources
 
 from rules.alert_form import Severity, Symptom
 from rules.document import Document, DocumentError, Path, seconds
-from rules.heard_form import FACILITIES, LEVELS, Heard, HeardForm, HeardTest, Places, Words
+from rules.heard_form import FACILITIES, LEVELS, Heard, HeardForm, HeardTest, Matching, Places, When, Words
 from rules.message import Localized, places
 from rules.pattern import Pattern
 from rules.syslog import Line, told
@@ -30,21 +30,26 @@ EXPIRY_S, EVENT_S = 86_400.0, 60.0
 
 @dataclass(frozen=True, slots=True)
 class TrapMatch:
-    """Traps by OID: whole ones, and the stems of whole subtrees, each as its notation without `.*`."""
+    """Traps by OID: whole ones, and the stems of whole subtrees, each as its notation without `.*`.
+
+    `when`: objects with the values that fit, or a pattern that is found in one that fits.
+    """
 
     oids: frozenset[str]
     stems: tuple[str, ...]
-    when: tuple[tuple[str, frozenset[str]], ...]
+    when: tuple[tuple[str, frozenset[str] | Pattern], ...]
 
     def names(self, oid: str) -> bool:
         """Whether it is one of these traps; v1's extra zero before the last number does not count."""
         return oid in self.oids or without_zero(oid) in self.oids or oid.startswith(self.stems)
 
     def met(self, values: Mapping[str, str]) -> bool:
-        """Whether every object that is told has one of its values."""
+        """Whether every object that is told has a value that fits."""
         for stem, wanted in self.when:
             told = value_at(values, stem)
-            if told is not None and told not in wanted:
+            if told is None:
+                continue
+            if not (wanted.found(told) if isinstance(wanted, Pattern) else told in wanted):
                 return False
         return True
 
@@ -315,27 +320,32 @@ class _Reader:
             raise self._error(path, f"'{text}' is no OID; write it in numbers.")
         return text
 
-    def _trap(self, oids: list[str], when: Mapping[str, Words], path: Path) -> TrapMatch:
+    def _trap(self, oids: list[str], when: When, path: Path) -> TrapMatch:
         whole = [one for one in oids if not one.endswith(BELOW)]
         conditions = tuple(
-            (
-                self._oid(oid, path),
-                frozenset(str(one) for one in (words if isinstance(words, list) else [words])),
-            )
-            for oid, words in when.items()
+            (self._oid(oid, path), self._fits(wanted, (*path, oid))) for oid, wanted in when.items()
         )
         stems = tuple(one[: -len(BELOW)] + "." for one in oids if one.endswith(BELOW))
         return TrapMatch(frozenset((*whole, *map(without_zero, whole))), stems, conditions)
 
-    def _line(self, pattern: str | None, path: Path) -> LineMatch | None:
-        if pattern is None:
-            return None
+    def _fits(self, wanted: Words | Matching, path: Path) -> frozenset[str] | Pattern:
+        if isinstance(wanted, Matching):
+            return self._pattern(wanted.matches, (*path, "matches"), "value")
+        return frozenset(str(one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+
+    def _pattern(self, text: str, path: Path, of: str) -> Pattern:
         try:
-            compiled = Pattern(pattern)
+            compiled = Pattern(text)
         except ValueError as error:
             raise self._error(path, str(error)) from None
         if compiled.found(""):
-            raise self._error(path, "The pattern is found in every line, also in an empty one.")
+            raise self._error(path, f"The pattern is found in every {of}, also in an empty one.")
+        return compiled
+
+    def _line(self, pattern: str | None, path: Path) -> LineMatch | None:
+        if pattern is None:
+            return None
+        compiled = self._pattern(pattern, path, "line")
         programs = [self.form.program] if isinstance(self.form.program, str) else self.form.program
         # An end may be told at a lower level than what it ends.
         level = LEVELS.index(self.form.level) if self.form.level and path == ("syslog",) else len(LEVELS)

@@ -7,7 +7,9 @@ r"""The typed forms of a rule for what devices say unasked, as written in `alert
   level: warning                  syslog: only lines of this level or a graver one
   facility: local7                syslog: only lines of this facility, or a list
   devices: [core-1, t12]          only from these targets: by name, address or as the server numbers them
-  when: {1.3.6.1.2.1.2.2.1.7: 1}  trap: only if these objects have such values; one that is not told counts
+  when: {1.3.6.1.2.1.2.2.1.7: 1}  trap: only if these objects have such values, one of a list, or a value in
+                                  which an RE2 pattern is found: `{matches: 'fan [0-9]+ (failed|lost)'}`;
+                                  one that is not told counts
   ends: {trap: 1.3.6.1.6.3.1.1.5.4}    what ends it: a trap (with `when`) or a syslog pattern
   key: {port: 1.3.6.1.2.1.2.2.1.1}     labels that tell instances apart: an object, or `OID index` for the
                                   rest of its instance; of a list the first that is told; a group's name
@@ -57,11 +59,20 @@ Words = Word | list[Word]
 Places = dict[str, str | list[str]]
 
 
+class Matching(Struct, frozen=True, forbid_unknown_fields=True):
+    """A condition on a text: an RE2 pattern that is found in it."""
+
+    matches: str
+
+
+When = dict[str, Words | Matching]
+
+
 class Ends(Struct, frozen=True, forbid_unknown_fields=True):
     """What ends a condition: a trap, or a line that a pattern is found in."""
 
     trap: str | list[str] = []
-    when: dict[str, Words] = {}
+    when: When = {}
     syslog: str | None = None
 
 
@@ -97,7 +108,7 @@ class HeardForm(Struct, frozen=True, forbid_unknown_fields=True):
     level: Level | None = None
     facility: Facility | list[Facility] = []
     devices: list[str] = []
-    when: dict[str, Words] = {}
+    when: When = {}
     ends: Ends | None = None
     key: Places = {}
     says: Places = {}

@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-import yaml
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules import catalog, heard
-from rules.document import DocumentError, seconds
+from rules.document import DocumentError, seconds, written
 from rules.heard import HeardRule, judge_line, judge_trap
 from rules.message import fill
 from rules.pattern import Pattern
@@ -39,6 +38,9 @@ OWN_LINES = 50
 _PARTS = re.compile(r"[\s,;，；]+")
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,79}")
 _OID = re.compile(r"\.?[0-2](\.(0|[1-9]\d{0,9})){1,127}(\.\*)?")
+MATCHES = "~"  # behind an equals sign: a pattern follows, as in `OID =~ pattern`
+EVERY_LINE = N_("The pattern is found in every line, also in an empty one.")
+EVERY_VALUE = N_("The pattern is found in every value, also in an empty one.")
 # A refused line of the YAML, and the field of the form that it was made of.
 _FIELDS = {
     "alert": "name",
@@ -54,7 +56,8 @@ class RuleForm:
     """What the form of a rule holds.
 
     Args:
-        trap: OIDs; `when`, `values`, `ends_when`: lines as `OID = value, value` and `label = OID`.
+        trap: OIDs; `when`, `ends_when`: lines as `OID = value, value` or `OID =~ pattern`.
+        values: lines as `label = OID`.
         program: one or several; `facility`, `level`: "" for all.
         key: labels that tell instances apart.
         ci: the number of the only item it is about, "" for all.
@@ -227,7 +230,7 @@ def text_of(form: RuleForm, devices: Sequence[str] = ()) -> str:
         language: text for language, text in (("en", form.summary_en), ("zh", form.summary_zh)) if text
     }
     said = {name: value for name, value in whole.items() if value or name in {"trap", "syslog"}}
-    return yaml.safe_dump([said], allow_unicode=True, sort_keys=False, width=100_000)
+    return written([said])
 
 
 def checked(session: Session, form: RuleForm, row: OwnHeardRule | None = None) -> HeardRule:
@@ -302,8 +305,9 @@ def _check_parts(form: RuleForm) -> None:
     """Each field for itself."""
     for name in ("trap", "ends_trap"):
         _check_oids(getattr(form, name), name)
-    for name in ("when", "values", "ends_when"):
-        _check_pairs(getattr(form, name), name, oid_first=name != "values")
+    _check_labels(form.values)
+    for name in ("when", "ends_when"):
+        _check_when(getattr(form, name), name)
     for name in ("pattern", "ends_pattern"):
         _check_pattern(getattr(form, name), name)
     try:
@@ -336,19 +340,33 @@ def _check_oids(text: str, name: str) -> None:
             )
 
 
-def _check_pairs(text: str, name: str, *, oid_first: bool) -> None:
-    for line in filter(None, map(str.strip, text.splitlines())):
-        left, equals, right = (part.strip() for part in line.partition("="))
-        if not (equals and left and right):
-            raise InvalidError(
-                N_("“{text}” lacks an equals sign with something on both sides."),
-                field=f"/{name}",
-                text=line[:60],
-            )
-        _check_oids(left if oid_first else right.removesuffix(heard.INDEX), name)
+def _check_labels(text: str) -> None:
+    for line in _lines(text):
+        _, oid = _sides(line, "values")
+        _check_oids(oid.removesuffix(heard.INDEX), "values")
 
 
-def _check_pattern(text: str, name: str) -> None:
+def _check_when(text: str, name: str) -> None:
+    for line in _lines(text):
+        oid, wanted = _sides(line, name)
+        _check_oids(oid, name)
+        if wanted.startswith(MATCHES):
+            _check_pattern(wanted.removeprefix(MATCHES).strip(), name, EVERY_VALUE)
+
+
+def _sides(line: str, name: str) -> tuple[str, str]:
+    """What stands before and behind the equals sign; raises InvalidError where a side is empty."""
+    left, _equals, right = line.partition("=")
+    if not left.strip() or not right.removeprefix(MATCHES).strip():
+        raise InvalidError(
+            N_("“{text}” lacks an equals sign with something on both sides."),
+            field=f"/{name}",
+            text=line[:60],
+        )
+    return left.strip(), right if right.startswith(MATCHES) else right.strip()
+
+
+def _check_pattern(text: str, name: str, every: str = EVERY_LINE) -> None:
     if not text:
         return
     try:
@@ -358,7 +376,7 @@ def _check_pattern(text: str, name: str) -> None:
             N_("The pattern cannot be used: {reason}"), field=f"/{name}", reason=str(error)
         ) from None
     if pattern.found(""):
-        raise InvalidError(N_("The pattern is found in every line, also in an empty one."), field=f"/{name}")
+        raise InvalidError(every, field=f"/{name}")
 
 
 def _field(text: str, error: DocumentError) -> str:
@@ -380,17 +398,24 @@ def _oids(text: str) -> list[str]:
     return [one.lstrip(".") for one in _words(text)]
 
 
-def _when(text: str) -> dict[str, list[str]]:
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
-    return {
-        left.strip().lstrip("."): [one.strip() for one in right.split(",") if one.strip()]
-        for left, _equals, right in pairs
-    }
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _when(text: str) -> dict[str, list[str] | dict[str, str]]:
+    pairs = (_sides(line, "when") for line in _lines(text))
+    return {oid.lstrip("."): _wanted(said) for oid, said in pairs}
+
+
+def _wanted(said: str) -> list[str] | dict[str, str]:
+    if said.startswith(MATCHES):
+        return {"matches": said.removeprefix(MATCHES).strip()}
+    return [one.strip() for one in said.split(",") if one.strip()]
 
 
 def _labels(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
-    return {left.strip(): right.strip().lstrip(".") for left, _equals, right in pairs}
+    pairs = (_sides(line, "values") for line in _lines(text))
+    return {label: oid.lstrip(".") for label, oid in pairs}
 
 
 def _tell(session: Session) -> None:

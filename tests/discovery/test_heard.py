@@ -1,5 +1,6 @@
 """What agents heard as Alice looks at it: samples, ignoring, and own rules from the form to the alert."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from rules import heard, wire
 from rules.heard import judge_line, judge_trap
 from rules.heard_form import FACILITIES, LEVELS
+from rules.pattern import Pattern
 from rules.syslog import parse, shape, told
 from server.agents import service as agents
 from server.agents.targets import NewTarget
@@ -162,6 +164,9 @@ async def test_a_rule_is_made_of_a_message_tried_kept_and_told_to_agents(desk: D
     for said in ("It matches 2 of 2 messages", "sw-1: door &lt;i&gt;hall&lt;/i&gt; is open",
                  "an alert begins", "its source is no target", f"trap:\n  - {DOOR}"):  # fmt: skip
         assert said in tried, said
+    for pattern, told_ in ((">ha[l]+<", "It matches 2 of 2"), ("cellar|roof", "matches none of the 2")):
+        narrowed = {**TRAP_FORM, "when": f"1.3.6.1.4.1.32473.1.1 =~ {pattern}"}
+        assert told_ in await (await desk.post("/discovery/heard/rules/try", narrowed)).text()
     assert (await desk.json("/api/v1/discovery/heard/rules")) == [], "nothing is kept"
     assert (await desk.bob.post("/discovery/heard/rules/new", TRAP_FORM)).status == 403
     made = await desk.post("/discovery/heard/rules/new", TRAP_FORM)
@@ -209,6 +214,10 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"trap": "linkDown"}, "linkDown is no OID"),
     ({"trap": ""}, "Say which trap"),
     ({"values": "door"}, "lacks an equals sign"),
+    ({"when": "1.3.6.1.2.1.1.5 =~ (a"}, "The pattern cannot be used"),
+    ({"when": "1.3.6.1.2.1.1.5 =~ a*"}, "in every value"),
+    ({"ends_when": "1.3.6.1.2.1.1.5 =~ "}, "lacks an equals sign"),
+    ({"ends_when": "sysName =~ a"}, "sysName is no OID"),
     ({"key": "gate"}, "gate is none of the values"),
     ({"summary_en": "{gate}"}, "Agents cannot use this"),
     ({"summary_en": ""}, "in one language at least"),
@@ -257,6 +266,12 @@ def test_whatever_a_form_of_a_trap_says_agents_read_the_same(
     assert rule.summary == {"en": said[0], "zh": said[1]}
     assert rule.severity == severity
     assert rule.devices == frozenset({"t7"})
+    (rule,) = heard.read(text_of(replace(form, when=f"{oid} =~ (?i)a = [b, c]")), "own.yaml")
+    assert rule.trap is not None
+    ((narrowed, pattern),) = rule.trap.when
+    assert narrowed == oid
+    assert isinstance(pattern, Pattern)
+    assert pattern.text == "(?i)a = [b, c]"
 
 
 @given(words=st.lists(plain, min_size=1, max_size=8), priority=st.integers(0, 191))

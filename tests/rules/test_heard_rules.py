@@ -1,5 +1,6 @@
 """Rules for traps and syslog: those of the package prove themselves, faulty ones are refused by place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,9 @@ def test_no_trap_begins_and_ends_the_same_condition_whatever_it_says() -> None:
         (f"- {{{GOOD}, syslog: '(a'}}", "linear time"),
         (f"- {{{GOOD}, syslog: 'a*'}}", "in every line"),
         (f"- {{{GOOD}, syslog: ab, key: {{port: port}}}}", "no group"),
+        (f"- {{{GOOD}, trap: 1.3.6, when: {{1.3.7: {{matches: '(a'}}}}}}", "linear time"),
+        (f"- {{{GOOD}, trap: 1.3.6, when: {{1.3.7: {{matches: 'a*'}}}}}}", "in every value"),
+        (f"- {{{GOOD}, trap: 1.3.6, when: {{1.3.7: {{match: a}}}}}}", "'match' is not known"),
         (f"- {{{GOOD}, syslog: ab, ends: {{trap: 1.3.6}}}}", "a line by a line"),
         (f"- {{{GOOD}, trap: 1.3.6, ends: {{}}}}", "exactly one of trap and syslog"),
         (f"- {{{GOOD}, trap: 1.3.6, program: sshd}}", "go with syslog"),
@@ -73,6 +77,20 @@ def test_a_faulty_rule_is_refused_by_file_and_line(text: str, told: str) -> None
         heard.read(text, "own.yaml")
     assert told in str(caught.value)
     assert str(caught.value).startswith(f"own.yaml:{text.count(chr(10)) + 1}:")
+
+
+@given(said=st.text(max_size=30), column=st.booleans())
+def test_a_trap_is_narrowed_by_a_pattern_in_a_value_and_what_is_not_told_counts(
+    said: str,
+    column: bool,  # noqa: FBT001
+) -> None:
+    text = f"- {{{GOOD}, trap: 1.3.6, when: {{1.3.7: {{matches: '(?i)fan [0-9]+ (failed|lost)'}}}}}}"
+    rules = heard.read(text, "own.yaml")
+    instance = "1.3.7.4" if column else "1.3.7"
+    for value in (said, f"{said}Fan 3 FAILED{said}"):
+        fits = re.search("fan [0-9]+ (failed|lost)", value, re.IGNORECASE | re.ASCII) is not None
+        assert bool(judge_trap(rules, "1.3.6", {instance: value})) is fits
+    assert judge_trap(rules, "1.3.6", {"1.3.8": said})
 
 
 (DOWN,) = [rule for rule in RULES.values() if rule.name == "LinkDownHeard"]
