@@ -23,7 +23,13 @@ PLAIN = 500  # from here on a profile matched by sysObjectID or sysDescr, not by
 GENERAL = "maker"  # where no profile fits: what a name in sysDescr tells
 SURE = 0.95
 FIELDS = ("device_class", "vendor", "model", "version", "serial")
-SAME_CLASS = {"environment_monitor": "environment_sensor"}  # finer in the CMDB than in discovery
+SAME_CLASS = {  # finer in the CMDB than in recognition: the class that such a device is recognised as
+    "access_device": "other",
+    "ats": "pdu",
+    "environment_monitor": "environment_sensor",
+    "fibre_converter": "other",
+    "generator": "other",
+}
 TO_UNIT = {  # from the unit of a metric to that of the sensor's kind
     "ratio": 100.0,
     "seconds": 1 / 60,
