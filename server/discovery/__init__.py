@@ -13,6 +13,7 @@ from server.discovery.api_profiles import profiles_api
 from server.discovery.heard_pages import heard_pages
 from server.discovery.monitoring import watched
 from server.discovery.pages import pages
+from server.discovery.profile_pages import profile_pages
 from server.kernel import keys
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
@@ -56,7 +57,7 @@ PRACTICE = Practice(
     name="discovery",
     title=N_("Discovery"),
     topics={jobs.TOPIC: "discovery.read"},
-    routes=(pages, heard_pages, api, inbox_api, profiles_api, heard_api),
+    routes=(pages, profile_pages, heard_pages, api, inbox_api, profiles_api, heard_api),
     permissions=(
         Permission(
             "discovery.read", N_("See range jobs, what they found, and device profiles"), roles=READERS

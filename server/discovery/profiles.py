@@ -1,11 +1,13 @@
 """Device profiles: those that came along, and the site's own, checked by file and line, in versions."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,10 +24,11 @@ from server.discovery.jobs import TOPIC
 from server.discovery.models import PROFILE_LIMIT, OwnProfile, ProfileVersion
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
-from server.kernel.i18n import N_
+from server.kernel.i18n import N_, loc
 
 FILE = "profile.yaml"
 MOST = 500  # own profiles
+PAGE = 50  # profiles
 _OID = re.compile(r"\.?\d+(\.\d+)+\.?")
 
 
@@ -85,6 +88,47 @@ def shown(session: Session) -> list[Shown]:
     return sorted(found, key=lambda one: one.form.profile)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """Which profiles somebody wants to see: with words or an OID, of a class ("": of all), page from 1."""
+
+    said: str = ""
+    ci_class: str = ""
+    page: int = 1
+
+    def url(self, page: int) -> str:
+        """The address of a page of the same."""
+        asked = {"q": self.said, "class": self.ci_class, "page": str(page) if page > 1 else ""}
+        query = urlencode({name: text for name, text in asked.items() if text})
+        return f"/discovery/profiles?{query}" if query else "/discovery/profiles"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A page of profiles: how many fit, of how many; the classes among the words, as code, name, number."""
+
+    rows: Sequence[Shown]
+    fit: int
+    every: int
+    classes: Sequence[tuple[str, str, int]]
+    page: int
+    pages: int
+
+
+def listed(every: Sequence[Shown], wish: Wish, label: Callable[[str], str]) -> Listed:
+    """The page that somebody wants, the last where there are fewer; the site's own first, then by title."""
+    said = named(every, wish.said, label)
+    counted = Counter(one.form.ci_class for one in said if one.form.ci_class)
+    classes = sorted(
+        ((code, label(code), n) for code, n in counted.items()), key=lambda one: one[1].casefold()
+    )
+    fit = [one for one in said if not wish.ci_class or one.form.ci_class == wish.ci_class]
+    fit.sort(key=lambda one: (one.own is None, _title_of(one.form).casefold()))
+    pages = max(1, -(-len(fit) // PAGE))
+    page = min(max(wish.page, 1), pages)
+    return Listed(fit[(page - 1) * PAGE : page * PAGE], len(fit), len(every), classes, page, pages)
+
+
 def named(found: Sequence[Shown], said: str, label: Callable[[str], str]) -> list[Shown]:
     """Those whose name, title or class has these words, or that fit the sysObjectID that is said.
 
@@ -103,6 +147,10 @@ def _meets(one: Shown, oid: str) -> bool:
     """Whether the OID lies below a prefix of the profile, or the prefix below the OID."""
     prefixes = (prefix.strip(".") + "." for prefix in one.form.match.sysObjectID)
     return any(oid.startswith(prefix) or prefix.startswith(oid) for prefix in prefixes)
+
+
+def _title_of(form: Profile) -> str:
+    return loc({str(language): text for language, text in form.title.items()}) or form.profile
 
 
 def _said_of(one: Shown, label: Callable[[str], str]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules import wire
+from rules.profile import packaged
 from server.agents import service as agents
 from server.agents.models import Agent, Target
 from server.agents.targets import NewTarget
@@ -337,7 +338,7 @@ async def test_the_api_does_what_the_pages_do(desk: Desk) -> None:
         ("1.3.6.1.4.1.318.1.3.4.5.9", "apc-rpdu", "ups-mib"),
         (".1.3.6.1.4.1.318.1.3.4.", "apc-rpdu2", "ups-mib"),
         ("apc PDU", "apc-rpdu", "apc-ups"),
-        ("no such maker", "No profile has these words", "apc-ups"),
+        ("no such maker", "No profile fits", "apc-ups"),
     ],
 )
 async def test_a_profile_is_found_by_its_words_or_by_what_a_device_says(
@@ -346,3 +347,24 @@ async def test_a_profile_is_found_by_its_words_or_by_what_a_device_says(
     page = await desk.text(f"/discovery/profiles?q={quote(said)}")
     assert found in page
     assert f"/discovery/profiles/{not_found}" not in page
+
+
+async def test_the_profiles_stand_on_pages_each_once_by_title_and_class_the_own_first(desk: Desk) -> None:
+    assert (await desk.post("/discovery/profiles/save", {"text": TEXT})).status == 303
+    seen: list[str] = []
+    for page in range(1, 99):
+        text = await desk.text(f"/discovery/profiles?page={page}")
+        rows = re.findall(r'<tr><td>.*?href="/discovery/profiles/([\w.-]+)"', text)
+        assert 0 < len(rows) <= 50
+        seen += rows
+        if 'rel="next"' not in text:
+            break
+    assert seen[0] == "acme-widget"
+    assert sorted(seen) == sorted({*packaged(), "acme-widget"})
+    assert len(await desk.text("/discovery/profiles")) < 60_000
+    last = await desk.text(f"/discovery/profiles?page={page + 1}")
+    assert rows == re.findall(r'<tr><td>.*?href="/discovery/profiles/([\w.-]+)"', last), "the last page"
+    kept = await desk.text("/discovery/profiles?class=camera&q=dahua")
+    assert re.findall(r'<tr><td>.*?href="/discovery/profiles/([\w.-]+)"', kept) == ["dahua"]
+    assert '<option value="camera" selected>' in kept
+    assert "No profile fits" in await desk.text("/discovery/profiles?class=camera&q=apc")
