@@ -1,8 +1,9 @@
 """Every suite, one after another, and at the end the table of what was real. `./watchdesk test` runs it.
 
-Unit and property tests run on two workers; what starts whole programs or a browser runs alone, because
-those tests hold times. On a machine that others load, a time may pass unmet: what failed is run once more by
-itself, and the table names the suite that needed it. What fails twice has failed.
+Unit and property tests run on two workers, and so does what starts whole programs: those mostly wait, for
+kills and for alerts that rest. The browser runs alone. On a machine that others load, a time may pass unmet:
+what failed is run once more by itself, and the table names the suite that needed it. What fails twice has
+failed.
 """
 
 import os
@@ -26,7 +27,7 @@ SUITES: dict[str, list[str]] = {
     "types": [str(BIN / "mypy"), "--no-error-summary"],
     "imports": [str(BIN / "lint-imports"), "--no-cache"],
     "unit": [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "not flow and not browser"],
-    "flow": [*PYTEST, "-m", "flow"],
+    "flow": [*PYTEST, "-n", "2", "--dist", "worksteal", "-m", "flow"],
     "browser": [*PYTEST, "-m", "browser"],
 }
 TWICE = {"unit", "flow", "browser"}

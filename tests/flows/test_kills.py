@@ -51,7 +51,8 @@ AGENTS, DEVICES = 10, 2
 STORIES = [  # what happens in the room between one kill of the agent and the next
     (story, step) for story in ("door_forced", "leak", "mains_failure") for step in ("start", "stop")
 ]
-READY_S = 10.0
+READY_S = 10.0  # that a start computes, and takes where it is not kept waiting for a core
+SHARE = 8  # of a core: at the worst a program is given so small a part of one
 
 
 @dataclass
@@ -137,16 +138,17 @@ async def the_server_is_killed(site: Site, times: int) -> None:
     wall = loop.time() - began
     await site.server.stop()
     told = dict(site.load.answers)
-    starts = site.server.took_s
+    starts = list(zip(site.server.took_s, site.server.computed_s, strict=True))
     print(
         f"{site.server.kills} kills, {len(site.load.ledger)} reports in {wall:.0f} s "
-        f"({len(site.load.ledger) / wall:.0f}/s), ready {max(starts):.1f} s at worst, {told}"
+        f"({len(site.load.ledger) / wall:.0f}/s), ready {max(starts)[0]:.1f} s at worst, {told}"
     )
     assert site.load.faults(site.db) == []
     opened = site.db.read_now(lambda session: session.scalar(select(func.count()).select_from(Incident)))
     assert opened, "the load makes incidents"
     assert site.load.answers["refused items"] == 0
-    assert max(starts) <= max(READY_S, 4 * starts[0]), "the first start tells how busy the machine is"
+    slow = [one for one in starts if one[1] > READY_S or one[0] > max(READY_S, SHARE * one[1])]
+    assert slow == [], "starts that computed too long, or waited for something else than a core"
     assert "Traceback" not in site.server.log.read_text()
 
 

@@ -204,24 +204,23 @@ def test_a_setting_that_is_none_stops_the_start(tmp_path: Path) -> None:
 
 @pytest.mark.flow
 async def test_P18_the_desk_starts_answers_idles_cheaply_and_stops_on_sigterm(tmp_path: Path) -> None:  # noqa: N802
-    async def start() -> tuple[asyncio.subprocess.Process, str, float]:
-        began = time.perf_counter()
+    async def start() -> tuple[asyncio.subprocess.Process, str]:
         process = await asyncio.create_subprocess_exec(
             *PROGRAM, "serve", "--data", str(tmp_path), "--port", "0", stdout=-1, stderr=-1
         )
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 line = (await process.stdout.readline()).decode()
                 found = re.search(r"ready: (http://\S+)", line)
                 if found:
-                    return process, found[1], time.perf_counter() - began
+                    return process, found[1]
 
-    process, _, _ = await start()
+    process, _ = await start()
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 10) == 0
-    process, address, took = await start()
-    assert took < 8
+    process, address = await start()
+    assert _cpu_s(process.pid) < 8
     async with aiohttp.ClientSession() as client, client.get(f"{address}/readyz") as response:
         assert response.status == 200
     await asyncio.sleep(2)
