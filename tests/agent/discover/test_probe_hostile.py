@@ -149,6 +149,7 @@ async def test_a_hostile_walk_ends_and_leaves_the_neighbour_alone(
     monkeypatch.setattr("agent.discover.probe.TABLE_ROWS", 200)
     monkeypatch.setattr("agent.discover.probe.PROFILED_VARBINDS", 300)
     monkeypatch.setattr("agent.discover.probe.REST_S", 4.0)
+    monkeypatch.setattr("agent.discover.probe.LINKS_S", 4.0)
     found, neighbour, asked = await probed(snmp, walk)
     assert is_known(neighbour)
     assert found.value("vendor") == "Quellstrom"
