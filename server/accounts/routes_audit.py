@@ -47,13 +47,13 @@ KINDS = {
 
 def _what(row: AuditRow) -> str:
     """The changed tables with the keys of their rows, in a line."""
-    told: dict[tuple[str, str], list[str]] = {}
+    told: dict[tuple[str, str], dict[str, None]] = {}
     for change in row.changes:
         key = "/".join(str(part) for part in change.get("key", ()))
-        told.setdefault((change["kind"], change["table"]), []).append(key)
+        told.setdefault((change["kind"], change["table"]), {})[key] = None
     return "; ".join(
         _(KINDS.get(kind, "{table} {keys}")).format(
-            table=table, keys=", ".join(found[:5]) + (" …" if len(found) > 5 else "")
+            table=table, keys=", ".join(list(found)[:5]) + (" …" if len(found) > 5 else "")
         )
         for (kind, table), found in told.items()
     )
@@ -72,7 +72,7 @@ LOG = Listing(
         Column("at", N_("Time"), kind="moment", sort=AuditRow.at, phone="end"),
         Column("actor", N_("Who"), sort=AuditRow.actor, phone="meta"),
         Column("source", N_("Through"), sort=AuditRow.source, phone="meta"),
-        Column("what", N_("Changed"), width="wide", phone="title"),
+        Column("what", N_("What changed"), width="wide", phone="title"),
         Column("hash", N_("Hash"), kind="id"),
     ),
     filters=(

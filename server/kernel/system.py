@@ -54,7 +54,7 @@ def _key_commands() -> "typer.Typer":
 
 PRACTICE = Practice(
     name="kernel",
-    title=N_("System"),
+    title=N_("This site"),
     routes=(api, stream.pages, fallback),
     permissions=(Permission("audit.read", N_("Read the audit log")),),
     commands=(("keys", _key_commands),),

@@ -31,7 +31,7 @@ Network = IPv4Network | IPv6Network
 async def send_mail(delivery: Delivery, settings: Settings) -> None:
     """Hand a message to the mail server."""
     if not settings.smtp_host:
-        raise ChannelOffError("no mail server is set up")
+        raise ChannelOffError(N_("no mail server is set up"))
     host = settings.smtp_sender.rpartition("@")[2] or "localhost"
     message = EmailMessage()
     message["From"] = settings.smtp_sender

@@ -45,7 +45,7 @@ def _rows(session: Session, rows: Sequence[Delivery], actor: Actor, now: datetim
             "url": row.url,
             "state": _(STATES[row.state]),
             "attempts": row.attempts,
-            "error": row.error,
+            "error": _(row.error) if row.error else "",
             "retry": row.state in (DeliveryState.DEAD, DeliveryState.OFF) and actor.may("notify.manage"),
         }
         for row in rows
