@@ -50,6 +50,8 @@ FOR_ADMIN = (
     "/problems",
     "/problems/new",
     "/problems/patterns",
+    "/discovery",
+    "/discovery/profiles",
     "/cis/new",
     "/cis/import",
     "/cis/{ups}/edit",
