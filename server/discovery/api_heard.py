@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from server.discovery import heard_rules, ignoring, messages
 from server.discovery.inputs import HeardKind, HeardRuleChange, HeardRuleIn, IgnoreIn
 from server.discovery.models import HeardMessage, IgnoredHeard, OwnHeardRule
+from server.discovery.rule_form import text_of
 from server.kernel.api import Api, ApiModel, Id, Moment, Page, PageQuery
 from server.kernel.call import Call
 from server.kernel.i18n import N_
@@ -276,7 +277,7 @@ def _rule(row: OwnHeardRule) -> RuleOut:
         enabled=row.enabled,
         changed_at=row.changed_at,
         version=row.version,
-        yaml=heard_rules.text_of(heard_rules.form_of(row)),
+        yaml=text_of(heard_rules.form_of(row)),
     )
 
 

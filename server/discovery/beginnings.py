@@ -3,8 +3,8 @@
 import re
 
 from rules.heard_form import LEVELS
-from server.discovery.heard_rules import RuleForm
 from server.discovery.messages import Message
+from server.discovery.rule_form import RuleForm
 
 MAX_WORDS = 24  # of a line that its pattern keeps
 MAX_VALUES = 20

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from rules.heard_form import FACILITIES, LEVELS
 from server.discovery import beginnings, heard, heard_rules, ignoring, jobs, messages, views, words
-from server.discovery.heard_rules import RuleForm
 from server.discovery.inputs import HeardRuleForm, IgnoreForm
 from server.discovery.models import IgnoredHeard
+from server.discovery.rule_form import RuleForm, text_of
 from server.kernel.errors import DeskError
 from server.kernel.formdata import field_errors
 from server.kernel.i18n import N_, _
@@ -197,7 +197,7 @@ async def _form(
         "discovery/heard_rule.html",
         status=error.status if error is not None else 200,
         row=row,
-        yaml=heard_rules.text_of(heard_rules.form_of(row)) if row is not None else "",
+        yaml=text_of(heard_rules.form_of(row)) if row is not None else "",
         v={"lines": "", "version": "", **values},
         ci=ci,
         trial=trial,

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from rules.heard_form import Facility, Level
-from server.discovery.heard_rules import RuleForm
 from server.discovery.ignoring import Ignoring
 from server.discovery.jobs import NewJob
 from server.discovery.messages import Message
 from server.discovery.models import NAME_LIMIT, PROFILE_LIMIT, Policy
+from server.discovery.rule_form import RuleForm
 from server.kernel.api import ApiModel, Id
 from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
@@ -150,7 +150,7 @@ class TrialForm(TrialIn):
 
 
 class HeardRuleIn(ApiModel):
-    """A rule for traps or syslog, as `heard_rules.RuleForm` takes it."""
+    """A rule for traps or syslog, as `rule_form.RuleForm` takes it."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     kind: HeardKind

@@ -20,8 +20,8 @@ from server.agents import service as agents
 from server.agents.targets import NewTarget
 from server.cmdb import service as cmdb
 from server.discovery import beginnings, messages, words
-from server.discovery.heard_rules import RuleForm, text_of
 from server.discovery.models import HeardMessage
+from server.discovery.rule_form import RuleForm, text_of
 from server.intake.registering import config
 from server.kernel import keys
 from server.kernel.audit import AuditRow
