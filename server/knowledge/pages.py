@@ -23,6 +23,7 @@ TICKET = re.compile(r"INC-\d{1,12}")
 DONE = {
     State.DRAFT: N_("{number} is a draft again."),
     State.SUBMITTED: N_("{number} waits for review."),
+    State.REVIEWED: N_("{number} is reviewed and can be published."),
     State.PUBLISHED: N_("{number} is published and will be suggested."),
     State.EXPIRED: N_("{number} is marked as expired and is suggested no more."),
     State.RETIRED: N_("{number} is retired."),
