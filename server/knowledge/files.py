@@ -262,6 +262,20 @@ def of_article(session: Session, article: Article) -> Sequence[ArticleFile]:
     return list(rows)
 
 
+def address(article: Article, kept: ArticleFile) -> str:
+    """Where a picture of an article is shown."""
+    return f"/knowledge/{article.number}/files/{kept.storage}?show=1"
+
+
+def pictures(session: Session, article: Article) -> list[tuple[str, str]]:
+    """The pictures of an article: the name of each, and the Markdown that shows it."""
+    found = [one for one in of_article(session, article) if one.media in SAFE_TO_SHOW]
+    labels = (re.sub(r"[^\w. -]", "", one.name) for one in found)
+    return [
+        (one.name, f"![{label}]({address(article, one)})") for one, label in zip(found, labels, strict=True)
+    ]
+
+
 def read(session: Session, article: Article, storage: str) -> tuple[ArticleFile, bytes]:
     """A file of this article and its bytes.
 

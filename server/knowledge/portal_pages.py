@@ -12,9 +12,9 @@ from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
 from server.knowledge import files, portal, record, service
 from server.knowledge.models import Article, ArticleFile, Told
+from server.knowledge.portal import HOME
 
 shelf = Pages("knowledge")
-HOME = "/portal/knowledge"
 NEAR_SHOWN = 3
 SHORTEST = 3  # characters of a report from which something may be near
 
@@ -46,7 +46,7 @@ async def shown(call: Call, number: str) -> web.Response:
         return article, list(files.of_article(session, article))
 
     article, kept = await call.db.read(read)
-    parts = record.parts_of(service.texts_of(article))
+    parts = record.parts_of(portal.told(service.texts_of(article)))
     return call.render("knowledge/portal_article.html", article=article, parts=parts, said=said, files=kept)
 
 

@@ -76,7 +76,7 @@ def idle_limit(days: int) -> timedelta | None:
     return max(timedelta(days=days), UNUSED + DUE_SOON) if days else None
 
 
-def _expire(session: Session, chosen: Select[tuple[str]], now: datetime) -> int:
+def _expire(session: Session, chosen: Select[str], now: datetime) -> int:
     numbers = session.scalars(chosen).all()
     for number in numbers:
         service.move(session, number, State.EXPIRED, by=None, now=now)
