@@ -31,7 +31,7 @@ _NAMES = {
     ),
 }
 _PART_OF = {word: part for part, words in _NAMES.items() for word in words.split()}
-_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _NUMBER = re.compile(r"^(?:\d+(?:\.\d+)*[.、)]?|[一二三四五六七八九十]+、)\s*")
@@ -139,15 +139,16 @@ def _divided(said: str) -> tuple[str, dict[str, str]]:
     for line in said.split("\n"):
         if line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
-        heading = None if fenced else _HEADING.match(line)
+        heading = None if fenced else _HEADING.fullmatch(line)
         if heading is not None:
-            named = part_named(heading.group(2))
+            words = heading.group(2).rstrip().rstrip("#").rstrip()
+            named = part_named(words)
             if named:
                 current = named
                 lines.setdefault(current, [])
                 continue
             if len(heading.group(1)) == 1 and not title:
-                title = re.sub(r"[*_`]", "", heading.group(2)).strip()
+                title = re.sub(r"[*_`]", "", words).strip()
                 continue
         lines.setdefault(current, []).append(line)
     parts = {name: "\n".join(kept).strip() for name, kept in lines.items()}

@@ -248,7 +248,7 @@ def attach(
     )
     session.add(kept)
     session.flush()
-    emit(session, "knowledge", {"number": article.number})
+    emit(session, "knowledge", {})
     return kept
 
 
@@ -296,7 +296,7 @@ def remove(session: Session, article: Article, storage: str) -> ArticleFile:
     if content is not None:
         session.delete(content)
     session.delete(kept)
-    emit(session, "knowledge", {"number": article.number})
+    emit(session, "knowledge", {})
     return kept
 
 

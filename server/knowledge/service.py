@@ -82,7 +82,7 @@ def write(session: Session, texts: Mapping[str, Any], *, by: int | None, now: da
     )
     session.add(new)
     searching.index(session, new)
-    emit(session, "knowledge", {"number": new.number})
+    emit(session, "knowledge", {})
     return new
 
 
@@ -116,7 +116,7 @@ def revise(
         found.state, found.reviewer_id = State.SUBMITTED, None
     searching.index(session, found)
     changed(session, number)
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
@@ -222,7 +222,7 @@ def move(
         found.checked_at = now
         gaps.fill(session, found, now=now)
     changed(session, number)
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
@@ -250,7 +250,7 @@ def confirm(session: Session, number: str, *, by: int, now: datetime) -> Article
     if found.state is not State.PUBLISHED:
         raise ConflictError(N_("{number} is not published, so there is nothing to confirm."), number=number)
     found.checked_at, found.review_due_at, found.reviewer_id = now, now + REVIEW_EVERY, by
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
@@ -273,7 +273,7 @@ def note(
     )
     session.add(new)
     session.flush()
-    emit(session, "knowledge", {"number": found.number})
+    emit(session, "knowledge", {})
     return new
 
 
@@ -285,7 +285,7 @@ def settle(session: Session, number: str, note_id: int, *, by: int, now: datetim
         raise NotFoundError(N_("There is no such report on {number}."), number=number)
     if told.done_at is None:
         told.done_at, told.done_by_id = now, by
-        emit(session, "knowledge", {"number": number})
+        emit(session, "knowledge", {})
     return found
 
 

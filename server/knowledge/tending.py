@@ -62,7 +62,7 @@ def expire_due(session: Session, *, now: datetime) -> int:
     overdue = (Article.state == State.PUBLISHED, Article.review_due_at <= now)
     for one in session.scalars(select(Article).where(*overdue, _proven(now))).all():
         one.review_due_at = now + service.REVIEW_EVERY
-        emit(session, "knowledge", {"number": one.number})
+        emit(session, "knowledge", {})
     return _expire(session, select(Article.number).where(*overdue, not_(_proven(now))), now)
 
 

@@ -1,47 +1,109 @@
-"""HTML as Markdown, in one pass. Scripts, styles and what is hidden are left out.
+"""HTML as Markdown, in one pass. Scripts, styles and what is not for reading are left out.
+
+Pages come from anybody, and both `html.parser` and html5ever take quadratic time for some of them
+(unfinished tags, deep nesting). Here a sign is looked at a bounded number of times and nothing is kept on a
+stack but lists and links; what comes out is text until `server.kernel.prose` shows it.
 
 Source: HTML Living Standard, chapters 4 and 13; tables as GitHub Flavored Markdown 4.10.
 """
 
 import re
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from html import unescape
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from urllib.parse import quote
 
 from server.knowledge.references import LONGEST_TARGET, is_relative
 
-SILENT = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "math", "head"})
+SILENT = frozenset(
+    {"script", "style", "title", "template", "noscript", "iframe", "object", "svg", "math", "textarea"}
+)
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 BLOCKS = frozenset({"p", "div", "section", "article", "table", "blockquote", "main", "header", "footer"})
 OUTSIDE = ("http://", "https://", "mailto:")
 DEEPEST_LIST = 8
+TITLE_WITHIN = 20_000  # characters from the beginning
+
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)  # keeps the length, as str.lower does not
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]{0,15})(?P<rest>(?:[\s/][^<>]{0,4000})?)>")
+_ATTRIBUTE = re.compile(
+    r"(?<![A-Za-z-])(href|src|alt)\s{0,9}=\s{0,9}(?:\"([^\"]{0,600})\"|'([^']{0,600})'|([^\s\"'>]{1,600}))",
+    re.IGNORECASE,
+)
 
 
 def markdown_of(said: str) -> tuple[str, str]:
     """A page as Markdown, and its title ("" for none)."""
     reader = _Reader()
-    reader.feed(said)
-    reader.close()
-    return reader.markdown(), " ".join(reader.title.split())
+    for kind, name, value in _pieces(said):
+        if kind == "text":
+            reader.text(unescape(value))
+        elif kind == "end":
+            reader.close(name)
+        else:
+            reader.open(name, value)
+    title = re.search(r"<title>([^<]{1,1000})</title", said[:TITLE_WITHIN], re.IGNORECASE)
+    return reader.markdown(), " ".join(unescape(title.group(1)).split()) if title else ""
 
 
-def _target(value: str | None) -> str:
+def _pieces(said: str) -> Iterator[tuple[str, str, str]]:
+    """Text, beginnings of elements (with what stands in the tag) and ends, in their order."""
+    lower = said.translate(_LOWER)
+    at = 0
+    while at < len(said):
+        sign = said.find("<", at)
+        if sign < 0:
+            yield "text", "", said[at:]
+            return
+        if sign > at:
+            yield "text", "", said[at:sign]
+        at = sign
+        if said.startswith("<!--", at):
+            at = _behind(said, "-->", at + 4)
+        elif said.startswith(("<!", "<?"), at):
+            at = _behind(said, ">", at)
+        elif (tag := _TAG.match(said, at)) is not None:
+            name, at = tag["name"].lower(), tag.end()
+            if tag["end"]:
+                yield "end", name, ""
+            elif name in SILENT:
+                at = _behind(lower, f"</{name}", at)
+                at = _behind(said, ">", at) if at < len(said) else at
+            else:
+                yield "open", name, tag["rest"]
+        else:
+            yield "text", "", "<"
+            at += 1
+
+
+def _behind(said: str, mark: str, at: int) -> int:
+    found = said.find(mark, at)
+    return len(said) if found < 0 else found + len(mark)
+
+
+def _attributes(rest: str) -> dict[str, str]:
+    """Those attributes of a tag that are of use; of two alike the first counts."""
+    found: dict[str, str] = {}
+    for one in _ATTRIBUTE.finditer(rest):
+        found.setdefault(one[1].lower(), unescape(one[2] or one[3] or one[4] or ""))
+    return found
+
+
+def _target(value: str) -> str:
     """Where a link leads, as Markdown can hold it; "" for what is not taken."""
-    target = (value or "").strip()
+    target = value.strip()
     if len(target) > LONGEST_TARGET or not (target.startswith(OUTSIDE) or is_relative(target)):
         return ""
     return quote(target, safe="/:?#@!$&'*+,;=%~[]-._")
 
 
-class _Reader(HTMLParser):
-    """Nothing is kept on a stack but lists and links. A row of a table is one line, whatever stands in it."""
+class _Reader:
+    """What was read so far. A row of a table is one line, whatever stands in it."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.out: list[str] = []
-        self.title = ""
-        self._silent = ""
-        self._silent_depth = 0
-        self._in_title = False
         self._lists: list[list[Any]] = []
         self._links: list[str] = []
         self._pre = False
@@ -52,21 +114,17 @@ class _Reader(HTMLParser):
     def markdown(self) -> str:
         """What was read."""
         said = "".join(self.out)
-        return re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", said)).strip()
+        said = "\n".join(line.rstrip(" \t") for line in said.split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", said).strip()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "title" and not self.title:
-            self._in_title = True
-        elif self._silent:
-            self._silent_depth += tag == self._silent
-        elif tag in SILENT:
-            self._silent, self._silent_depth = tag, 1
-        elif tag == "a":
-            self._links.append(_target(dict(attrs).get("href")))
+    def open(self, tag: str, rest: str) -> None:
+        """An element begins; `rest` is what else stands in its tag."""
+        if tag == "a":
+            self._links.append(_target(_attributes(rest).get("href", "")))
             self.out.append("[" if self._links[-1] else "")
         elif tag == "img":
-            found = dict(attrs)
-            target, label = _target(found.get("src")), re.sub(r"[\[\]\s]+", " ", found.get("alt") or "")
+            found = _attributes(rest)
+            target, label = _target(found.get("src", "")), re.sub(r"[\[\]\s]+", " ", found.get("alt", ""))
             self.out.append(f"![{label.strip()}]({target})" if is_relative(target) else "")
         elif tag in {"table", "tr", "td", "th"}:
             self._open_table(tag)
@@ -76,7 +134,7 @@ class _Reader(HTMLParser):
             self._open_block(tag)
 
     def _open_block(self, tag: str) -> None:
-        if re.fullmatch(r"h[1-6]", tag):
+        if tag in HEADINGS:
             self.out.append("\n\n" + "#" * int(tag[1]) + " ")
         elif tag in {"ul", "ol"}:
             if len(self._lists) < DEEPEST_LIST:
@@ -119,13 +177,9 @@ class _Reader(HTMLParser):
             self.out.append(" |\n" + ("|---" * self._cells + "|\n" if self._first else ""))
             self._cells, self._first = 0, False
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "title":
-            self._in_title = False
-        elif self._silent:
-            self._silent_depth -= tag == self._silent
-            self._silent = self._silent if self._silent_depth > 0 else ""
-        elif tag == "a" and self._links:
+    def close(self, tag: str) -> None:
+        """An element ends."""
+        if tag == "a" and self._links:
             target = self._links.pop()
             self.out.append(f"]({target})" if target else "")
         elif tag == "table":
@@ -149,14 +203,11 @@ class _Reader(HTMLParser):
             self._pre = False
             self.out.append("\n```\n\n")
         elif not self._pre:
-            self.out.append(_inline(tag) or ("\n\n" if tag in BLOCKS or re.fullmatch(r"h[1-6]", tag) else ""))
+            self.out.append(_inline(tag) or ("\n\n" if tag in BLOCKS or tag in HEADINGS else ""))
 
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title += data
-        elif self._silent:
-            return
-        elif self._tables:
+    def text(self, data: str) -> None:
+        """Text of the page."""
+        if self._tables:
             self.out.append(re.sub(r"\s+", " ", data).replace("|", "\\|"))
         else:
             self.out.append(data if self._pre else re.sub(r"\s+", " ", data))
