@@ -13,6 +13,7 @@ from server.kernel.web import Call, Pages, web
 from server.knowledge import files, portal, record, service
 from server.knowledge.models import Article, ArticleFile, Told
 from server.knowledge.portal import HOME
+from server.knowledge.references import plain
 
 shelf = Pages("knowledge")
 NEAR_SHOWN = 3
@@ -24,7 +25,7 @@ async def search(call: Call) -> web.Response:
     """What fits the words, and the way to report what nothing fits."""
     said = portal.words(call.request.query.get("q", ""))
     found = await call.db.read(portal.look, said, call.actor.language)
-    return call.render("knowledge/portal.html", said=said, found=found)
+    return call.render("knowledge/portal.html", said=said, found=found, plain=plain)
 
 
 @shelf.get(HOME + "/near", signed_in=True)
@@ -33,7 +34,7 @@ async def near(call: Call) -> web.Response:
     query = call.request.query
     said = portal.words(f"{query.get('summary', '')} {query.get('description', '')}")
     found = await call.db.read(portal.look, said, call.actor.language) if len(said) >= SHORTEST else ()
-    return call.fragment("knowledge/_near.html", said=said, found=found[:NEAR_SHOWN])
+    return call.fragment("knowledge/_near.html", said=said, found=found[:NEAR_SHOWN], plain=plain)
 
 
 @shelf.get(HOME + "/{number}", signed_in=True)

@@ -18,6 +18,7 @@ _CODE_OR_LINK = re.compile(
     rf"\(\s{{0,9}}<?(?P<target>[^()<>\s]{{1,{LONGEST_TARGET}}})>?(?:\s{{1,9}}[\"'][^\"'\n]{{0,200}}[\"'])?\s{{0,9}}\)",
     re.MULTILINE,
 )
+_MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]|>|[-+*][ \t]|[|:-]+[ \t]*$)|\*\*|`+|\|", re.MULTILINE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -52,6 +53,12 @@ def led(said: str, lead: Callable[[Reference], str | None]) -> str:
         return found.group() if wanted is None else wanted
 
     return _CODE_OR_LINK.sub(anew, said)
+
+
+def plain(said: str, *, most: int = 300) -> str:
+    """The beginning of a text in one line, without the marks of Markdown; of links their labels."""
+    words = led(said[: most * 4], lambda one: "" if one.picture else one.label)
+    return " ".join(_MARKS.sub(" ", words).split())[:most]
 
 
 def neighbour(source: str, target: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.knowledge.references import Reference, is_relative, led, neighbour, references
+from server.knowledge.references import Reference, is_relative, led, neighbour, plain, references
 
 TEXT = """Look at [the plan](plan.md "Plan") and ![tray](img/tray%201.png).
 
@@ -64,6 +64,11 @@ def test_no_target_leads_out_of_the_folder(source: str, target: str) -> None:
     assert not isabs(path)
     assert ".." not in path.split("/")
     assert not path or is_relative(target)
+
+
+def test_the_gist_of_a_text_has_no_marks() -> None:
+    said = "## Seen\n\n- **Fan** `0 rpm` ![x](y.png)\n- see [plan](p.md)\n\n| a |\n|---|\n| 1 |"
+    assert plain(said) == "Seen Fan 0 rpm see plan a 1"
 
 
 @pytest.mark.parametrize("part", ["[", "[a](", "![", "`", "```\n", "[](x", "[a](b", "(<"])
