@@ -245,7 +245,8 @@ async def say(call: Call, number: str) -> web.Response:
 @pages.post("/knowledge/{number}/notes/{note}/done", permission="knowledge.publish")
 async def settle(call: Call, number: str, note: int) -> web.Response:
     """A report was dealt with."""
-    await call.db.run(service.settle, number, note, by=call.actor.id, now=call.now)
+    answer = str(call.form.get("answer", ""))
+    await call.db.run(service.settle, number, note, answer=answer, by=call.actor.id, now=call.now)
     return call.redirect(f"/knowledge/{number}", N_("The report is settled."))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from server.kernel.call import Actor
@@ -75,6 +75,13 @@ def told(texts: Mapping[str, Any]) -> dict[str, Any]:
         return f"{sign}[{one.label}]({HOME}/{rest})" if rest != one.target and rest[:3] == "KB-" else None
 
     return {name: led(str(value), lead) if name in PARTS else value for name, value in texts.items()}
+
+
+def translations(session: Session, found: Article) -> list[Article]:
+    """The same topic in other languages, as far as it is on the shelf."""
+    root = found.translation_of or found.number
+    same = or_(Article.number == root, Article.translation_of == root)
+    return list(session.scalars(select(Article).where(FOR_EVERYBODY, same, Article.id != found.id)))
 
 
 def searched(

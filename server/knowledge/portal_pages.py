@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
-from server.knowledge import files, portal, record, service
+from server.knowledge import files, portal, record, service, words
 from server.knowledge.models import Article, ArticleFile, Told
 from server.knowledge.portal import HOME
 from server.knowledge.references import plain
@@ -42,13 +42,21 @@ async def shown(call: Call, number: str) -> web.Response:
     """An article; `?q=` is what was looked for."""
     said = portal.words(call.request.query.get("q", ""))
 
-    def read(session: Session) -> tuple[Article, list[ArticleFile]]:
+    def read(session: Session) -> tuple[Article, list[ArticleFile], list[Article]]:
         article = portal.article(session, number)
-        return article, list(files.of_article(session, article))
+        return article, list(files.of_article(session, article)), portal.translations(session, article)
 
-    article, kept = await call.db.read(read)
+    article, kept, translations = await call.db.read(read)
     parts = record.parts_of(portal.told(service.texts_of(article)))
-    return call.render("knowledge/portal_article.html", article=article, parts=parts, said=said, files=kept)
+    return call.render(
+        "knowledge/portal_article.html",
+        article=article,
+        parts=parts,
+        said=said,
+        files=kept,
+        translations=translations,
+        words=words,
+    )
 
 
 @shelf.get(HOME + "/{number}/files/{storage}", signed_in=True)

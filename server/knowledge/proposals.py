@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
-from server.knowledge import service
+from server.knowledge import service, telling
 from server.knowledge.models import Article, ArticleProposal, NoteKind, ProposalState, State
 
 
@@ -73,11 +73,11 @@ def accept(session: Session, number: str, *, by: int, now: datetime) -> Article:
         NotFoundError: no change waits.
         ConflictError: the article was changed since it was proposed.
     """
-    _article, proposal = _open(session, number)
+    article, proposal = _open(session, number)
     changed = service.revise(
         session, number, proposal.texts, version=proposal.base_version, by=proposal.by_id, now=now
     )
-    _decide(session, proposal, ProposalState.ACCEPTED, by=by, now=now)
+    _decide(session, article, proposal, ProposalState.ACCEPTED, by=by, now=now)
     changed.reviewer_id, changed.checked_at = by, now
     return changed
 
@@ -87,7 +87,7 @@ def send_back(session: Session, number: str, remark: str, *, by: int, now: datet
     article, proposal = _open(session, number)
     service.note(session, article, NoteKind.REMARK, remark, by=by, now=now)
     proposal.remark = remark.strip()
-    _decide(session, proposal, ProposalState.RETURNED, by=by, now=now)
+    _decide(session, article, proposal, ProposalState.RETURNED, by=by, now=now)
     return article
 
 
@@ -101,6 +101,7 @@ def _open(session: Session, number: str) -> tuple[Article, ArticleProposal]:
 
 def _decide(
     session: Session,
+    article: Article,
     proposal: ArticleProposal,
     state: ProposalState,
     *,
@@ -109,4 +110,5 @@ def _decide(
 ) -> None:
     proposal.state, proposal.decided_by_id, proposal.decided_at = state, by, now
     session.flush()
+    telling.decided(session, article, proposal, accepted=state is ProposalState.ACCEPTED, now=now)
     emit(session, "knowledge", {})

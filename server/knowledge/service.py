@@ -12,7 +12,7 @@ from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
 from server.kernel.ticket import next_number
-from server.knowledge import gaps, searching
+from server.knowledge import gaps, searching, telling
 from server.knowledge.models import (
     Article,
     ArticleNote,
@@ -236,7 +236,8 @@ def send_back(session: Session, number: str, remark: str, *, by: int, now: datet
     found = article(session, number)
     if found.state not in {State.SUBMITTED, State.REVIEWED}:
         raise IllegalStepError(found, State.DRAFT)
-    note(session, found, NoteKind.REMARK, remark, by=by, now=now)
+    told = note(session, found, NoteKind.REMARK, remark, by=by, now=now)
+    telling.returned(session, found, told, now=now)
     return move(session, number, State.DRAFT, by=by, now=now)
 
 
@@ -273,18 +274,28 @@ def note(
     )
     session.add(new)
     session.flush()
+    if kind is NoteKind.REPORT:
+        telling.reported(session, found, new, now=now)
     emit(session, "knowledge", {})
     return new
 
 
-def settle(session: Session, number: str, note_id: int, *, by: int, now: datetime) -> Article:
-    """A report of an error was dealt with; doing it again changes nothing."""
+def settle(
+    session: Session, number: str, note_id: int, *, answer: str = "", by: int, now: datetime
+) -> Article:
+    """A report of an error was dealt with; doing it again changes nothing.
+
+    Who made it is told, with the answer, which also stands as a comment.
+    """
     found = article(session, number)
     told = session.get(ArticleNote, note_id)
     if told is None or told.article_id != found.id or told.kind is not NoteKind.REPORT:
         raise NotFoundError(N_("There is no such report on {number}."), number=number)
     if told.done_at is None:
         told.done_at, told.done_by_id = now, by
+        if answer.strip():
+            note(session, found, NoteKind.COMMENT, answer, by=by, now=now)
+        telling.settled(session, found, told, answer.strip(), now=now)
         emit(session, "knowledge", {})
     return found
 
