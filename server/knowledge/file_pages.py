@@ -100,8 +100,8 @@ async def take_in(call: Call, token: str) -> web.Response:
     """Take in what was tried."""
     upload = await call.db.read(entering.kept, token, by=call.actor.id)
     items = await call.db.read(_tried, upload.name, upload.content)
-    done = await call.db.run(
-        entering.take_in,
+    done = await entering.take_in(
+        call.db,
         token,
         items,
         submit=bool(call.form.get("submit")),

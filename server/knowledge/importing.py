@@ -3,8 +3,8 @@
 Pictures that a document shows come along as files of its article, and links between documents become links
 between articles. A document that only points at another one is left out unless it is wanted.
 
-It is tried first: every document is told with what would become of it. Taking it in reads the same upload
-again and enters what can be taken, in one transaction; what cannot is named, duplicates are left out.
+It is tried first: every document is told with what would become of it. Taking it in (`entering`) reads the
+same upload again and enters what can be taken; what cannot is named, duplicates are left out.
 """
 
 import csv

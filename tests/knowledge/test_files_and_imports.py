@@ -355,17 +355,17 @@ def test_each_document_of_a_folder_is_told_with_what_becomes_of_it(db: Database,
 def test_taking_in_enters_exactly_what_was_told_and_a_second_time_nothing(db: Database) -> None:
     raw = zipped(FOLDER)
 
-    def round_trip(session: Session) -> list[importing.Item]:
-        upload = entering.keep(session, "kb.zip", raw, by=1, now=NOON)
-        items = importing.read("kb.zip", raw)
-        return entering.take_in(session, upload.token, items, submit=True, by=1, now=NOON)
+    def round_trip() -> list[importing.Item]:
+        upload = db.run_now(entering.keep, "kb.zip", raw, by=1, now=NOON)
+        items = tried(db, "kb.zip", raw)
+        return asyncio.run(entering.take_in(db, upload.token, items, submit=True, by=1, now=NOON))
 
     told = tried(db, "kb.zip", raw)
-    done = db.run_now(round_trip)
+    done = round_trip()
     assert [one.source for one in done if one.number] == [one.source for one in told if one.fits]
     states = db.read_now(lambda s: [article.state for article in s.scalars(select(Article))])
     assert states == [State.SUBMITTED] * 3
-    assert [one for one in db.run_now(round_trip) if one.number] == []
+    assert [one for one in round_trip() if one.number] == []
     assert db.read_now(lambda s: s.scalar(select(func.count()).select_from(ImportUpload))) == 0
 
 

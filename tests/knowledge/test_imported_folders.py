@@ -1,16 +1,16 @@
 """What a folder or a Word document brings along: pictures, links between documents, stubs."""
 
+import asyncio
 import zipfile
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError
-from server.knowledge import documents, entering, files, importing
-from server.knowledge.models import Article, ArticleFile
+from server.knowledge import documents, entering, files, importing, service
+from server.knowledge.models import Article, ArticleFile, State
 from tests.desk_client import Desk
 from tests.knowledge.conftest import NOON
 from tests.knowledge.test_files_and_imports import PNG, REFUSED, WORD_NS, form, paragraph, word, zipped
@@ -38,12 +38,9 @@ DRAWN = (
 
 
 def entered(db: Database, name: str, raw: bytes, **how: Any) -> list[importing.Item]:
-    def both(session: Session) -> list[importing.Item]:
-        upload = entering.keep(session, name, raw, by=1, now=NOON)
-        items = importing.read(name, raw)
-        return entering.take_in(session, upload.token, items, submit=False, by=1, now=NOON, **how)
-
-    return db.run_now(both)
+    upload = db.run_now(entering.keep, name, raw, by=1, now=NOON)
+    items = db.read_now(importing.compared, importing.read(name, raw))
+    return asyncio.run(entering.take_in(db, upload.token, items, submit=False, by=1, now=NOON, **how))
 
 
 def titled(db: Database, title: str) -> Article:
@@ -94,6 +91,33 @@ def test_T20_pictures_are_bounded_together_however_often_one_is_shown(  # noqa: 
     with pytest.raises(InvalidError, match="pictures"):
         entered(db, "kb.zip", zipped(folder))
     assert db.read_now(lambda session: session.scalars(select(ArticleFile)).all()) == []
+    assert db.read_now(lambda session: session.scalars(select(Article)).all()) == []
+
+
+async def test_an_import_that_is_taken_in_twice_at_once_enters_each_document_once(db: Database) -> None:
+    raw = zipped({f"{n}.md": f"# Page {n}\n\nText {n} of the folder".encode() for n in range(120)})
+    upload = await db.run(entering.keep, "kb.zip", raw, by=1, now=NOON)
+    items = await db.read(importing.compared, importing.read("kb.zip", raw))
+    both = [entering.take_in(db, upload.token, items, submit=True, by=1, now=NOON) for _ in range(2)]
+    done = await asyncio.gather(*both, return_exceptions=True)
+    assert sum(isinstance(one, list) for one in done) == 1
+    states = await db.read(lambda session: session.scalars(select(Article.state)).all())
+    assert len(states) == 120
+    assert set(states) == {State.SUBMITTED}
+
+
+async def test_others_write_while_a_large_folder_is_entered(db: Database) -> None:
+    raw = zipped({f"{n}.md": f"# Page {n}\n\nText {n} of the folder".encode() for n in range(150)})
+    upload = await db.run(entering.keep, "kb.zip", raw, by=1, now=NOON)
+    items = await db.read(importing.compared, importing.read("kb.zip", raw))
+    texts = {"title": "Fan fails", "solution": "Swap it", "language": "en"}
+    going = asyncio.create_task(entering.take_in(db, upload.token, items, submit=False, by=1, now=NOON))
+    beside = 0
+    while not going.done():
+        await db.run(service.write, texts, by=2, now=NOON)
+        beside += 1
+    assert len(await going) == 150
+    assert beside > 1
 
 
 def drawn(parts: dict[str, bytes], body: str) -> bytes:
