@@ -64,10 +64,8 @@ async def test_T13_no_list_search_or_hint_tells_a_colleague_of_a_draft(desk: Des
             f"/knowledge?view=all&q={asked}", f"/knowledge?view=all&q={asked}&format=csv",
             f"/palette?q={asked}", f"/api/v1/articles?words={asked}", f"/knowledge/ask?q={asked}",
             f"/portal/knowledge?q={asked}", f"/portal/knowledge/near?summary={asked}",
-            f"/knowledge/new?translate={number}", f"/knowledge/KB-000001/edit?x={asked}",
         ):  # fmt: skip
-            text = await desk.bob.text(path) if "new?" not in path and "edit" not in path else ""
-            told = text.replace(word, "").replace(asked, "")
+            told = (await desk.bob.text(path)).replace(word, "").replace(asked, "")
             assert "Open the" not in told, path
             assert number not in told or number == word, path
     found = await desk.bob.post("/api/v1/suggestions", json={"text": f"{SECRET}\nOpen the {SECRET}"})
