@@ -24,6 +24,7 @@ from server.knowledge.models import (
     ImportUpload,
     NoteKind,
     Outcome,
+    PortalSearch,
     ProposalState,
     State,
     Verdict,
@@ -96,12 +97,14 @@ def _proven(now: datetime) -> ColumnElement[bool]:
 
 
 def _idle(since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Published before, and neither opened, applied nor confirmed since."""
+    """Published before, and neither opened on a ticket or in the portal, applied nor confirmed since."""
+    opened = select(PortalSearch.opened).where(PortalSearch.at > since, PortalSearch.opened.is_not(None))
     return (
         Article.state == State.PUBLISHED,
         Article.published_at <= since,
         or_(Article.checked_at.is_(None), Article.checked_at <= since),
         Article.number.not_in(select(Outcome.suggestion).where(Outcome.at > since)),
+        Article.number.not_in(opened),
     )
 
 

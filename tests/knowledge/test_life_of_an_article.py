@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from server.knowledge import finding, proposals, service, tending
+from server.knowledge import finding, portal, proposals, service, tending
 from server.knowledge.models import NoteKind, State, Verdict
 from server.knowledge.suggest import Query, suggest
 from tests.knowledge.conftest import NOON, Publish
@@ -244,13 +244,17 @@ def test_what_held_in_use_lately_is_renewed_by_it_and_all_else_expires(
 
 def test_what_nobody_uses_expires_unless_it_is_confirmed(db: Database, publish: Publish) -> None:
     idle, opened, confirmed = publish("Fan tray fails"), publish("Fuse blown"), publish("Lamp dark")
+    shelf = publish("Printer jams", audience="everybody")
     after, later = timedelta(days=210), NOON + timedelta(days=211)
     db.run_now(service.record_outcome, opened, "INC-000001", Verdict.OPENED, by=ALICE, now=later)
     db.run_now(service.confirm, confirmed, by=BOB, now=NOON + timedelta(days=2))
+    db.run_now(portal.searched, "paper", actor=actor(CHARLIE), now=later, opened=shelf)
+    db.run_now(portal.searched, "fan tray", actor=actor(CHARLIE), now=later)
     assert db.run_now(tending.expire_unused, after=after, now=NOON + timedelta(days=209)) == 0
     assert db.run_now(tending.expire_unused, after=after, now=later) == 1
-    states = {number: db.read_now(service.article, number).state for number in (idle, opened, confirmed)}
-    assert states == {idle: State.EXPIRED, opened: State.PUBLISHED, confirmed: State.PUBLISHED}
+    kept = (opened, confirmed, shelf)
+    assert db.read_now(service.article, idle).state is State.EXPIRED
+    assert {db.read_now(service.article, number).state for number in kept} == {State.PUBLISHED}
 
 
 @given(days=st.integers(0, 3650))
