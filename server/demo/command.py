@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from server import app as desk
 from server.accounts import passwords, roles
-from server.demo import causes, company, living, past, present, room, seeds, shelf, yesterday
+from server.demo import causes, company, living, past, present, room, seeds, shelf, visitors, yesterday
 from server.incidents import guesses
 from server.kernel import jobs, secrets
 from server.kernel.db import Database
@@ -73,6 +73,7 @@ def seed(settings: Settings) -> None:
         token = room.write(session, told, now=now)
         articles = shelf.write(session, people, now=now)
         past.write(session, people, articles, now=now)
+        visitors.write(session, people, now=now)
         causes.write(session, people, now=now)
         present.write(session, people, now=now)
         for job, after in SOON.items():

@@ -12,7 +12,7 @@ from server.accounts.models import Department, Group, GroupMember, Person, Perso
 from server.demo.seeds import seed
 
 PASSWORD = "watchdesk-demo"  # printed by the demo; listens on loopback only  # noqa: S105
-SHOWN = ("zhou.lin", "chen.yu", "he.wei", "tang.xin", "admin")
+SHOWN = ("zhou.lin", "chen.yu", "he.wei", "tang.xin", "sun.li", "emma.brown", "admin")
 
 
 def write(session: Session, *, password_hash: str, now: datetime) -> dict[str, Person]:

@@ -30,6 +30,7 @@ def write(session: Session, people: Mapping[str, Person], *, now: datetime) -> d
             texts = topic[language] | {
                 "language": language,
                 "applies_to": topic["applies_to"],
+                "audience": topic.get("audience", "engineers"),
                 "translation_of": first,
             }
             article = service.write(session, texts, by=author.id, now=at)

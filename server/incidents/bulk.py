@@ -1,30 +1,18 @@
 """Many incidents at once: pass on, merge, link, close. What is left out is named with its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from server.incidents import service, together
 from server.kernel.call import Actor
-from server.kernel.errors import ConflictError, InvalidError, NotFoundError
-from server.kernel.formdata import said_of
 from server.kernel.i18n import N_, ngettext
+from server.kernel.listing.many import Chosen, Skipped, each, why
 from server.kernel.web import Call, Pages, web
 
 bulk = Pages("incidents")
-MOST = 200
-Skipped = Mapping[str, str]
-
-
-class Chosen(BaseModel):
-    """The ticked rows."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: Annotated[list[str], Field(min_length=1, max_length=MOST)]
 
 
 class ToGroup(Chosen):
@@ -44,19 +32,6 @@ class Linking(Chosen):
 
     other: Annotated[str, Field(min_length=1, max_length=20)]
     kind: Annotated[str, Field(max_length=32)] = "relates_to"
-
-
-def each(session: Session, numbers: Sequence[str], do: Callable[[str], object]) -> tuple[int, Skipped]:
-    """Do one thing to each; what its state or a right forbids is left out with the reason."""
-    done, skipped = 0, {}
-    for number in dict.fromkeys(numbers):
-        try:
-            with session.begin_nested():
-                do(number)
-            done += 1
-        except (ConflictError, NotFoundError, InvalidError) as error:
-            skipped[number] = said_of(error)
-    return done, skipped
 
 
 def _assign(session: Session, form: ToGroup, actor: Actor, now: datetime) -> tuple[int, Skipped]:
@@ -94,9 +69,8 @@ def _told(call: Call, outcome: tuple[int, Skipped]) -> web.Response:
     text = ngettext("{n} incident done.", "{n} incidents done.", done).format(n=done)
     if not skipped:
         return call.redirect("/incidents", N_("{text}"), text=text)
-    why = "; ".join(f"{number}: {reason}" for number, reason in list(skipped.items())[:3])
     toast = N_("{text} Left out {k}: {why}")
-    return call.redirect("/incidents", toast, text=text, k=len(skipped), why=why)
+    return call.redirect("/incidents", toast, text=text, k=len(skipped), why=why(skipped))
 
 
 @bulk.post("/incidents/bulk/assign", permission="incident.assign")

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=False,
         description=N_("Let the only writer of an article publish it; for sites with one expert."),
     )
+    knowledge_unused_days: int = Field(
+        default=365,
+        ge=0,
+        le=3650,
+        description=N_("Days, 210 or more, after which an article that nobody uses expires; 0 for never."),
+    )
     llm_url: str = Field(
         default="",
         description=N_("Language model that drafts answers, as https://host/v1; nothing leaves without one."),

@@ -15,6 +15,7 @@ from server.kernel.practice import NavItem, Permission, Practice
 from server.knowledge import shelves, tending, training
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
+from server.knowledge.bulk import bulk
 from server.knowledge.file_pages import filed
 from server.knowledge.manager_api import managing
 from server.knowledge.manager_pages import manager
@@ -58,7 +59,7 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, filed, shelf, asking, pages, answers, managing, ranking_api, api),
+    routes=(manager, bulk, filed, shelf, asking, pages, answers, managing, ranking_api, api),
     jobs=(*tending.JOBS, *training.JOBS),
     schedules=(*tending.SCHEDULES, *training.SCHEDULES),
     startup=(_start,),

@@ -9,7 +9,7 @@ from server.kernel.errors import DeskError, ForbiddenError, InvalidError
 from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
-from server.knowledge import files, finding, importing, service
+from server.knowledge import entering, files, finding, importing, service
 from server.knowledge.models import Article, ArticleFile
 
 filed = Pages("knowledge")
@@ -87,7 +87,7 @@ async def try_it(call: Call) -> web.Response:
         items = await call.db.read(_tried, name, content)
     except DeskError as error:
         return _shown(call, error=said_of(error), status=error.status)
-    upload = await call.db.run(importing.keep, name, content, by=call.actor.id, now=call.now)
+    upload = await call.db.run(entering.keep, name, content, by=call.actor.id, now=call.now)
     return _shown(call, items=items, token=upload.token)
 
 
@@ -98,13 +98,14 @@ def _tried(session: Session, name: str, content: bytes) -> list[importing.Item]:
 @filed.post("/knowledge/import/{token}", permission="knowledge.publish")
 async def take_in(call: Call, token: str) -> web.Response:
     """Take in what was tried."""
-    upload = await call.db.read(importing.kept, token, by=call.actor.id)
+    upload = await call.db.read(entering.kept, token, by=call.actor.id)
     items = await call.db.read(_tried, upload.name, upload.content)
-    done = await call.db.run(
-        importing.take_in,
+    done = await entering.take_in(
+        call.db,
         token,
         items,
         submit=bool(call.form.get("submit")),
+        pointing=bool(call.form.get("pointing")),
         by=call.actor.id,
         now=call.now,
     )
@@ -113,4 +114,7 @@ async def take_in(call: Call, token: str) -> web.Response:
 
 def _shown(call: Call, *, status: int = 200, **context: Any) -> web.Response:
     nothing: dict[str, Any] = {"items": [], "token": "", "done": False, "error": ""}
-    return call.render("knowledge/import.html", status=status, **(nothing | context), most=ITEMS_SHOWN)
+    context = nothing | context
+    context["items"] = sorted(context["items"], key=lambda one: not one.error)
+    shown = sum(len(one.pictures) for one in context["items"] if one.fits)
+    return call.render("knowledge/import.html", status=status, **context, shown=shown, most=ITEMS_SHOWN)

@@ -248,7 +248,7 @@ def attach(
     )
     session.add(kept)
     session.flush()
-    emit(session, "knowledge", {"number": article.number})
+    emit(session, "knowledge", {})
     return kept
 
 
@@ -260,6 +260,20 @@ def of_article(session: Session, article: Article) -> Sequence[ArticleFile]:
         .order_by(ArticleFile.name, ArticleFile.id)
     )
     return list(rows)
+
+
+def address(article: Article, kept: ArticleFile) -> str:
+    """Where a picture of an article is shown."""
+    return f"/knowledge/{article.number}/files/{kept.storage}?show=1"
+
+
+def pictures(session: Session, article: Article) -> list[tuple[str, str]]:
+    """The pictures of an article: the name of each, and the Markdown that shows it."""
+    found = [one for one in of_article(session, article) if one.media in SAFE_TO_SHOW]
+    labels = (re.sub(r"[^\w. -]", "", one.name) for one in found)
+    return [
+        (one.name, f"![{label}]({address(article, one)})") for one, label in zip(found, labels, strict=True)
+    ]
 
 
 def read(session: Session, article: Article, storage: str) -> tuple[ArticleFile, bytes]:
@@ -282,7 +296,7 @@ def remove(session: Session, article: Article, storage: str) -> ArticleFile:
     if content is not None:
         session.delete(content)
     session.delete(kept)
-    emit(session, "knowledge", {"number": article.number})
+    emit(session, "knowledge", {})
     return kept
 
 

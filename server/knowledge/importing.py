@@ -1,26 +1,29 @@
 """Articles from files: a folder of documents as ZIP, a CSV table, single Markdown, HTML or Word files.
 
-It is tried first: every document is told with what would become of it. Taking it in reads the same upload
-again and enters what can be taken, in one transaction; what cannot is named, duplicates are left out.
+Pictures that a document shows come along as files of its article, and links between documents become links
+between articles. A document that only points at another one is left out unless it is wanted.
+
+It is tried first: every document is told with what would become of it. Taking it in (`entering`) reads the
+same upload again and enters what can be taken; what cannot is named, duplicates are left out.
 """
 
 import csv
 import io
-import secrets
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.kernel.errors import DeskError, InvalidError, NotFoundError, TooLargeError
+from server.kernel.errors import DeskError, InvalidError, TooLargeError
 from server.kernel.i18n import N_
 from server.kernel.listing.export import neutral
-from server.knowledge import documents, files, service
+from server.knowledge import documents, files, pointers
 from server.knowledge.documents import FACETS, LONGEST_PART, LONGEST_TITLE, Document
-from server.knowledge.models import Article, Audience, ImportUpload, State
+from server.knowledge.models import Article, Audience, State
+from server.knowledge.references import Reference, is_relative, neighbour, references
 
 LARGEST = 20 * 1024 * 1024  # bytes of an upload
 ONE_MOST = 5 * 1024 * 1024  # bytes of one document in an archive
@@ -29,6 +32,7 @@ LONGEST_NAME = 80
 TELLING = 40  # a solution shorter than this says nothing about whether two articles are the same
 COLUMNS = ("title", "symptom", "cause", "solution", "language", "audience", *FACETS)
 IGNORED = (".ds_store", "thumbs.db")
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _READERS = (".md", ".markdown", ".txt", ".html", ".htm", ".docx", ".csv")
 
 
@@ -36,7 +40,10 @@ _READERS = (".md", ".markdown", ".txt", ".html", ".htm", ".docx", ".csv")
 class Item:
     """One document: what it would become, or why it cannot be taken.
 
-    `same_as` names the article (or the earlier document of the upload) that says the same already.
+    `same_as` names the article (or the earlier document of the upload) that says the same already,
+    `points_at` what the document only points at. `path` is where it lies in an archive, `pictures` are the
+    paths of those that it shows (of a Word document: within itself), `goes_with` is, of a picture, the
+    document that shows it.
     """
 
     source: str
@@ -45,6 +52,10 @@ class Item:
     places: Mapping[str, Any] = field(default_factory=dict)
     same_as: str = ""
     number: str = ""  # of the article that was made
+    path: str = ""
+    pictures: tuple[str, ...] = ()
+    goes_with: str = ""
+    points_at: str = ""
 
     @property
     def title(self) -> str:
@@ -54,7 +65,7 @@ class Item:
     @property
     def fits(self) -> bool:
         """Whether it can be taken in."""
-        return not self.error and not self.same_as
+        return not (self.error or self.same_as or self.goes_with)
 
 
 def read(name: str, content: bytes) -> list[Item]:
@@ -87,30 +98,66 @@ def read(name: str, content: bytes) -> list[Item]:
 
 def _of_archive(name: str, content: bytes) -> Iterator[Item]:
     with files.opened(content, name) as archive:
-        parts = [one for one in archive.infolist() if not one.is_dir()]
-        wanted = [
-            one for one in parts if not _hidden(one.filename) and one.filename.lower().endswith(_READERS)
-        ]
+        paths = [one.filename for one in archive.infolist() if not one.is_dir() and not _hidden(one.filename)]
+        wanted = [one for one in paths if one.lower().endswith(_READERS)]
         if len(wanted) > MOST_ITEMS:
             raise _too_many(name)
+        shown: dict[str, str] = {}
         made = 0
-        for one in parts:
-            if _hidden(one.filename):
-                continue
-            shown = one.filename[-LONGEST_NAME:]
-            if one not in wanted:
-                yield Item(shown, error=N_("Of a kind that is not read; pictures are attached afterwards."))
-                continue
-            try:
-                raw = files.part(archive, one.filename, limit=ONE_MOST)
-            except DeskError as error:
-                yield _refused(shown, error)
-                continue
-            for item in _of_file(shown, raw):
+        for path in wanted:
+            for item in _of_part(archive, path, frozenset(paths)):
                 made += 1
                 if made > MOST_ITEMS:
                     raise _too_many(name)
+                if not path.lower().endswith(".docx"):
+                    shown |= {one: item.source for one in item.pictures if one not in shown}
                 yield item
+        for path in paths:
+            if path not in wanted:
+                yield _beside(archive, path, shown)
+
+
+def _of_part(archive: zipfile.ZipFile, path: str, paths: frozenset[str]) -> Iterator[Item]:
+    """The documents of one file of an archive, with the pictures beside it that they show."""
+    shown = path[-LONGEST_NAME:]
+    try:
+        raw = files.part(archive, path, limit=ONE_MOST)
+    except DeskError as error:
+        yield _refused(shown, error)
+        return
+    for item in _of_file(shown, raw):
+        if item.pictures or path.lower().endswith(".csv"):
+            yield replace(item, path=path)
+            continue
+        near = (neighbour(path, one.target) for one in _pictures(item.texts))
+        yield replace(item, path=path, pictures=_few(one for one in near if one in paths))
+
+
+def _pictures(texts: Mapping[str, Any]) -> Iterator[Reference]:
+    for name in documents.PARTS:
+        found = references(str(texts.get(name, "")))
+        yield from (one for one in found if one.picture and is_relative(one.target))
+
+
+def _few(paths: Iterator[str]) -> tuple[str, ...]:
+    wanted = dict.fromkeys(one for one in paths if one.lower().endswith(PICTURES))
+    return tuple(wanted)[: files.MOST_FILES]
+
+
+def _beside(archive: zipfile.ZipFile, path: str, shown: Mapping[str, str]) -> Item:
+    """A file that is no document: a picture goes with what shows it."""
+    name = path[-LONGEST_NAME:]
+    if not path.lower().endswith(PICTURES):
+        return Item(name, error=N_("Of a kind that is not read."))
+    if path not in shown:
+        return Item(name, error=N_("No document shows this picture."))
+    try:
+        content = files.part(archive, path, limit=files.LARGEST)
+        if files.media_of(content, name) not in files.SAFE_TO_SHOW:
+            raise files.FileTypeError(name)
+    except DeskError as error:
+        return _refused(name, error)
+    return Item(name, goes_with=shown[path])
 
 
 def _hidden(path: str) -> bool:
@@ -139,7 +186,10 @@ def _of_file(name: str, content: bytes) -> Iterator[Item]:
     except DeskError as error:
         yield _refused(name, error)
         return
-    yield _judged(name, found)
+    item = _judged(name, found)
+    if lower.endswith(".docx"):
+        item = replace(item, pictures=_few(one.target for one in _pictures(item.texts)))
+    yield item
 
 
 def _of_table(name: str, said: str) -> Iterator[Item]:
@@ -177,7 +227,7 @@ def _bare(cell: str) -> str:
 
 
 def _of_row(row: Mapping[str, str]) -> Document:
-    parts = {name: row.get(name, "").strip() for name in ("symptom", "cause", "solution")}
+    parts = {name: row.get(name, "").strip() for name in documents.PARTS}
     said = row["title"] + "".join(parts.values())
     return Document(
         title=row["title"].strip(),
@@ -196,7 +246,7 @@ def _judged(source: str, found: Document) -> Item:
     """A document as the texts of an article, or what is wrong with it."""
     texts = {
         "title": found.title,
-        **{name: found.parts.get(name, "") for name in ("symptom", "cause", "solution")},
+        **{name: found.parts.get(name, "") for name in documents.PARTS},
         "language": found.language,
         "applies_to": found.facets,
         "audience": found.audience or Audience.ENGINEERS.value,
@@ -205,7 +255,13 @@ def _judged(source: str, found: Document) -> Item:
     if wrong is not None:
         error, places = wrong
         return Item(source, {"title": found.title[:LONGEST_TITLE]}, error, places)
-    return Item(source, texts)
+    return Item(source, texts, points_at=_pointed(texts))
+
+
+def _pointed(texts: Mapping[str, Any]) -> str:
+    """What a document surely only points at, as people would name it; "" where it says something."""
+    pointer = pointers.pointer_of(texts)
+    return pointer.targets[-1] if pointer.sure else ""
 
 
 def _wrong(found: Document) -> tuple[str, dict[str, Any]] | None:
@@ -248,12 +304,12 @@ def compared(session: Session, items: Sequence[Item]) -> list[Item]:
             said[_key(solution)] = number
     found = []
     for item in items:
-        if item.error:
+        if item.error or item.goes_with:
             found.append(item)
             continue
         titled, solution = (_key(item.title), str(item.texts["language"])), _key(item.texts["solution"])
         known = titles.get(titled) or said.get(solution, "")
-        found.append(Item(item.source, item.texts, same_as=known) if known else item)
+        found.append(replace(item, same_as=known) if known else item)
         titles.setdefault(titled, known or item.source)
         if len(solution) >= TELLING:
             said.setdefault(solution, known or item.source)
@@ -262,52 +318,3 @@ def compared(session: Session, items: Sequence[Item]) -> list[Item]:
 
 def _key(said: str) -> str:
     return " ".join(said.casefold().split())
-
-
-def keep(session: Session, name: str, content: bytes, *, by: int, now: datetime) -> ImportUpload:
-    """Keep an upload that was tried, so that it can be taken in without sending it again."""
-    upload = ImportUpload(
-        token=secrets.token_hex(20), name=files.shown_name(name), content=content, by_id=by, at=now
-    )
-    session.add(upload)
-    session.flush()
-    return upload
-
-
-def kept(session: Session, token: str, *, by: int) -> ImportUpload:
-    """An upload of this person.
-
-    Raises:
-        NotFoundError: it was taken in, is a day old, or is somebody else's.
-    """
-    upload = session.get(ImportUpload, token)
-    if upload is None or upload.by_id != by:
-        raise NotFoundError(N_("This upload is no longer kept; choose the file again."))
-    return upload
-
-
-def take_in(
-    session: Session, token: str, items: Sequence[Item], *, submit: bool, by: int, now: datetime
-) -> list[Item]:
-    """Enter what can be taken as drafts, or at once for review; the upload is forgotten.
-
-    Args:
-        session: the running transaction.
-        token: of the upload.
-        items: what `read` made of it.
-        submit: whether those that have a solution are handed to the reviewer.
-        by: who imports.
-        now: the present moment.
-    """
-    upload = kept(session, token, by=by)
-    done = []
-    for item in compared(session, items):
-        if not item.fits:
-            done.append(item)
-            continue
-        made = service.write(session, item.texts, by=by, now=now)
-        if submit and made.solution.strip():
-            service.move(session, made.number, State.SUBMITTED, by=by, now=now)
-        done.append(Item(item.source, item.texts, number=made.number))
-    session.delete(upload)
-    return done

@@ -11,6 +11,8 @@ from server.accounts.service import people_by_ids
 from server.kernel.i18n import N_, _
 from server.kernel.web import Call, Pages, web
 from server.knowledge import gaps, learning, portal, quality, service, silence, tending, words
+from server.knowledge.bulk import ACTIONS
+from server.knowledge.models import State
 from server.knowledge.quality import Week
 from server.knowledge.table import name_of
 from server.knowledge.tending import Wanted
@@ -19,14 +21,17 @@ manager = Pages("knowledge")
 GAPS_SHOWN = 100
 CONTRIBUTED = timedelta(days=365)
 ORDER = tuple(words.REASONS)
+OFFERED = frozenset({"review", "publish", "confirm", "retire"})
 HINTS = {
     "submitted": N_("read it, then publish it or send it back"),
+    "reviewed": N_("found right; publish it when its time has come"),
     "proposed": N_("the published text stays until you decide"),
     "reported": N_("settle each report on the article"),
     "failing": N_("did not hold at least half of the times since it was last confirmed"),
-    "due": N_("expires on that day unless it is confirmed"),
+    "due": N_("expires on that day unless it is confirmed; what held lately is renewed by its use"),
     "unused": N_("neither opened nor applied for 180 days"),
 }
+LISTED = {"submitted": State.SUBMITTED, "reviewed": State.REVIEWED}
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class Line:
     place: int
     wanted: Wanted
     by: Any
+
+    @property
+    def state_key(self) -> str:
+        """The article's state, for the actions on ticked lines."""
+        return self.wanted.article.state.value
 
 
 def _queue(session: Session, call: Call) -> list[Line]:
@@ -51,7 +61,19 @@ async def review(call: Call) -> web.Response:
     wanted = await call.db.read(_queue, call)
     call.topics = ("knowledge",)
     hints = {reason: _(hint) for reason, hint in HINTS.items()}
-    return call.render("knowledge/review.html", wanted=wanted, words=words, hints=hints)
+    if limit := tending.idle_limit(call.settings.knowledge_unused_days):
+        hints["unused"] = _("neither opened nor applied for 180 days; expires after {n} days").format(
+            n=limit.days
+        )
+    return call.render(
+        "knowledge/review.html",
+        wanted=wanted,
+        words=words,
+        hints=hints,
+        actions=[one for one in ACTIONS if one.key in OFFERED],
+        most=tending.MOST_SHOWN,
+        listed=LISTED,
+    )
 
 
 @manager.get("/knowledge/gaps", permission="knowledge.publish")

@@ -15,6 +15,7 @@ class State(StrEnum):
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
+    REVIEWED = "reviewed"  # found right by a reviewer, not yet published
     PUBLISHED = "published"
     EXPIRED = "expired"
     RETIRED = "retired"

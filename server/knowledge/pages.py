@@ -13,7 +13,7 @@ from server.kernel.i18n import N_, _
 from server.kernel.listing import show
 from server.kernel.prose import html
 from server.kernel.web import Call, Pages, web
-from server.knowledge import finding, gaps, proposals, record, service, words
+from server.knowledge import files, finding, gaps, proposals, record, service, words
 from server.knowledge.models import Article, Audience, Kind, NoteKind, State, Verdict
 from server.knowledge.table import ARTICLES
 
@@ -23,6 +23,7 @@ TICKET = re.compile(r"INC-\d{1,12}")
 DONE = {
     State.DRAFT: N_("{number} is a draft again."),
     State.SUBMITTED: N_("{number} waits for review."),
+    State.REVIEWED: N_("{number} is reviewed and can be published."),
     State.PUBLISHED: N_("{number} is published and will be suggested."),
     State.EXPIRED: N_("{number} is marked as expired and is suggested no more."),
     State.RETIRED: N_("{number} is retired."),
@@ -94,9 +95,7 @@ async def new(call: Call) -> web.Response:
         gap = await call.db.read(gaps.of_ticket, missing)
         facets = {name: gap.facets.get(name, "") for name in ("ci_class", "model", "alert", "service")}
         values |= facets | {"title": gap.title[:200], "source_ticket": gap.ticket}
-    return call.render(
-        "knowledge/form.html", values=values, errors={}, number="", words=words, proposes=False
-    )
+    return _form(call, values)
 
 
 @pages.post("/knowledge/new", permission="knowledge.write")
@@ -157,12 +156,11 @@ async def edit(call: Call, number: str) -> web.Response:
     article = await call.db.read(finding.visible, number, call.actor)
     proposes = not service.may_edit(call.actor, article)
     waiting = await call.db.read(proposals.waiting, article) if proposes else None
+    pictures = await call.db.read(files.pictures, article)
     values = _values(article)
     if waiting is not None and waiting.by_id == call.actor.id and waiting.base_version == article.version:
         values |= _as_form(waiting.texts)
-    return call.render(
-        "knowledge/form.html", values=values, errors={}, number=number, words=words, proposes=proposes
-    )
+    return _form(call, values, number=number, proposes=proposes, pictures=pictures)
 
 
 @pages.post("/knowledge/{number}/edit", permission="knowledge.write")
@@ -247,7 +245,8 @@ async def say(call: Call, number: str) -> web.Response:
 @pages.post("/knowledge/{number}/notes/{note}/done", permission="knowledge.publish")
 async def settle(call: Call, number: str, note: int) -> web.Response:
     """A report was dealt with."""
-    await call.db.run(service.settle, number, note, by=call.actor.id, now=call.now)
+    answer = str(call.form.get("answer", ""))
+    await call.db.run(service.settle, number, note, answer=answer, by=call.actor.id, now=call.now)
     return call.redirect(f"/knowledge/{number}", N_("The report is settled."))
 
 
@@ -296,15 +295,13 @@ async def opinion(call: Call, number: str) -> web.Response:
 
 def _again(call: Call, errors: dict[str, str], number: str, *, proposes: bool = False) -> web.Response:
     values = {name: call.form.get(name, "") for name in ArticleForm.model_fields}
-    return call.render(
-        "knowledge/form.html",
-        status=422,
-        values=values,
-        errors=errors,
-        number=number,
-        words=words,
-        proposes=proposes,
-    )
+    return _form(call, values, status=422, errors=errors, number=number, proposes=proposes)
+
+
+def _form(call: Call, values: Mapping[str, Any], *, status: int = 200, **context: Any) -> web.Response:
+    nothing: dict[str, Any] = {"errors": {}, "number": "", "proposes": False, "pictures": ()}
+    context = nothing | context
+    return call.render("knowledge/form.html", status=status, values=values, words=words, **context)
 
 
 def _values(article: Article) -> dict[str, Any]:

@@ -1,18 +1,23 @@
 """The shelf for everybody: end users look here before they report, and say whether it helped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching, service
+from server.knowledge.documents import PARTS
 from server.knowledge.finding import FOR_EVERYBODY
 from server.knowledge.models import Article, PortalSearch, Told, Verdict
+from server.knowledge.references import Reference, led
 
+HOME = "/portal/knowledge"
+INSIDE = "/knowledge/"
 MOST = 20
 SAME_SEARCH = timedelta(hours=1)  # the same words again are one search
 KEPT = timedelta(days=400)
@@ -59,6 +64,24 @@ def article(session: Session, number: str) -> Article:
     if found is None:
         raise NotFoundError(N_("There is no article {number}."), number=number)
     return found
+
+
+def told(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """An article's texts whose links to articles and pictures stay on the shelf."""
+
+    def lead(one: Reference) -> str | None:
+        rest = one.target.removeprefix(INSIDE)
+        sign = "!" if one.picture else ""
+        return f"{sign}[{one.label}]({HOME}/{rest})" if rest != one.target and rest[:3] == "KB-" else None
+
+    return {name: led(str(value), lead) if name in PARTS else value for name, value in texts.items()}
+
+
+def translations(session: Session, found: Article) -> list[Article]:
+    """The same topic in other languages, as far as it is on the shelf."""
+    root = found.translation_of or found.number
+    same = or_(Article.number == root, Article.translation_of == root)
+    return list(session.scalars(select(Article).where(FOR_EVERYBODY, same, Article.id != found.id)))
 
 
 def searched(

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_
 from server.kernel.web import Call, Pages, web
-from server.knowledge import files, portal, record, service
+from server.knowledge import files, portal, record, service, words
 from server.knowledge.models import Article, ArticleFile, Told
+from server.knowledge.portal import HOME
+from server.knowledge.references import plain
 
 shelf = Pages("knowledge")
-HOME = "/portal/knowledge"
 NEAR_SHOWN = 3
 SHORTEST = 3  # characters of a report from which something may be near
 
@@ -24,7 +25,7 @@ async def search(call: Call) -> web.Response:
     """What fits the words, and the way to report what nothing fits."""
     said = portal.words(call.request.query.get("q", ""))
     found = await call.db.read(portal.look, said, call.actor.language)
-    return call.render("knowledge/portal.html", said=said, found=found)
+    return call.render("knowledge/portal.html", said=said, found=found, plain=plain)
 
 
 @shelf.get(HOME + "/near", signed_in=True)
@@ -33,7 +34,7 @@ async def near(call: Call) -> web.Response:
     query = call.request.query
     said = portal.words(f"{query.get('summary', '')} {query.get('description', '')}")
     found = await call.db.read(portal.look, said, call.actor.language) if len(said) >= SHORTEST else ()
-    return call.fragment("knowledge/_near.html", said=said, found=found[:NEAR_SHOWN])
+    return call.fragment("knowledge/_near.html", said=said, found=found[:NEAR_SHOWN], plain=plain)
 
 
 @shelf.get(HOME + "/{number}", signed_in=True)
@@ -41,13 +42,21 @@ async def shown(call: Call, number: str) -> web.Response:
     """An article; `?q=` is what was looked for."""
     said = portal.words(call.request.query.get("q", ""))
 
-    def read(session: Session) -> tuple[Article, list[ArticleFile]]:
+    def read(session: Session) -> tuple[Article, list[ArticleFile], list[Article]]:
         article = portal.article(session, number)
-        return article, list(files.of_article(session, article))
+        return article, list(files.of_article(session, article)), portal.translations(session, article)
 
-    article, kept = await call.db.read(read)
-    parts = record.parts_of(service.texts_of(article))
-    return call.render("knowledge/portal_article.html", article=article, parts=parts, said=said, files=kept)
+    article, kept, translations = await call.db.read(read)
+    parts = record.parts_of(portal.told(service.texts_of(article)))
+    return call.render(
+        "knowledge/portal_article.html",
+        article=article,
+        parts=parts,
+        said=said,
+        files=kept,
+        translations=translations,
+        words=words,
+    )
 
 
 @shelf.get(HOME + "/{number}/files/{storage}", signed_in=True)

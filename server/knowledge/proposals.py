@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
-from server.knowledge import service
+from server.knowledge import service, telling
 from server.knowledge.models import Article, ArticleProposal, NoteKind, ProposalState, State
 
 
@@ -62,7 +62,7 @@ def propose(
     proposal.base_version, proposal.texts, proposal.at = version, wanted, now
     session.add(proposal)
     session.flush()
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return proposal
 
 
@@ -110,4 +110,5 @@ def _decide(
 ) -> None:
     proposal.state, proposal.decided_by_id, proposal.decided_at = state, by, now
     session.flush()
-    emit(session, "knowledge", {"number": article.number})
+    telling.decided(session, article, proposal, accepted=state is ProposalState.ACCEPTED, now=now)
+    emit(session, "knowledge", {})

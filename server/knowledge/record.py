@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.accounts.service import people_by_ids
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _
 from server.kernel.prose import html
-from server.knowledge import files, finding, proposals, service, words
+from server.knowledge import files, finding, pointers, proposals, service, words
 from server.knowledge.models import (
     Article,
     ArticleFile,
@@ -25,6 +25,7 @@ from server.knowledge.models import (
     State,
 )
 from server.knowledge.redaction import leaks
+from server.knowledge.references import Reference, led
 from server.knowledge.service import STEPS
 from server.knowledge.suggest import Query
 from server.knowledge.table import name_of
@@ -41,6 +42,15 @@ class Check:
 
     tone: str
     text: str
+    url: str = ""
+    action: str = ""  # the word of the link
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an article only points at: an article, with its address, or whatever stands there."""
+
+    name: str
     url: str = ""
 
 
@@ -60,6 +70,7 @@ class View:
     versions: Sequence[tuple[int, Any, Any]]  # number, at, by
     changes: Changes
     checks: Sequence[Check]
+    pointed: Target | None
     steps: Sequence[State]
     files: Sequence[ArticleFile]
     notes: Sequence[tuple[ArticleNote, Any]]  # with who said it
@@ -94,6 +105,7 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
     known |= {one.by_id for one in notes} | {proposal.by_id if proposal else None}
     people = people_by_ids(session, {one for one in known if one is not None})
     translations = finding.translations(session, article, actor)
+    pointed = pointed_at(session, article, actor)
     before: Mapping[str, Any] = versions[0].texts if versions else {}
     return View(
         article=article,
@@ -107,7 +119,10 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
         tried=sum(one.verdict in {"fixed", "came_back", "not_helped"} for one in outcomes),
         versions=[(one.version, one.at, name_of(people, one.by_id)) for one in versions],
         changes=differences(before, service.texts_of(article)) if before else [],
-        checks=_checks(session, article, translations, actor) if article.state is not State.RETIRED else [],
+        checks=_checks(session, article, translations, pointed, actor)
+        if article.state is not State.RETIRED
+        else [],
+        pointed=pointed,
         steps=sorted(STEPS[article.state]),
         files=files.of_article(session, article),
         notes=[(one, name_of(people, one.by_id)) for one in notes],
@@ -185,14 +200,36 @@ def lines(was: str, now: str) -> list[tuple[str, str]]:
     return [(line[0], line[2:]) for line in told if line[0] in " +-"]
 
 
-def _checks(session: Session, article: Article, translations: Sequence[Article], actor: Actor) -> list[Check]:
+def pointed_at(session: Session, article: Article, actor: Actor) -> Target | None:
+    """What an article points at, if that is all it does; an article only if this person may see it."""
+    pointer = pointers.pointer_of(service.texts_of(article))
+    for one in pointer.targets:
+        number = pointers.NUMBER.search(one)
+        named = Article.number == number.group() if number else func.lower(Article.title) == one.lower()
+        chosen = select(Article).where(named, Article.id != article.id, finding.visible_to(actor))
+        found = session.scalar(chosen.order_by(Article.id).limit(1))
+        if found is not None:
+            return Target(f"{found.number} {found.title}", f"/knowledge/{found.number}")
+    return Target(pointer.targets[-1]) if pointer.sure else None
+
+
+def _checks(
+    session: Session,
+    article: Article,
+    translations: Sequence[Article],
+    pointed: Target | None,
+    actor: Actor,
+) -> list[Check]:
     whole = all(getattr(article, name).strip() for name, _label in PARTS)
     checks = [
         Check("ok", _("Symptom, cause and solution are there"))
         if whole
         else Check("minor", _("Symptom, cause or solution is still empty"))
     ]
-    if leaks(f"{article.title}\n{article.symptom}\n{article.cause}\n{article.solution}"):
+    if pointed is not None:
+        said = _("It says nothing itself and only points at {target}: write it out, or retire it")
+        checks = [Check("major", said.format(target=pointed.name), pointed.url, _("Open"))]
+    if leaks(led("\n".join((article.title, *(getattr(article, name) for name, _l in PARTS))), _unpictured)):
         checks.append(
             Check("major", _("A password, key or personal number seems to stand in it: take it out"))
         )
@@ -203,14 +240,20 @@ def _checks(session: Session, article: Article, translations: Sequence[Article],
         if one.number not in {article.number, *(t.number for t in translations)} and one.kind == "article":
             if one.score >= LIKENESS_SHOWN:
                 said = _("Close to {number} ({score}): merge?").format(number=one.number, score=one.score)
-                checks.append(Check("minor", said, f"/knowledge/{one.number}"))
+                checks.append(Check("minor", said, f"/knowledge/{one.number}", _("Compare")))
             break
     if not any(article.applies_to.values()):
         checks.append(Check("minor", _("It does not say what it applies to; facets lift it most")))
     other = {"en": _("No Chinese text yet"), "zh": _("No English text yet")}[article.language]
     if not translations:
-        checks.append(Check("unknown", other, f"/knowledge/new?translate={article.number}"))
+        url = f"/knowledge/new?translate={article.number}"
+        checks.append(Check("unknown", other, url, _("Write it")))
     return checks
+
+
+def _unpictured(one: Reference) -> str | None:
+    """A picture of an article without its address, which is long and random."""
+    return one.label if one.picture and one.target.startswith("/knowledge/") else None
 
 
 def glyph(article: Article) -> str:

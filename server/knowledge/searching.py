@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from ml.tokens import tokens
 from server.knowledge.models import Article, ArticleWord
+from server.knowledge.references import led
 
 FORM = 1  # raised when the words of known articles must be made anew
 MOST_WORDS = 20_000  # of one article
@@ -193,7 +194,7 @@ def _said(article: Article, name: str) -> str:
     value = getattr(article, name)
     if isinstance(value, dict):
         return " ".join(str(one) for values in value.values() for one in values)
-    return str(value)
+    return led(str(value), lambda one: one.label if one.picture else None)
 
 
 def index_stale(session: Session, *, limit: int = 200) -> int:

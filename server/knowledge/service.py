@@ -12,7 +12,7 @@ from server.kernel.errors import ConflictError, InvalidError, NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
 from server.kernel.ticket import next_number
-from server.knowledge import gaps, searching
+from server.knowledge import gaps, searching, telling
 from server.knowledge.models import (
     Article,
     ArticleNote,
@@ -31,10 +31,12 @@ REVIEW_EVERY = timedelta(days=365)
 TEXTS = ("title", "symptom", "cause", "solution", "applies_to", "language", "kind", "audience")
 LONGEST_NOTE = 4000
 
-# From where an article may go where. Publishing is the reviewer's; the rest is the author's.
+# From where an article may go where. Reviewing and publishing are the reviewer's; the rest is the author's.
+UNPUBLISHED = frozenset({State.DRAFT, State.SUBMITTED, State.REVIEWED})
 STEPS: Mapping[State, frozenset[State]] = {
     State.DRAFT: frozenset({State.SUBMITTED, State.RETIRED}),
-    State.SUBMITTED: frozenset({State.PUBLISHED, State.DRAFT}),
+    State.SUBMITTED: frozenset({State.REVIEWED, State.PUBLISHED, State.DRAFT}),
+    State.REVIEWED: frozenset({State.PUBLISHED, State.DRAFT}),
     State.PUBLISHED: frozenset({State.EXPIRED, State.RETIRED, State.DRAFT}),
     State.EXPIRED: frozenset({State.PUBLISHED, State.DRAFT, State.RETIRED}),
     State.RETIRED: frozenset({State.DRAFT}),
@@ -80,14 +82,14 @@ def write(session: Session, texts: Mapping[str, Any], *, by: int | None, now: da
     )
     session.add(new)
     searching.index(session, new)
-    emit(session, "knowledge", {"number": new.number})
+    emit(session, "knowledge", {})
     return new
 
 
 def revise(
     session: Session, number: str, texts: Mapping[str, Any], *, version: int, by: int | None, now: datetime
 ) -> Article:
-    """Change an article's texts; the old ones stay as a version.
+    """Change an article's texts; the old ones stay as a version. What was reviewed waits for a review again.
 
     Raises:
         ConflictError: somebody else changed it since `version` was read.
@@ -110,9 +112,11 @@ def revise(
         setattr(found, name, value)
     found.version += 1
     found.changed_at = now
+    if found.state is State.REVIEWED:
+        found.state, found.reviewer_id = State.SUBMITTED, None
     searching.index(session, found)
     changed(session, number)
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
@@ -154,13 +158,13 @@ def earlier(session: Session, found: Article, version: int) -> ArticleVersion:
 
 
 class OwnReviewError(ConflictError):
-    """Who alone wrote an article does not publish it."""
+    """Who alone wrote an article does not review it."""
 
     code = "own_review"
 
     def __init__(self, found: Article) -> None:
         super().__init__(
-            N_("{number} is {state} and nobody but you has worked on it; let somebody else publish it."),
+            N_("{number} is {state} and nobody but you has worked on it; let somebody else review it."),
             number=found.number,
             state=found.state.value,
         )
@@ -189,46 +193,51 @@ def move(
         to: the wanted state.
         by: who does it.
         now: the present moment.
-        own_review: whether the only writer of an article may publish it.
+        own_review: whether the only writer of an article may review it. Whoever may publish, its writer
+            among them, publishes what somebody else has reviewed.
 
     Raises:
         IllegalStepError: its state does not allow it; names the states it may go to.
-        OwnReviewError: the only writer wants to publish it, and the site asks for two persons.
+        OwnReviewError: the only writer wants to review or publish it, and the site asks for two persons.
         InvalidError: it is to be published without a solution.
     """
     found = article(session, number)
     if to not in STEPS[found.state]:
         raise IllegalStepError(found, to)
-    if to is State.PUBLISHED and not own_review and by is not None and _writers(session, found) == {by}:
+    reviewed = found.state is State.REVIEWED and to is State.PUBLISHED
+    judged = to in {State.REVIEWED, State.PUBLISHED} and not reviewed
+    if judged and not own_review and by is not None and _writers(session, found) == {by}:
         raise OwnReviewError(found)
-    if to in {State.SUBMITTED, State.PUBLISHED} and not found.solution.strip():
+    if to in {State.SUBMITTED, State.REVIEWED, State.PUBLISHED} and not found.solution.strip():
         raise InvalidError(
             N_("Write the solution first; an article without one helps nobody."), field="/solution"
         )
     found.state = to
     found.changed_at = now
-    if to is State.PUBLISHED:
+    if judged:
         found.reviewer_id = by
+    if to is State.PUBLISHED:
         found.published_at = now
         found.review_due_at = now + REVIEW_EVERY
         found.checked_at = now
         gaps.fill(session, found, now=now)
     changed(session, number)
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
 def send_back(session: Session, number: str, remark: str, *, by: int, now: datetime) -> Article:
-    """Return a submitted article to its author, with the reason.
+    """Return a submitted or reviewed article to its author, with the reason.
 
     Raises:
         InvalidError: there is no reason.
-        IllegalStepError: it does not wait for a review.
+        IllegalStepError: it waits neither for its review nor to be published.
     """
     found = article(session, number)
-    if found.state is not State.SUBMITTED:
+    if found.state not in {State.SUBMITTED, State.REVIEWED}:
         raise IllegalStepError(found, State.DRAFT)
-    note(session, found, NoteKind.REMARK, remark, by=by, now=now)
+    told = note(session, found, NoteKind.REMARK, remark, by=by, now=now)
+    telling.returned(session, found, told, now=now)
     return move(session, number, State.DRAFT, by=by, now=now)
 
 
@@ -242,7 +251,7 @@ def confirm(session: Session, number: str, *, by: int, now: datetime) -> Article
     if found.state is not State.PUBLISHED:
         raise ConflictError(N_("{number} is not published, so there is nothing to confirm."), number=number)
     found.checked_at, found.review_due_at, found.reviewer_id = now, now + REVIEW_EVERY, by
-    emit(session, "knowledge", {"number": number})
+    emit(session, "knowledge", {})
     return found
 
 
@@ -265,19 +274,29 @@ def note(
     )
     session.add(new)
     session.flush()
-    emit(session, "knowledge", {"number": found.number})
+    if kind is NoteKind.REPORT:
+        telling.reported(session, found, new, now=now)
+    emit(session, "knowledge", {})
     return new
 
 
-def settle(session: Session, number: str, note_id: int, *, by: int, now: datetime) -> Article:
-    """A report of an error was dealt with; doing it again changes nothing."""
+def settle(
+    session: Session, number: str, note_id: int, *, answer: str = "", by: int, now: datetime
+) -> Article:
+    """A report of an error was dealt with; doing it again changes nothing.
+
+    Who made it is told, with the answer, which also stands as a comment.
+    """
     found = article(session, number)
     told = session.get(ArticleNote, note_id)
     if told is None or told.article_id != found.id or told.kind is not NoteKind.REPORT:
         raise NotFoundError(N_("There is no such report on {number}."), number=number)
     if told.done_at is None:
         told.done_at, told.done_by_id = now, by
-        emit(session, "knowledge", {"number": number})
+        if answer.strip():
+            note(session, found, NoteKind.COMMENT, answer, by=by, now=now)
+        telling.settled(session, found, told, answer.strip(), now=now)
+        emit(session, "knowledge", {})
     return found
 
 
@@ -286,7 +305,7 @@ def may_edit(actor: Actor, found: Article) -> bool:
     if actor.may("knowledge.publish"):
         return True
     own = found.author_id == actor.id and actor.may("knowledge.write")
-    return own and found.state in {State.DRAFT, State.SUBMITTED}
+    return own and found.state in UNPUBLISHED
 
 
 def may_move(actor: Actor, found: Article, to: State) -> None:
@@ -294,7 +313,7 @@ def may_move(actor: Actor, found: Article, to: State) -> None:
 
     Authors submit and take back what is theirs; reviewers decide.
     """
-    own = found.author_id == actor.id and found.state in {State.DRAFT, State.SUBMITTED}
+    own = found.author_id == actor.id and found.state in UNPUBLISHED
     authors = to in {State.DRAFT, State.SUBMITTED} and own
     actor.needs("knowledge.write" if authors else "knowledge.publish")
 

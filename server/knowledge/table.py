@@ -14,6 +14,7 @@ from server.kernel.call import Actor
 from server.kernel.i18n import N_
 from server.kernel.listing import Choice, Column, Filter, Listing, View
 from server.knowledge import searching, words
+from server.knowledge.bulk import ACTIONS
 from server.knowledge.finding import visible_to
 from server.knowledge.models import Article, Kind, Outcome, State, Verdict
 
@@ -27,6 +28,7 @@ class Row:
     title: str
     language: str
     state: str
+    state_key: str
     glyph: str
     known_error: bool
     author: Any
@@ -47,6 +49,7 @@ def rows(session: Session, articles: Sequence[Article], _actor: Actor, _now: dat
             title=one.title,
             language=one.language,
             state=words.state(one.state),
+            state_key=one.state.value,
             glyph=words.GLYPHS[one.state],
             known_error=one.kind is Kind.KNOWN_ERROR,
             author=name_of(people, one.author_id),
@@ -140,12 +143,15 @@ ARTICLES = Listing(
     ),
     views=(
         View("published", N_("Published"), f"state:{State.PUBLISHED.value}"),
-        View("review", N_("To review"), f"state:{State.SUBMITTED.value}"),
+        View("review", N_("To review"), f"state:{State.SUBMITTED.value},{State.REVIEWED.value}"),
         View("mine", N_("My articles"), "author:me"),
         View("known", N_("Known errors"), f"kind:{Kind.KNOWN_ERROR.value} state:{State.PUBLISHED.value}"),
         View("expired", N_("Expired"), f"state:{State.EXPIRED.value}"),
+        View("all", N_("All")),
     ),
+    bulk=ACTIONS,
     prepare=rows,
+    row_id=lambda row: str(row.number),
     row_url=lambda row: f"/knowledge/{row.number}",
     topic="knowledge",
 )

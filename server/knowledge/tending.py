@@ -1,13 +1,19 @@
-"""What keeps articles right: expiry by age, a second look at what fails, lies unused or is reported."""
+"""What keeps articles right: expiry by age and by use, a second look at what fails, lies idle, is reported.
+
+An article is reviewed within a year. One that held in use lately needs no reviewer for that: it is renewed.
+One that nobody opens or applies expires sooner, where the site says so (`knowledge_unused_days`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import case, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, func, not_, or_, select
 from sqlalchemy.orm import Session
 
+from server.kernel import keys
+from server.kernel.events import emit
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
 from server.knowledge import portal, proposals, searching, service
@@ -18,6 +24,7 @@ from server.knowledge.models import (
     ImportUpload,
     NoteKind,
     Outcome,
+    PortalSearch,
     ProposalState,
     State,
     Verdict,
@@ -26,12 +33,13 @@ from server.knowledge.models import (
 DUE_SOON = timedelta(days=30)
 UNUSED = timedelta(days=180)
 LEAST_TRIED = 3
+RENEWED_WITHIN = timedelta(days=180)  # an article that held so lately is renewed by its use
 UPLOADS_KEPT = timedelta(days=1)
 MOST_SHOWN = 100
 JUDGED = (Verdict.FIXED, Verdict.CAME_BACK, Verdict.NOT_HELPED)
 JOB = "knowledge.tend"
 
-Reason = Literal["submitted", "proposed", "reported", "failing", "due", "unused"]
+Reason = Literal["submitted", "reviewed", "proposed", "reported", "failing", "due", "unused"]
 
 
 @dataclass(frozen=True)
@@ -48,19 +56,63 @@ class Wanted:
 
 
 def expire_due(session: Session, *, now: datetime) -> int:
-    """Take articles whose review is overdue out of the suggestions; returns how many."""
-    due = session.scalars(
-        select(Article.number).where(Article.state == State.PUBLISHED, Article.review_due_at <= now)
-    ).all()
-    for number in due:
+    """Take articles whose review is overdue out of the suggestions; returns how many.
+
+    Those that held in use lately are renewed instead.
+    """
+    overdue = (Article.state == State.PUBLISHED, Article.review_due_at <= now)
+    for one in session.scalars(select(Article).where(*overdue, _proven(now))).all():
+        one.review_due_at = now + service.REVIEW_EVERY
+        emit(session, "knowledge", {})
+    return _expire(session, select(Article.number).where(*overdue, not_(_proven(now))), now)
+
+
+def expire_unused(session: Session, *, after: timedelta, now: datetime) -> int:
+    """Take articles that nobody has opened, applied or confirmed for so long out of the suggestions."""
+    return _expire(session, select(Article.number).where(*_idle(now - after)), now)
+
+
+def idle_limit(days: int) -> timedelta | None:
+    """After how long an idle article expires: never before its reviewer was told of it for a month."""
+    return max(timedelta(days=days), UNUSED + DUE_SOON) if days else None
+
+
+def _expire(session: Session, chosen: Select[str], now: datetime) -> int:
+    numbers = session.scalars(chosen).all()
+    for number in numbers:
         service.move(session, number, State.EXPIRED, by=None, now=now)
-    return len(due)
+    return len(numbers)
+
+
+def _proven(now: datetime) -> ColumnElement[bool]:
+    """Whether an article held at least three times, and three of four times, within the last half year."""
+    held = func.sum(case((Outcome.verdict == Verdict.FIXED, 1), else_=0))
+    good = (
+        select(Outcome.suggestion)
+        .where(Outcome.verdict.in_(JUDGED), Outcome.at > now - RENEWED_WITHIN)
+        .group_by(Outcome.suggestion)
+        .having(held >= LEAST_TRIED, held * 4 >= func.count() * 3)
+    )
+    return Article.number.in_(good)
+
+
+def _idle(since: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Published before, and neither opened on a ticket or in the portal, applied nor confirmed since."""
+    opened = select(PortalSearch.opened).where(PortalSearch.at > since, PortalSearch.opened.is_not(None))
+    return (
+        Article.state == State.PUBLISHED,
+        Article.published_at <= since,
+        or_(Article.checked_at.is_(None), Article.checked_at <= since),
+        Article.number.not_in(select(Outcome.suggestion).where(Outcome.at > since)),
+        Article.number.not_in(opened),
+    )
 
 
 def queue(session: Session, *, now: datetime) -> list[Wanted]:
     """Everything that waits for the reviewer, the most pressing kind first; each kind at most 100."""
     return [
-        *_submitted(session),
+        *_waiting(session, State.SUBMITTED, "submitted"),
+        *_waiting(session, State.REVIEWED, "reviewed"),
         *_proposed(session),
         *_reported(session),
         *_failing(session),
@@ -71,7 +123,8 @@ def queue(session: Session, *, now: datetime) -> list[Wanted]:
 
 def count(session: Session) -> int:
     """How many articles, changes and reports wait; what merely grows old is not counted."""
-    submitted = session.scalar(select(func.count()).where(Article.state == State.SUBMITTED)) or 0
+    waiting = Article.state.in_((State.SUBMITTED, State.REVIEWED))
+    submitted = session.scalar(select(func.count()).where(waiting)) or 0
     reports = select(func.count(func.distinct(ArticleNote.article_id))).where(*_OPEN_REPORT)
     return submitted + proposals.count_waiting(session) + (session.scalar(reports) or 0)
 
@@ -79,11 +132,11 @@ def count(session: Session) -> int:
 _OPEN_REPORT = (ArticleNote.kind == NoteKind.REPORT, ArticleNote.done_at.is_(None))
 
 
-def _submitted(session: Session) -> list[Wanted]:
+def _waiting(session: Session, state: State, reason: Reason) -> list[Wanted]:
     found = session.scalars(
-        select(Article).where(Article.state == State.SUBMITTED).order_by(Article.changed_at).limit(MOST_SHOWN)
+        select(Article).where(Article.state == state).order_by(Article.changed_at).limit(MOST_SHOWN)
     )
-    return [Wanted(one, "submitted", one.changed_at, one.author_id) for one in found]
+    return [Wanted(one, reason, one.changed_at, one.author_id) for one in found]
 
 
 def _proposed(session: Session) -> list[Wanted]:
@@ -139,7 +192,11 @@ def _failing(session: Session) -> list[Wanted]:
 def _due(session: Session, now: datetime) -> list[Wanted]:
     found = session.scalars(
         select(Article)
-        .where(Article.state == State.PUBLISHED, Article.review_due_at <= now + DUE_SOON)
+        .where(
+            Article.state == State.PUBLISHED,
+            Article.review_due_at <= now + DUE_SOON,
+            not_(_proven(now)),
+        )
         .order_by(Article.review_due_at)
         .limit(MOST_SHOWN)
     )
@@ -148,16 +205,11 @@ def _due(session: Session, now: datetime) -> list[Wanted]:
 
 def _unused(session: Session, now: datetime) -> list[Wanted]:
     """Published long ago, and neither opened nor applied for half a year."""
-    since = now - UNUSED
-    lately = select(Outcome.suggestion).where(Outcome.at > since)
     found = session.scalars(
         select(Article)
         .where(
-            Article.state == State.PUBLISHED,
-            Article.published_at <= since,
-            or_(Article.checked_at.is_(None), Article.checked_at <= since),
+            *_idle(now - UNUSED),
             Article.review_due_at > now + DUE_SOON,  # the others are told of already
-            Article.number.not_in(lately),
         )
         .order_by(Article.published_at)
         .limit(MOST_SHOWN)
@@ -171,8 +223,10 @@ def forget_uploads(session: Session, *, now: datetime) -> None:
 
 
 async def tend(work: Work) -> None:
-    """Expire what is due, forget tried imports and old searches, make the words that are missing."""
+    """Expire what is due or idle, forget tried imports and old searches, make the words that are missing."""
     await work.db.run(expire_due, now=work.now)
+    if after := idle_limit(work.app[keys.SETTINGS].knowledge_unused_days):
+        await work.db.run(expire_unused, after=after, now=work.now)
     await work.db.run(forget_uploads, now=work.now)
     await work.db.run(portal.forget, now=work.now)
     while await work.db.run(searching.index_stale):

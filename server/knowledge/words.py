@@ -9,6 +9,7 @@ from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
 STATES = {
     State.DRAFT: N_("Draft"),
     State.SUBMITTED: N_("Waits for review"),
+    State.REVIEWED: N_("Reviewed"),
     State.PUBLISHED: N_("Published"),
     State.EXPIRED: N_("Expired"),
     State.RETIRED: N_("Retired"),
@@ -16,6 +17,7 @@ STATES = {
 GLYPHS = {
     State.DRAFT: "new",
     State.SUBMITTED: "assigned",
+    State.REVIEWED: "progress",
     State.PUBLISHED: "resolved",
     State.EXPIRED: "pending",
     State.RETIRED: "cancelled",
@@ -42,6 +44,7 @@ NOTES = {
 }
 REASONS = {
     "submitted": N_("Submitted, waits for your review"),
+    "reviewed": N_("Reviewed, not yet published"),
     "proposed": N_("A change waits for your review"),
     "reported": N_("Readers report an error"),
     "failing": N_("Does not hold"),

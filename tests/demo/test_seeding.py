@@ -13,14 +13,14 @@ from server.accounts import passwords, roles
 from server.accounts.models import Person
 from server.app import permissions, practices
 from server.cmdb.models import Ci
-from server.demo import causes, company, past, present, room, shelf
+from server.demo import causes, company, past, present, room, shelf, visitors
 from server.demo.seeds import seed
 from server.incidents.models import Incident, IncidentEntry, State
 from server.incidents.words import CAUSES
 from server.kernel import secrets
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
-from server.knowledge import tending
+from server.knowledge import portal, quality, tending
 from server.knowledge.suggest import Query, suggest
 from server.problems.models import Problem, ProblemIncident
 from server.problems.models import State as ProblemState
@@ -46,11 +46,25 @@ def story(shared_db: Database, told: dict[str, object], tmp_path_factory: pytest
         people = company.write(session, password_hash=passwords.hash_now(company.PASSWORD), now=NOON)
         room.write(session, told, now=NOON)
         past.write(session, people, shelf.write(session, people, now=NOON), now=NOON)
+        visitors.write(session, people, now=NOON)
         causes.write(session, people, now=NOON)
         present.write(session, people, now=NOON)
 
     shared_db.run_now(fill)
     return shared_db
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "blank pages"), ("zh", "白纸"), ("zh", "邮箱")])
+def test_the_shelf_of_the_story_helps_end_users_in_their_language(
+    story: Database, language: str, said: str
+) -> None:
+    found = story.read_now(portal.look, said, language)
+    assert found
+    assert found[0].language == language
+    together = quality.together(story.read_now(quality.weeks, now=NOON))
+    assert together.searches > 100
+    assert 0.4 < (together.deflected or 0) < 0.8
+    assert story.read_now(portal.in_vain, now=NOON)
 
 
 def test_no_article_of_the_story_expires_while_somebody_looks_at_it(story: Database) -> None:

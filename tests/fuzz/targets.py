@@ -4,7 +4,9 @@ A target takes the bytes and returns; anything but its declared errors is a find
 """
 
 import contextlib
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -28,8 +30,9 @@ from rules import wire
 from rules.document import Document, DocumentError
 from rules.profile_form import Profile
 from rules.syslog import parse
-from server.kernel import strictjson
+from server.kernel import prose, strictjson
 from server.kernel.errors import DeskError
+from server.knowledge import documents, files, importing, searching
 
 MAX_OUTPUT = 65_536  # characters
 STEPS = MAX_ROUND_TRIPS + 1
@@ -178,6 +181,49 @@ def machine(data: bytes) -> None:
         inventory.tell(family.tell(output), facts, now=NOON)
 
 
+UPLOADS = ("x.md", "x.html", "x.docx", "x.csv", "x.zip")
+WORD_PARTS = (
+    "[Content_Types].xml",
+    "word/document.xml",
+    "word/_rels/document.xml.rels",
+    "word/numbering.xml",
+)
+
+
+def article_import(data: bytes) -> None:
+    """An upload of articles, and its texts as they are shown and found; the first byte says of which kind."""
+    if len(data) < 2:
+        return
+    name = UPLOADS[data[0] % len(UPLOADS)]
+    with contextlib.suppress(DeskError):
+        for item in importing.read(name, data[1:]):
+            for part in documents.PARTS:
+                said = str(item.texts.get(part, ""))
+                prose.html(said)
+                list(searching.words_of(said))
+
+
+def word_document(data: bytes) -> None:
+    """The parts of a Word document, one after the other, each ended by a NUL; packed as a whole archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, part in zip(WORD_PARTS, data.split(b"\0"), strict=False):
+            archive.writestr(name, part)
+    with contextlib.suppress(DeskError):
+        documents.of_word(out.getvalue(), "x.docx")
+
+
+def attachment(data: bytes) -> None:
+    """A file at an article: what it is by its content, and its name as people see it."""
+    try:
+        media = files.media_of(data, "x")
+    except DeskError:
+        return
+    name = files.clean_name(data.decode("utf-8", "replace"), media)
+    if "/" in name or not name:
+        raise AssertionError("a name that leads elsewhere")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
     for one in (
@@ -193,5 +239,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         syslog_stream,
         command_line,
         machine,
+        article_import,
+        word_document,
+        attachment,
     )
 }

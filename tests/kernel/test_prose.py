@@ -54,6 +54,19 @@ def test_steps_tables_and_code_are_shown() -> None:
     assert "<table>" in shown
 
 
+def test_a_large_table_is_shown_and_one_of_cells_that_nobody_wrote_is_not() -> None:
+    assert html("|a|b|c|d|\n|-|-|-|-|\n" + "|1|2|3|4|\n" * 400).count("<tr>") == 401
+    assert "<table>" not in html("|" + "a|" * 1_000 + "\n|" + "-|" * 1_000 + "\n" + "|\n" * 8_000)
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\u200b", "\ufeff", "\x07"])
+def test_signs_that_change_what_is_seen_stand_as_a_mark(sign: str) -> None:
+    shown = html(f"reboot {sign}gnp.exe `x{sign}y` [l{sign}](https://a.example/)")
+    assert sign not in shown
+    assert shown.count("\ufffd") == 3
+    assert html("\u4e2d\u6587\u200d\u200c") == "<p>\u4e2d\u6587\u200d\u200c</p>\n"
+
+
 ORDINARY = "Read `upsOutputSource`, then [the plan](/knowledge/KB-000001) of *both* feeds.\n\n"
 DEAREST = 60  # times an ordinary page of that length; a run of picture brackets costs 20 times
 
@@ -74,6 +87,10 @@ def seconds(text: str) -> float:
         "> " * (LARGEST // 2),
         "*a " * (LARGEST // 3),
         "`" * LARGEST,
+        "|" + "a|" * 1_000 + "\n|" + "-|" * 1_000 + "\n" + "|\n" * 8_000,
+        "> |" + "a|" * 1_000 + "\n> |" + "-|" * 1_000 + "\n" + "> |\n" * 5_000,
+        ("|" + "a|" * 50 + "\n|" + "-|" * 50 + "\n" + "|\n" * 150 + "\n") * 30,
+        "- |a|b|\n  |-|-|\n" + "  |\n" * 5_000,
     ],
 )
 def test_a_page_of_brackets_costs_little_more_than_any_page(bomb: str) -> None:

@@ -90,6 +90,12 @@ def test_a_changed_article_is_found_by_its_new_words_only(db: Database, publish:
     assert numbers(db, "fresh") == [number]
 
 
+def test_the_address_of_a_picture_finds_nothing_and_its_label_does(db: Database, publish: Publish) -> None:
+    number = publish("Tray jams", "Look ![open tray](/knowledge/KB-000001/files/c0ffee123456?show=1)")
+    assert numbers(db, "open tray") == [number]
+    assert numbers(db, "c0ffee") == []
+
+
 def test_articles_of_an_older_form_get_their_words(db: Database, publish: Publish) -> None:
     number = publish("Chiller stops")
 

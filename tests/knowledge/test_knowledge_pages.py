@@ -91,7 +91,7 @@ async def test_T15_nobody_publishes_alone_what_he_wrote_alone(desk: Desk) -> Non
     await desk.post(f"/knowledge/{number}/move", {"to": "submitted"})
     refused = await desk.post(f"/knowledge/{number}/move", {"to": "published"})
     assert refused.status == 409
-    assert "let somebody else publish it" in await refused.text()
+    assert "let somebody else review it" in await refused.text()
 
 
 async def test_an_article_is_sent_back_with_a_remark_that_its_author_reads(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """From draft to retired: who may take which step, versions that come back, reports, expiry."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from server.knowledge import finding, proposals, service, tending
+from server.knowledge import finding, portal, proposals, service, tending
 from server.knowledge.models import NoteKind, State, Verdict
 from server.knowledge.suggest import Query, suggest
 from tests.knowledge.conftest import NOON, Publish
@@ -41,6 +41,29 @@ def test_T15_a_second_pair_of_hands_in_the_text_is_enough(db: Database) -> None:
     db.run_now(service.move, number, State.SUBMITTED, by=ALICE, now=NOON)
     done = db.run_now(service.move, number, State.PUBLISHED, by=ALICE, now=NOON, own_review=False)
     assert done.state is State.PUBLISHED
+
+
+def test_T15_what_somebody_else_has_reviewed_its_writer_may_publish(db: Database) -> None:  # noqa: N802
+    number = draft(db)
+    db.run_now(service.move, number, State.SUBMITTED, by=ALICE, now=NOON)
+    with pytest.raises(ConflictError, match="somebody else"):
+        db.run_now(service.move, number, State.REVIEWED, by=ALICE, now=NOON, own_review=False)
+    seen = db.run_now(service.move, number, State.REVIEWED, by=BOB, now=NOON, own_review=False)
+    assert (seen.state, seen.reviewer_id, seen.published_at) == (State.REVIEWED, BOB, None)
+    done = db.run_now(service.move, number, State.PUBLISHED, by=ALICE, now=NOON, own_review=False)
+    assert (done.state, done.reviewer_id) == (State.PUBLISHED, BOB)
+
+
+def test_T15_a_text_that_changes_after_its_review_waits_for_another(db: Database) -> None:  # noqa: N802
+    number = draft(db)
+    db.run_now(service.move, number, State.SUBMITTED, by=ALICE, now=NOON)
+    db.run_now(service.move, number, State.REVIEWED, by=BOB, now=NOON)
+    assert [one.reason for one in db.read_now(tending.queue, now=NOON)] == ["reviewed"]
+    db.run_now(service.revise, number, {"cause": "Dust"}, version=1, by=ALICE, now=NOON)
+    [waiting] = db.read_now(tending.queue, now=NOON)
+    assert (waiting.reason, waiting.article.reviewer_id) == ("submitted", None)
+    with pytest.raises(ConflictError, match="somebody else"):
+        db.run_now(service.move, number, State.PUBLISHED, by=ALICE, now=NOON, own_review=False)
 
 
 def test_what_is_sent_back_carries_the_reason_and_is_a_draft(db: Database) -> None:
@@ -121,9 +144,7 @@ def test_only_authors_and_reviewers_move_an_article(
 ) -> None:
     article = sqlite_db.run_now(service.write, TEXTS, by=ALICE, now=NOON)
     article.state = state
-    theirs = (
-        person == ALICE and state in {State.DRAFT, State.SUBMITTED} and to in {State.DRAFT, State.SUBMITTED}
-    )
+    theirs = person == ALICE and state in service.UNPUBLISHED and to in {State.DRAFT, State.SUBMITTED}
     allowed = "knowledge.publish" in rights and (not theirs or "knowledge.write" in rights)
     allowed = allowed or (theirs and "knowledge.write" in rights)
     if allowed:
@@ -187,6 +208,60 @@ def test_what_nobody_opens_for_half_a_year_is_proposed_for_review(db: Database, 
     db.run_now(service.record_outcome, used, "INC-000001", Verdict.OPENED, by=ALICE, now=later)
     found = db.read_now(tending.queue, now=later + timedelta(days=1))
     assert [(one.reason, one.article.number) for one in found] == [("unused", unused)]
+
+
+def outcomes(db: Database, number: str, verdicts: list[Verdict], at: datetime) -> None:
+    for place, verdict in enumerate(verdicts):
+        db.run_now(service.record_outcome, number, f"INC-{place:06}", verdict, by=ALICE, now=at)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "days_before", "renewed"),
+    [
+        ([Verdict.FIXED] * 3, 10, True),
+        ([Verdict.FIXED] * 3 + [Verdict.CAME_BACK], 10, True),
+        ([Verdict.FIXED] * 3 + [Verdict.CAME_BACK] * 2, 10, False),
+        ([Verdict.FIXED] * 2, 10, False),
+        ([Verdict.OPENED] * 9, 10, False),
+        ([Verdict.FIXED] * 3, 200, False),
+    ],
+)
+def test_what_held_in_use_lately_is_renewed_by_it_and_all_else_expires(
+    db: Database, publish: Publish, verdicts: list[Verdict], days_before: int, *, renewed: bool
+) -> None:
+    number = publish("Fan tray fails")
+    due = NOON + service.REVIEW_EVERY
+    outcomes(db, number, verdicts, due - timedelta(days=days_before))
+    listed = {one.reason for one in db.read_now(tending.queue, now=due - timedelta(hours=1))}
+    assert ("due" in listed) is not renewed
+    assert db.run_now(tending.expire_due, now=due) == (not renewed)
+    article = db.read_now(service.article, number)
+    assert article.state is (State.PUBLISHED if renewed else State.EXPIRED)
+    if renewed:
+        assert article.review_due_at == due + service.REVIEW_EVERY
+        assert article.checked_at == NOON  # nobody has looked at it
+
+
+def test_what_nobody_uses_expires_unless_it_is_confirmed(db: Database, publish: Publish) -> None:
+    idle, opened, confirmed = publish("Fan tray fails"), publish("Fuse blown"), publish("Lamp dark")
+    shelf = publish("Printer jams", audience="everybody")
+    after, later = timedelta(days=210), NOON + timedelta(days=211)
+    db.run_now(service.record_outcome, opened, "INC-000001", Verdict.OPENED, by=ALICE, now=later)
+    db.run_now(service.confirm, confirmed, by=BOB, now=NOON + timedelta(days=2))
+    db.run_now(portal.searched, "paper", actor=actor(CHARLIE), now=later, opened=shelf)
+    db.run_now(portal.searched, "fan tray", actor=actor(CHARLIE), now=later)
+    assert db.run_now(tending.expire_unused, after=after, now=NOON + timedelta(days=209)) == 0
+    assert db.run_now(tending.expire_unused, after=after, now=later) == 1
+    kept = (opened, confirmed, shelf)
+    assert db.read_now(service.article, idle).state is State.EXPIRED
+    assert {db.read_now(service.article, number).state for number in kept} == {State.PUBLISHED}
+
+
+@given(days=st.integers(0, 3650))
+def test_an_idle_article_never_expires_before_its_reviewer_was_told(days: int) -> None:
+    limit = tending.idle_limit(days)
+    assert (limit is None) == (days == 0)
+    assert limit is None or limit >= tending.UNUSED + timedelta(days=30)
 
 
 def test_contributions_count_what_was_published_and_changed(db: Database, publish: Publish) -> None:

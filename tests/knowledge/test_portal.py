@@ -143,6 +143,9 @@ async def test_a_topic_in_two_languages_is_shown_once_in_the_readers(desk: Desk)
     for language, number in (("en", english), ("zh", chinese)):
         found = await desk.db.read(portal.look, "printer", language)
         assert [one.number for one in found] == [number], language
+    assert f'href="/portal/knowledge/{chinese}"' in await desk.charlie.text(f"/portal/knowledge/{english}")
+    await desk.post(f"/knowledge/{chinese}/move", {"to": "retired"})
+    assert chinese not in await desk.charlie.text(f"/portal/knowledge/{english}")
 
 
 async def test_an_end_user_is_led_to_the_shelf_and_an_engineer_to_all_of_knowledge(desk: Desk) -> None:

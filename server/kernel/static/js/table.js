@@ -76,8 +76,8 @@ function bulk() {
   bar.querySelector("[data-bulk-count]").textContent = say("selected", { n: ticks.length });
   const said = [];
   for (const button of bar.querySelectorAll("[data-bulk-action]")) {
-    const key = `data-skip-${button.dataset.bulkAction}`, skipped = ticks.filter((box) => box.closest("td").hasAttribute(key));
-    const why = [...new Set(skipped.map((box) => box.closest("td").getAttribute(key)))].join(", ");
+    const key = `data-skip-${button.dataset.bulkAction}`, skipped = ticks.filter((box) => box.hasAttribute(key));
+    const why = [...new Set(skipped.map((box) => box.getAttribute(key)))].join(", ");
     const text = skipped.length ? say("skipped", { n: skipped.length, why }) : "";
     button.title = text;
     button.setAttribute("aria-disabled", String(skipped.length === ticks.length && ticks.length > 0));
