@@ -1,6 +1,5 @@
 """What the page of one incident, and its preview beside the queue, show beyond `views.record`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,21 +13,21 @@ from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
 from server.cmdb.readings import Reading
 from server.incidents import facts, scene, views, words
+from server.incidents.alike import Alike, alike
 from server.incidents.models import Incident, State
 from server.incidents.states import STEPS
 from server.incidents.views import RecordView
 from server.kernel.call import Actor
-from server.kernel.i18n import N_, _, format_duration, format_moment, loc
+from server.kernel.i18n import N_, _, current_language, format_duration, format_moment, loc
 from server.knowledge.finding import known_errors, verdicts_on
 from server.knowledge.models import Verdict
+from server.knowledge.reasons import Reasons, reasons
 from server.knowledge.suggest import Suggestion
 from server.metrics.titles import title
 from server.sla.service import ClockKind
 
 LATEST = 4  # entries of the preview
-WORDS_SHOWN = 4
 NOW_SHOWN = 4  # values of the preview
-FACET_ICONS = {"alert": "bell-ringing", "ci": "box", "model": "box", "ci_class": "box-multiple"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ class Fix:
     suggestion: Suggestion
     url: str
     verdict: str
-    shared: Sequence[tuple[str, str]]  # icon and words of each facet that agrees
-    words: Sequence[str]  # of this incident, as they stand in it
+    why: Reasons
     known_error: bool  # what it tells is a workaround; the cause is still there
 
 
@@ -93,6 +91,7 @@ class Page:
     window: str
     finding: str
     fixes: Sequence[Fix]
+    alike: Sequence[Alike]  # open ones that it may be, where a person reported it
     linked: Sequence[Linked]
     teams: Sequence[Team]
     resolution: str  # proposed in the dialog
@@ -133,6 +132,7 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
         window=_window(incident),
         finding=_finding(base, values, measured),
         fixes=fixes,
+        alike=_alike(session, incident, actor),
         linked=_linked(session, base, actor),
         teams=teams(session) if desk and incident.is_open else [],
         resolution=_resolution(tried),
@@ -244,13 +244,20 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
                 one,
                 url,
                 verdict.value if verdict is not None else "",
-                _shared(one),
-                shared_words(one.words, said),
+                reasons(one, said),
                 one.number in known,
             )
         )
     found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
     return found, [fix.suggestion for fix in found if fix.verdict == Verdict.APPLIED.value]
+
+
+def _alike(session: Session, incident: Incident, actor: Actor) -> list[Alike]:
+    """Whether it is known already: what alerts opened is correlated by its alerts instead."""
+    if not incident.is_open or incident.alert_group_id is not None or not actor.may("incident.merge"):
+        return []
+    said = facts.words_of(incident, current_language())
+    return alike(session, said, incident.ci_id, actor, besides=incident.number)
 
 
 def _resolution(tried: Sequence[Suggestion]) -> str:
@@ -260,44 +267,6 @@ def _resolution(tried: Sequence[Suggestion]) -> str:
         + "".join(f"\n{place}. {step}" for place, step in enumerate(one.steps, 1))
         for one in tried
     )
-
-
-def shared_words(tokens: Sequence[str], text: str) -> list[str]:
-    """The words of `text` that the index's tokens (stems, pairs of Han signs) stand for, as written."""
-    spans: list[tuple[int, int]] = []
-    for token in tokens:
-        latin = token.isascii()
-        pattern = rf"(?<![a-z0-9]){re.escape(token)}[a-z]*" if latin else re.escape(token)
-        spans += [found.span() for found in re.finditer(pattern, text.lower())]
-    merged: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
-    shown = dict.fromkeys(text[begin:end] for begin, end in merged)
-    return list({word.lower(): word for word in shown}.values())[:WORDS_SHOWN]
-
-
-def _shared(one: Suggestion) -> list[tuple[str, str]]:
-    said = {
-        "alert": _("same alert"),
-        "ci": _("same item"),
-        "service": _("same service"),
-        "vendor": _("same vendor {name}"),
-        "model": _("same model {name}"),
-        "ci_class": _("same class {name}"),
-    }
-    tags = []
-    closest = next((name for name in ("ci", "model", "ci_class", "vendor") if one.facets.get(name)), "")
-    for facet in ("alert", closest, "service"):
-        value = one.facets.get(facet)
-        if not value:
-            continue
-        classes = catalogue()
-        name = loc(classes.of(value).label) if facet == "ci_class" and classes.knows(value) else value
-        tags.append((FACET_ICONS.get(facet, "point"), said[facet].format(name=name)))
-    return tags
 
 
 # -- people and links -------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class AlikeOut(ApiModel):
     """An open incident like it.
 
     `same_item`: about the same item; `outage`: the typed item fails because of what that incident is about;
-    `likeness`: share of words in common, 0 to 1.
+    `likeness`: share of words in common, 0 to 1; `words`: those of the text, as they stand in it.
     """
 
     number: str
@@ -38,6 +38,7 @@ class AlikeOut(ApiModel):
     outage: bool
     likeness: float
     opened_at: Moment
+    words: tuple[str, ...]
 
 
 class GuessOut(ApiModel):

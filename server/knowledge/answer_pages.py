@@ -1,23 +1,63 @@
 """Asking in whole sentences: what is known, and where a language model is set up, a draft from it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import structlog
+from sqlalchemy.orm import Session
 
 from server.kernel.api import Api, ApiModel
-from server.kernel.call import Call
+from server.kernel.call import Actor, Call
 from server.kernel.errors import ConflictError, InvalidError
 from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
 from server.kernel.web import Pages, web
-from server.knowledge import answering, finding, reranking
+from server.knowledge import answering, finding, reranking, silence
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
-from server.knowledge.suggest import NEXT_SCORE, Query
+from server.knowledge.reasons import Reasons, reasons
+from server.knowledge.suggest import NEXT_SCORE, Query, Suggestion
 
 log = structlog.get_logger(__name__)
 asking = Pages("knowledge")
 answers = Api("knowledge")
 SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer and why it is shown."""
+
+    suggestion: Suggestion
+    why: Reasons
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known for a question.
+
+    Args:
+        sure: what would be suggested on an incident that says this.
+        near: what is too unsure for that; a reader who asks may judge it.
+    """
+
+    sure: Sequence[Found] = ()
+    near: Sequence[Found] = ()
+
+
+def known(session: Session, text: str, actor: Actor) -> Known:
+    """What is known for a question, as far as this person may see it; the likeliest first."""
+    if not text:
+        return Known()
+    query = Query(text, language=actor.language)
+    found = finding.suggested(session, query, actor, limit=SHOWN, least=NEXT_SCORE)
+    least = silence.measured(session).least
+    told = [Found(one, reasons(one, text)) for one in found]
+    return Known(
+        [one for one in told if one.suggestion.score >= least],
+        [one for one in told if one.suggestion.score < least],
+    )
 
 
 class AskIn(ApiModel):
@@ -62,13 +102,10 @@ async def ask(call: Call) -> web.Response:
 
 async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
     text = text.strip()[: answering.LONGEST_QUESTION]
-    query = Query(text, language=call.actor.language)
-    least = NEXT_SCORE  # a reader judges, as with the articles of a draft
-    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN, least=least) if text else []
     return call.render(
         "knowledge/ask.html",
         text=text,
-        found=found,
+        known=await call.db.read(known, text, call.actor),
         drafted=html(drafted.linked) if drafted else "",
         cited=drafted.cited if drafted else (),
         refusal=refusal,

@@ -15,7 +15,7 @@ from server.accounts.models import Group
 from server.alerts.memory import forget_memory
 from server.alerts.taking import settle, take
 from server.cmdb.models import Ci, CiState, Location, LocationKind, Presence, Relation, natural
-from server.incidents import service, together, views
+from server.incidents import reporting, service, together, views
 from server.incidents.models import Incident, State
 from server.incidents.states import IllegalTransitionError
 from server.kernel.call import Actor
@@ -222,7 +222,7 @@ def test_two_incidents_that_one_cause_explains_become_one(db: Database, ids: dic
 def mine(db: Database, ids: dict[str, int]) -> str:
     def make(session: Session) -> str:
         values = {"summary": "The printer is gone", "ci": "CI-SRV-1", "impact": 2, "urgency": 2}
-        return service.create(session, values, actor=CHARLIE, now=NOON).number
+        return reporting.create(session, values, actor=CHARLIE, now=NOON).number
 
     return db.run_now(make)
 

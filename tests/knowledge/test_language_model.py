@@ -300,7 +300,7 @@ async def test_the_page_shows_a_draft_with_its_articles_and_stands_without_one(
         model.says("Trust me.")
         page = await (await desk.post("/knowledge/ask", {"q": "feed lost, UPS on battery"})).text()
         assert "The draft was refused" in page
-        assert "Feed lost: reclose the breaker" in page
+        assert f'href="/knowledge/{number}"' in page.partition('id="known"')[2]
         answer = await desk.post("/api/v1/knowledge/answers", json={"text": "feed lost, UPS on battery"})
         assert answer.status == 502
         assert (await answer.json())["code"] == "no_answer"
@@ -312,11 +312,11 @@ async def test_the_page_shows_a_draft_with_its_articles_and_stands_without_one(
 async def test_off_by_default_nothing_leaves(
     db: Database, clock: ManualClock, tmp_path: Path, publish: Publish
 ) -> None:
-    publish("Feed lost: reclose the breaker", "1. Reclose it.", symptom="UPS on battery feed lost")
+    number = publish("Feed lost: reclose the breaker", "1. Reclose it.", symptom="UPS on battery feed lost")
     async with open_desk(db, clock, tmp_path) as desk:
         page = await desk.text("/knowledge/ask?q=feed+lost+UPS+on+battery")
         assert "No language model is set up" in page
-        assert "Feed lost: reclose the breaker" in page
+        assert f'href="/knowledge/{number}"' in page.partition('id="known"')[2]
         answer = await desk.post("/api/v1/knowledge/answers", json={"text": "feed lost UPS on battery"})
         assert answer.status == 409
         assert "No language model" in await answer.text()
