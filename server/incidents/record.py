@@ -1,4 +1,4 @@
-"""What the page of one incident, and its preview beside the queue, show beyond `views.record`."""
+"""What the page of one incident, and its preview beside the queue, show beyond `particulars`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from server.cmdb.readings import Reading
 from server.incidents import facts, scene, views, words
 from server.incidents.alike import Alike, alike
 from server.incidents.models import Incident, State
+from server.incidents.particulars import RecordView, record
 from server.incidents.states import STEPS
-from server.incidents.views import RecordView
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _, current_language, format_duration, format_moment, loc
 from server.knowledge.finding import known_errors, verdicts_on
@@ -104,9 +104,9 @@ class Page:
 def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
     """The record of an incident; NotFoundError where this person may not see it."""
     desk = actor.may("incident.read")
-    base = views.record(session, number, actor=actor, now=now)
+    base = record(session, number, actor=actor, now=now)
     incident = base.incident
-    cause = base.cause.ci if base.cause is not None else None
+    cause = base.known.cause.ci if base.known.cause is not None else None
     shown = {one.id: one for one in (*base.cis, base.ci, cause) if one is not None}
     graph = cmdb.graph(session)
     extra = cmdb.cis(session, [n for n in _reach(base) if n not in shown])
@@ -144,16 +144,16 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
 
 
 def _reach(base: RecordView) -> list[int]:
-    return [step.id for step in base.path]
+    return [step.id for step in base.known.path]
 
 
 def _tone(base: RecordView) -> str:
     """The alarm's colour at the head of the page."""
     if not base.incident.is_open:
         return ""
-    living = [row.severity for row in base.alerts if row.resolved_at is None]
+    living = [row.severity for row in base.known.alerts if row.resolved_at is None]
     worst = min(living, key=facts.GRAVITY.index, default="")
-    if not worst and base.incident.priority <= 2 and not base.alerts:
+    if not worst and base.incident.priority <= 2 and not base.known.alerts:
         worst = "critical" if base.incident.priority == 1 else "major"
     return worst if worst in {"critical", "major"} else ""
 
@@ -229,12 +229,12 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     if not actor.may("incident.read"):
         return [], []
     number = base.incident.number
-    verdicts = verdicts_on(session, number) if base.suggestions else {}
+    verdicts = verdicts_on(session, number) if base.known.suggestions else {}
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
-    known = known_errors(session, [one.number for one in base.suggestions if one.kind == "article"])
+    known = known_errors(session, [one.number for one in base.known.suggestions if one.kind == "article"])
     found = []
-    for one in base.suggestions:
+    for one in base.known.suggestions:
         verdict = verdicts.get(one.number) or verdicts.get(one.topic)
         if verdict is Verdict.NOT_RELEVANT or one.number == number:
             continue

@@ -49,9 +49,9 @@ def test_item_and_title_follow_the_gravest_alert_and_the_cause_stays_the_panel(
     assert primary(db) == [ids["UPS-A"]]
     assert "Item and title follow the gravest alert: {alert}" in entries(db)
     page = db.read_now(record.page, incident.number, actor=ALICE, now=NOON)
-    assert page.base.cause is not None
-    assert page.base.cause.ci is not None
-    assert page.base.cause.ci.name == "MAINS"
+    assert page.base.known.cause is not None
+    assert page.base.known.cause.ci is not None
+    assert page.base.known.cause.ci.name == "MAINS"
     assert page.path is not None
     names = [node.name for node in page.path.nodes]
     assert names[:2] == ["MAINS", "UPS-A"]
