@@ -112,7 +112,7 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
         raise InvalidError(N_("Write what you want to know."), field="/text")
     found = _fitting(session, text, actor)
     if reranker is not None:
-        found = best_first(reranker, text, found)
+        found = best_first(reranker, text, found, text=_told)
     if not found:
         raise InvalidError(
             N_("No article fits the question, so there is nothing to answer from."), field="/text"

@@ -1,15 +1,20 @@
 """Asking: what is known to help stands apart from what is only near, and each says why it is there."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 from sqlalchemy.orm import Session
 
 from server.cmdb.classes import catalogue
+from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
-from server.knowledge import service, silence
+from server.knowledge import reranking, service, silence
 from server.knowledge.models import State
 from server.knowledge.reasons import reasons
 from server.knowledge.suggest import Query, suggest
-from tests.desk_client import Desk
+from tests.desk_client import Desk, open_desk
 from tests.knowledge.conftest import NOON, Publish
 
 TONER = {
@@ -64,3 +69,30 @@ def test_each_suggestion_says_which_words_and_what_else_agree(db: Database, publ
     assert [part.text for part in why.title if part.marked] == ["磁盘阵列降级"]
     assert [text for _icon, text in why.shared] == [f"同类：{label}"]
     assert "".join(part.text for part in why.steps[0]) == "更换故障盘。"
+
+
+async def test_what_is_near_is_in_the_order_of_a_local_model_where_there_is_one(
+    db: Database, publish: Publish, clock: ManualClock, tmp_path: Path
+) -> None:
+    db.run_now(silence.set_least, silence.HIGHEST)
+    first = publish("Pump leaks: close the valve", symptom="the pump of the hall leaks")
+    other = publish("Pump leaks: call the plumber", symptom="the pump of the hall leaks")
+    folder = tmp_path / "model"
+    folder.mkdir()
+
+    async with open_desk(db, clock, tmp_path, reranker_folder=str(folder)) as desk:
+
+        async def shown() -> tuple[list[str], str]:
+            page = await desk.text("/knowledge/ask?q=pump+leaks+in+the+hall,+who+helps")
+            return re.findall(r'href="/knowledge/(KB-\d+)"', page.partition('id="near"')[2]), page
+
+        plain, page = await shown()
+        assert sorted(plain) == sorted([first, other])
+        assert "The folder of the re-ranker cannot be used" in page
+        for wanted, words in ((first, "helps\nvalve\nplumber"), (other, "helps\nplumber\nvalve")):
+            (folder / "vocabulary.txt").write_text(words)
+            np.save(folder / "vectors.npy", np.asarray([[1, 0], [1, 0], [0, 1]], np.float32))
+            (folder / reranking.MANIFEST).write_text('{"kind": "static"}')
+            found, page = await shown()
+            assert found[0] == wanted
+            assert "In the order of the re-ranker." in page
