@@ -112,6 +112,8 @@ def test_a_guess_is_offered_where_it_is_sure_and_forgotten_where_it_is_not_learn
     [guess] = db.read_now(guesses.guesses, "breaker trouble")
     assert (guess.field, guess.value) == ("category", "power")
     assert guess.sure >= made.least
+    assert guess.words == ("breaker",)
+    assert (guess.right, guess.texts) == (made.figures["right"], made.figures["texts"])
     assert db.read_now(guesses.guesses, "nothing of the kind") == []
     db.run_now(guesses.take, {}, now=NOON)
     assert db.read_now(lambda session: session.scalar(select(Guesser.field))) is None
