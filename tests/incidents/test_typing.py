@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ml import classify
 from server.cmdb.models import Ci, CiState, Presence, Relation, natural
-from server.incidents import guesses, reporting
+from server.incidents import facts, guesses, reporting
 from server.incidents.alike import alike
 from server.incidents.guessed import Guesser
 from server.incidents.models import Incident, State
@@ -215,3 +215,16 @@ async def test_the_record_of_what_a_person_reported_asks_whether_it_is_an_open_o
     assert 'id="alike"' not in await desk.text(f"/incidents/{other}")
     assert (await desk.post(f"/incidents/{again}/merge", {"into": outage})).status == 303
     assert 'id="alike"' not in await desk.text(f"/incidents/{again}")
+
+
+def test_what_fixed_it_is_asked_for_in_the_readers_language_alone(db: Database) -> None:
+    incident = opened(db, "08:10 起无法登录营销计费", description="Since this morning")
+    incident.summary_by_lang = {"en": "No access to Billing since 08:10", "zh": "08:10 起无法登录营销计费"}
+    assert facts.words_of(incident, "en") == "No access to Billing since 08:10\nSince this morning"
+    assert facts.words_of(incident, "zh") == "08:10 起无法登录营销计费\nSince this morning"
+    assert set(facts.words_of(incident).split("\n")) == {
+        *incident.summary_by_lang.values(),
+        "Since this morning",
+    }
+    incident.summary_by_lang = {}
+    assert facts.words_of(incident, "en") == "08:10 起无法登录营销计费\nSince this morning"
