@@ -4,8 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.incidents import advice
-from server.incidents import reporting
+from server.incidents import advice, reporting
 from server.incidents import service as incidents
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError, NotFoundError
