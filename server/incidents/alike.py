@@ -20,6 +20,7 @@ OUTAGES = 30  # items whose effect is followed
 LIKE = 0.34  # share of words in common from which two tickets are alike
 SHOWN = 4
 WORDS = 4
+GRAVE = 2  # the lowest priority of what may be an outage, where no alert says so
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ READ = (
     Incident.state,
     Incident.priority,
     Incident.ci_id,
+    Incident.alert_group_id,
     Incident.context,
     Incident.opened_at,
 )
@@ -114,11 +116,17 @@ def _shown(one: Incident, title: str, summary: str, *, like: float, same: bool, 
 
 
 def _behind(session: Session, rows: Sequence[Incident], ci_id: int | None) -> set[int]:
-    """The incidents whose item, or probable cause, takes this item down."""
+    """The incidents whose item, or probable cause, takes this item down.
+
+    Alerts say that it is down, and so does a high priority; what else people report of an item seldom
+    stops what hangs on it.
+    """
     if ci_id is None:
         return set()
     found, asked = set(), dict[int, bool]()
     for one in rows:
+        if one.alert_group_id is None and one.priority > GRAVE:
+            continue
         roots = {one.ci_id, one.context.get("cause_ci")} - {None, ci_id}
         for root in sorted(int(root) for root in roots if root is not None):
             if root not in asked and len(asked) < OUTAGES:

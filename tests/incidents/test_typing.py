@@ -87,7 +87,8 @@ def test_the_outage_behind_an_item_is_named_though_no_word_agrees(db: Database) 
         return server.id, pdu.id
 
     server_id, _pdu = db.run_now(build)
-    outage = opened(db, "Fuse blown", ci="CI-PDU-9").number
+    outage = opened(db, "Fuse blown", ci="CI-PDU-9", impact=1, urgency=1).number
+    opened(db, "Its label is missing", ci="CI-PDU-9", impact=4, urgency=4)
     opened(db, "Paper jam")
     [found] = db.read_now(alike, "cannot reach it any more", server_id, ALICE)
     assert (found.number, found.outage, found.same_item) == (outage, True, False)
