@@ -253,6 +253,12 @@ async def _broken(request: web.Request) -> web.StreamResponse:
     return web.Response(text='{"choices": [' + "[" * 5_000)
 
 
+async def _streamed(request: web.Request) -> web.StreamResponse:
+    """As a server answers that streams though it was asked not to."""
+    said = 'data: {"choices": [{"delta": {"content": "Reclose it. [KB-000001]"}}]}\n\ndata: [DONE]\n\n'
+    return web.Response(text=said, content_type="text/event-stream")
+
+
 async def _error(request: web.Request) -> web.StreamResponse:
     return web.Response(status=500, text="sorry")
 
@@ -261,7 +267,7 @@ async def _error(request: web.Request) -> web.StreamResponse:
     ("answer", "said"),
     [
         (_huge, "more than"), (_slow, "within"), (_away, "status 302"), (_broken, "not understood"),
-        (_error, "status 500"),
+        (_error, "status 500"), (_streamed, "not understood"),
     ],
 )  # fmt: skip
 async def test_a_huge_slow_or_broken_answer_is_given_up(
