@@ -8,7 +8,7 @@ document.addEventListener("click", (event) => {
     form.elements[name].dataset && (form.elements[name].dataset.guessed = "");
     field = document.getElementById(`in-${name}`) ?? form.querySelector(`[name="${CSS.escape(name)}"]:checked`);
   }
-  button.remove();
+  button.parentElement.replaceChildren();
   field?.focus();
   form.dataset.dirty = "1";
   field?.dispatchEvent(new Event("change", { bubbles: true }));
