@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 DRAWS = 4_000
 
@@ -49,15 +49,23 @@ def average_precision(scores: ArrayLike, right: ArrayLike, *, there: int) -> flo
     return float((np.arange(1, len(ranks) + 1) / (ranks + 1)).sum() / max(there, 1))
 
 
-def calibration_error(said: ArrayLike, true: ArrayLike, *, bins: int = 10) -> float:
-    """Mean distance of what was said from what was true, over equal bins of probability, 0 to 1."""
+def calibration_error(
+    said: ArrayLike, true: ArrayLike, *, bins: int = 10, weights: ArrayLike | None = None
+) -> float:
+    """Mean distance of what was said from what was true, over equal bins of probability, 0 to 1.
+
+    Args:
+        said: probabilities.
+        true: whether it was so.
+        bins: how many.
+        weights: how much each counts; alike without them.
+    """
     probability, happened = np.asarray(said, np.float64), np.asarray(true, np.float64)
     if not len(probability):
         return 0.0
+    share = np.ones(len(probability)) if weights is None else np.asarray(weights, np.float64)
+    share = share / share.sum()
     place = np.minimum((probability * bins).astype(int), bins - 1)
-    total = 0.0
-    for one in range(bins):
-        here: NDArray[np.bool_] = place == one
-        if here.any():
-            total += abs(float(probability[here].mean() - happened[here].mean())) * float(here.mean())
-    return total
+    return sum(
+        abs(float(share[place == one] @ (probability - happened)[place == one])) for one in range(bins)
+    )

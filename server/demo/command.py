@@ -26,7 +26,7 @@ from server.problems import patterns
 SOON = {  # after the seeding
     patterns.JOB: timedelta(seconds=30),
     yesterday.JOB: yesterday.AFTER,
-    guesses.JOB: timedelta(minutes=4),
+    guesses.JOB: timedelta(seconds=90),
 }
 
 

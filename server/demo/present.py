@@ -13,7 +13,7 @@ from server.accounts.sessions import actor_of
 from server.cmdb.models import Ci
 from server.demo.past import by_class, pick_ci
 from server.demo.seeds import seed
-from server.incidents import moves, service
+from server.incidents import moves, reporting
 from server.incidents.models import Incident, PendingReason, State
 from server.kernel.i18n import use_language
 
@@ -49,7 +49,7 @@ def _opened(
         "ci": ci.number if ci is not None else None,
     }
     with use_language(caller.language):
-        incident = service.create(session, values, actor=actor_of(session, caller, via="system"), now=at)
+        incident = reporting.create(session, values, actor=actor_of(session, caller, via="system"), now=at)
     incident.summary_by_lang = summary
     return incident
 

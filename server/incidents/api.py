@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
-from server.incidents import service, together, views
+from server.incidents import reporting, service, together, views
 from server.incidents.models import OPEN_STATES, SUMMARY_LIMIT, TEXT_LIMIT, Incident, State
 from server.incidents.states import allowed
 from server.incidents.timeline import entries
@@ -262,7 +262,7 @@ async def create(call: Call, body: IncidentIn) -> IncidentOut:
     """Fields that are not given are chosen as the machine would choose them."""
 
     def do(session: Session) -> IncidentOut:
-        made = service.create(session, body.model_dump(exclude_none=True), actor=call.actor, now=call.now)
+        made = reporting.create(session, body.model_dump(exclude_none=True), actor=call.actor, now=call.now)
         return _out(session, made, call.actor)
 
     return await call.db.run(do)

@@ -37,7 +37,7 @@ from rules.wire import AlertNews
 from server.alerts.news import GROUP_NEWS
 from server.alerts.taking import settle, take
 from server.cmdb import editing
-from server.incidents import advice, facts, record, service
+from server.incidents import advice, facts, record, reporting, service
 from server.incidents.bench_faults import FAULTS, LURE, LURING, Fault
 from server.incidents.learning import query_of
 from server.incidents.models import Incident, State
@@ -108,7 +108,7 @@ class Desk:
         """A person reports it in own words; the incident's number."""
         self.pass_time(hours=1)
         values = {"summary": said, "description": ""}
-        made = self.db.run_now(service.create, values, actor=ALICE, now=self.now)
+        made = self.db.run_now(reporting.create, values, actor=ALICE, now=self.now)
         self.device_of.pop(made.number, None)
         return made.number
 

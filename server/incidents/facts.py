@@ -259,10 +259,15 @@ def suggestions(session: Session, ci: Ci | None, alert: Alert | None) -> list[di
     return [{"number": one.number, "score": round(one.score, 3)} for one in found]
 
 
-def words_of(incident: Incident, language: str = "en") -> str:
-    """What an incident says: its summary, in that language first where it was made in several; its text."""
+def words_of(incident: Incident, language: str = "") -> str:
+    """What an incident says: its summary, in that language where a machine wrote it in several; its text.
+
+    Without a language in all of them. A question in two languages shares half of its words with any answer.
+    """
     titles = incident.summary_by_lang
-    lines = (titles.get(language, ""), incident.summary, *titles.values(), incident.description)
+    own = titles.get(language, "")
+    lines = (own,) if own else (incident.summary, *titles.values())
+    lines = (*lines, incident.description)
     return "\n".join(dict.fromkeys(filter(None, lines)))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ml import classify
+from ml import classify, marking
 from server.accounts import service as accounts
 from server.incidents.facts import words_of
 from server.incidents.guessed import Guesser
@@ -26,16 +26,27 @@ JOB = "incident.guess"
 FIELDS = ("category", "priority", "group")
 MOST_TICKETS = 5_000  # the latest that are learned from
 LONGEST_TEXT = 2_000
+WORDS = 3
 
 
 @dataclass(frozen=True)
 class Guessed:
-    """A guess for one field, how sure it is (0 to 1), and the words that speak for it."""
+    """A guess for one field.
+
+    Args:
+        field, value: category, priority or group, and its code.
+        sure: how likely it is right, 0 to 1.
+        words: of the text, that speak for it.
+        right: the share of such guesses that were right on past texts that were held out, 0 to 1.
+        texts: how many those texts were.
+    """
 
     field: str
     value: str
     sure: float
     words: tuple[str, ...]
+    right: float
+    texts: int
 
 
 class GuessingFailedError(Exception):
@@ -48,7 +59,9 @@ def guesses(session: Session, text: str) -> list[Guessed]:
     for row in session.scalars(select(Guesser).order_by(Guesser.field)):
         guess = classify.guess(msgspec.msgpack.decode(row.model, type=classify.Classifier), text)
         if guess is not None:
-            found.append(Guessed(row.field, guess.label, guess.sure, guess.words))
+            words = tuple(marking.words(text, guess.words, "", most=WORDS))
+            right, texts = float(row.figures.get("right", 0)), int(row.figures.get("texts", 0))
+            found.append(Guessed(row.field, guess.label, guess.sure, words, right, texts))
     return found
 
 

@@ -1,6 +1,5 @@
-"""What the page of one incident, and its preview beside the queue, show beyond `views.record`."""
+"""What the page of one incident, and its preview beside the queue, show beyond `particulars`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,21 +13,21 @@ from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
 from server.cmdb.readings import Reading
 from server.incidents import facts, scene, views, words
+from server.incidents.alike import Alike, alike
 from server.incidents.models import Incident, State
+from server.incidents.particulars import RecordView, record
 from server.incidents.states import STEPS
-from server.incidents.views import RecordView
 from server.kernel.call import Actor
-from server.kernel.i18n import N_, _, format_duration, format_moment, loc
+from server.kernel.i18n import N_, _, current_language, format_duration, format_moment, loc
 from server.knowledge.finding import known_errors, verdicts_on
 from server.knowledge.models import Verdict
+from server.knowledge.reasons import Reasons, reasons
 from server.knowledge.suggest import Suggestion
 from server.metrics.titles import title
 from server.sla.service import ClockKind
 
 LATEST = 4  # entries of the preview
-WORDS_SHOWN = 4
 NOW_SHOWN = 4  # values of the preview
-FACET_ICONS = {"alert": "bell-ringing", "ci": "box", "model": "box", "ci_class": "box-multiple"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ class Fix:
     suggestion: Suggestion
     url: str
     verdict: str
-    shared: Sequence[tuple[str, str]]  # icon and words of each facet that agrees
-    words: Sequence[str]  # of this incident, as they stand in it
+    why: Reasons
     known_error: bool  # what it tells is a workaround; the cause is still there
 
 
@@ -93,6 +91,7 @@ class Page:
     window: str
     finding: str
     fixes: Sequence[Fix]
+    alike: Sequence[Alike]  # open ones that it may be, where a person reported it
     linked: Sequence[Linked]
     teams: Sequence[Team]
     resolution: str  # proposed in the dialog
@@ -105,9 +104,9 @@ class Page:
 def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
     """The record of an incident; NotFoundError where this person may not see it."""
     desk = actor.may("incident.read")
-    base = views.record(session, number, actor=actor, now=now)
+    base = record(session, number, actor=actor, now=now)
     incident = base.incident
-    cause = base.cause.ci if base.cause is not None else None
+    cause = base.known.cause.ci if base.known.cause is not None else None
     shown = {one.id: one for one in (*base.cis, base.ci, cause) if one is not None}
     graph = cmdb.graph(session)
     extra = cmdb.cis(session, [n for n in _reach(base) if n not in shown])
@@ -133,6 +132,7 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
         window=_window(incident),
         finding=_finding(base, values, measured),
         fixes=fixes,
+        alike=_alike(session, incident, actor),
         linked=_linked(session, base, actor),
         teams=teams(session) if desk and incident.is_open else [],
         resolution=_resolution(tried),
@@ -144,16 +144,16 @@ def page(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:
 
 
 def _reach(base: RecordView) -> list[int]:
-    return [step.id for step in base.path]
+    return [step.id for step in base.known.path]
 
 
 def _tone(base: RecordView) -> str:
     """The alarm's colour at the head of the page."""
     if not base.incident.is_open:
         return ""
-    living = [row.severity for row in base.alerts if row.resolved_at is None]
+    living = [row.severity for row in base.known.alerts if row.resolved_at is None]
     worst = min(living, key=facts.GRAVITY.index, default="")
-    if not worst and base.incident.priority <= 2 and not base.alerts:
+    if not worst and base.incident.priority <= 2 and not base.known.alerts:
         worst = "critical" if base.incident.priority == 1 else "major"
     return worst if worst in {"critical", "major"} else ""
 
@@ -229,12 +229,12 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
     if not actor.may("incident.read"):
         return [], []
     number = base.incident.number
-    verdicts = verdicts_on(session, number) if base.suggestions else {}
+    verdicts = verdicts_on(session, number) if base.known.suggestions else {}
     incident = base.incident
     said = "\n".join((base.title, incident.summary, *incident.summary_by_lang.values(), incident.description))
-    known = known_errors(session, [one.number for one in base.suggestions if one.kind == "article"])
+    known = known_errors(session, [one.number for one in base.known.suggestions if one.kind == "article"])
     found = []
-    for one in base.suggestions:
+    for one in base.known.suggestions:
         verdict = verdicts.get(one.number) or verdicts.get(one.topic)
         if verdict is Verdict.NOT_RELEVANT or one.number == number:
             continue
@@ -244,13 +244,20 @@ def _fixes(session: Session, base: RecordView, actor: Actor) -> tuple[list[Fix],
                 one,
                 url,
                 verdict.value if verdict is not None else "",
-                _shared(one),
-                shared_words(one.words, said),
+                reasons(one, said),
                 one.number in known,
             )
         )
     found.sort(key=lambda fix: fix.verdict != Verdict.APPLIED.value)
     return found, [fix.suggestion for fix in found if fix.verdict == Verdict.APPLIED.value]
+
+
+def _alike(session: Session, incident: Incident, actor: Actor) -> list[Alike]:
+    """Whether it is known already: what alerts opened is correlated by its alerts instead."""
+    if not incident.is_open or incident.alert_group_id is not None or not actor.may("incident.merge"):
+        return []
+    said = facts.words_of(incident, current_language())
+    return alike(session, said, incident.ci_id, actor, besides=incident.number)
 
 
 def _resolution(tried: Sequence[Suggestion]) -> str:
@@ -260,44 +267,6 @@ def _resolution(tried: Sequence[Suggestion]) -> str:
         + "".join(f"\n{place}. {step}" for place, step in enumerate(one.steps, 1))
         for one in tried
     )
-
-
-def shared_words(tokens: Sequence[str], text: str) -> list[str]:
-    """The words of `text` that the index's tokens (stems, pairs of Han signs) stand for, as written."""
-    spans: list[tuple[int, int]] = []
-    for token in tokens:
-        latin = token.isascii()
-        pattern = rf"(?<![a-z0-9]){re.escape(token)}[a-z]*" if latin else re.escape(token)
-        spans += [found.span() for found in re.finditer(pattern, text.lower())]
-    merged: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
-    shown = dict.fromkeys(text[begin:end] for begin, end in merged)
-    return list({word.lower(): word for word in shown}.values())[:WORDS_SHOWN]
-
-
-def _shared(one: Suggestion) -> list[tuple[str, str]]:
-    said = {
-        "alert": _("same alert"),
-        "ci": _("same item"),
-        "service": _("same service"),
-        "vendor": _("same vendor {name}"),
-        "model": _("same model {name}"),
-        "ci_class": _("same class {name}"),
-    }
-    tags = []
-    closest = next((name for name in ("ci", "model", "ci_class", "vendor") if one.facets.get(name)), "")
-    for facet in ("alert", closest, "service"):
-        value = one.facets.get(facet)
-        if not value:
-            continue
-        classes = catalogue()
-        name = loc(classes.of(value).label) if facet == "ci_class" and classes.knows(value) else value
-        tags.append((FACET_ICONS.get(facet, "point"), said[facet].format(name=name)))
-    return tags
 
 
 # -- people and links -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.cmdb import service as cmdb
-from server.incidents import facts, offers, record, service, words
+from server.incidents import facts, offers, record, reporting, words
 from server.incidents.alike import alike as open_alike
 from server.incidents.models import SUMMARY_LIMIT, TEXT_LIMIT
 from server.kernel.call import Actor
@@ -16,6 +16,7 @@ from server.kernel.formdata import field_errors
 from server.kernel.i18n import N_, _, current_language, loc
 from server.kernel.web import Call, Pages, web
 from server.knowledge.finding import suggested
+from server.knowledge.reasons import reasons
 
 report = Pages("incidents")
 
@@ -34,6 +35,7 @@ class Report(BaseModel):
     urgency: Annotated[int, Field(ge=1, le=4)] = 3
     category: Annotated[str, Field(max_length=80)] = ""
     group: Annotated[str, Field(max_length=80)] = ""
+    into: Annotated[str, Field(max_length=20)] = ""  # the open incident that it is
 
 
 @report.get("/incidents/new", permission="incident.create")
@@ -54,12 +56,21 @@ async def create(call: Call) -> web.Response:
         if not call.may("incident.read"):  # who is not of the desk reports for nobody else
             values |= {"contact_id": call.actor.id, "affected_id": None, "group": ""}
             values |= {"impact": max(2, form.impact), "urgency": max(2, form.urgency)}
-        made = await call.db.run(service.create, values, actor=call.actor, now=call.now)
+        if form.into:
+            return await _into(call, values, form.into)
+        made = await call.db.run(reporting.create, values, actor=call.actor, now=call.now)
     except DeskError as error:
         kept = call.form_kept(Report)
         given = {name: getattr(kept, name, None) for name in Report.model_fields}
         return await _form(call, given, field_errors(error), status=int(error.status))
     return call.redirect(f"/incidents/{made.number}", N_("{number} is reported."), number=made.number)
+
+
+async def _into(call: Call, values: dict[str, Any], into: str) -> web.Response:
+    """It is an open incident already."""
+    made, goes_on = await call.db.run(reporting.report_into, values, into, actor=call.actor, now=call.now)
+    toast = N_("{number} is merged into {into}.")
+    return call.redirect(f"/incidents/{goes_on.number}", toast, number=made.number, into=goes_on.number)
 
 
 @report.get("/incidents/new/alike", permission="incident.read")
@@ -69,9 +80,7 @@ async def alike(call: Call) -> web.Response:
     text = f"{query.get('summary', '')}\n{query.get('description', '')}"[:2000].strip()
     found = await call.db.read(_known, text, query.get("ci", "")[:20], call.actor)
     found["guesses"] = await call.db.read(offers.offered, text, query, call.actor)
-    return call.fragment(
-        "incidents/_alike.html", typed=bool(text), text=text, shared_words=record.shared_words, **found
-    )
+    return call.fragment("incidents/_alike.html", typed=bool(text), **found)
 
 
 def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[str, Any]:
@@ -83,7 +92,7 @@ def _known(session: Session, text: str, ci_number: str, actor: Actor) -> dict[st
     )
     return {
         "alike": open_alike(session, text, ci.id if ci is not None else None, actor),
-        "fixes": fixes if actor.may("knowledge.read") else [],
+        "fixes": [(one, reasons(one, text)) for one in fixes] if actor.may("knowledge.read") else [],
     }
 
 

@@ -15,7 +15,7 @@ from server.cmdb.models import Ci
 from server.cmdb.readings import Reading, reading
 from server.incidents import facts
 from server.incidents.models import Incident
-from server.incidents.views import AlertRow, RecordView
+from server.incidents.particulars import AlertRow, RecordView
 from server.kernel.i18n import N_, _, format_duration, format_moment, loc, ngettext
 from server.metrics import charts
 from server.metrics import service as metrics
@@ -122,16 +122,18 @@ def at_risk(graph: Graph, ci_id: int | None, cause_id: int | None) -> list[str]:
 def path(session: Session, base: RecordView, health: Mapping[int, str]) -> Path | None:
     """The chain from the probable cause through the item to what it threatens; None without one."""
     graph = cmdb.graph(session)
-    start = base.cause.ci if base.cause is not None and base.cause.ci is not None else base.ci
+    start = (
+        base.known.cause.ci if base.known.cause is not None and base.known.cause.ci is not None else base.ci
+    )
     if start is None or start.id not in graph:
         return None
     kinds = _reach(graph, start.id)
     ids = _chain(graph, start.id, base, kinds)
-    if len(ids) < 2 and not base.alerts:
+    if len(ids) < 2 and not base.known.alerts:
         return None
     shown, skipped = _fitting(ids, keep={start.id, base.ci.id if base.ci else 0})
     cis = cmdb.cis(session, shown)
-    worst = _worst(base.alerts)
+    worst = _worst(base.known.alerts)
     nodes = []
     for place, one in enumerate(shown):
         if one not in cis:
@@ -165,7 +167,7 @@ def _chain(graph: Graph, start: int, base: RecordView, kinds: Mapping[int, tuple
     chains = {one: _back(one, behind, through) for one in behind}
     classes = catalogue()
     services = [one for one in chains if classes.is_a(graph.node(one).ci_class, "service")]
-    alerted = [row.ci.id for row in base.alerts if row.ci is not None and row.ci.id in chains]
+    alerted = [row.ci.id for row in base.known.alerts if row.ci is not None and row.ci.id in chains]
     if services:
         goal = min(services, key=lambda one: (graph.node(one).criticality, len(chains[one]), one))
     elif alerted:

@@ -15,11 +15,8 @@ from server.incidents.models import (
     SUMMARY_LIMIT,
     TEXT_LIMIT,
     Incident,
-    IncidentCi,
     Kind,
     PendingReason,
-    Source,
-    State,
 )
 from server.incidents.opening import set_deadlines
 from server.incidents.states import check
@@ -27,10 +24,8 @@ from server.incidents.telling import say
 from server.incidents.timeline import tell
 from server.incidents.words import CAUSES
 from server.kernel.call import Actor
-from server.kernel.db import insert_missing
 from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from server.kernel.i18n import N_
-from server.kernel.ticket import next_number
 from server.sla import service as sla
 
 EDITABLE = ("summary", "description", "category", "workaround", "ci_id", "contact_id", "affected_id")
@@ -49,70 +44,6 @@ def visible(incident: Incident, actor: Actor) -> bool:
     if actor.may("incident.read") and (not actor.vendor or incident.group_id in actor.groups):
         return True
     return actor.id in (incident.contact_id, incident.affected_id, incident.created_by_id)
-
-
-def create(session: Session, values: Mapping[str, Any], *, actor: Actor, now: datetime) -> Incident:
-    """Open an incident that a person reports.
-
-    Args:
-        session: the running transaction.
-        values: summary, description, impact, urgency, category, ci (number), contact_id, affected_id,
-            group (code), source, trusted by its model; what is absent is chosen as the machine would.
-        actor: who reports it.
-        now: when.
-    """
-    ci = cmdb.ci(session, str(values["ci"])) if values.get("ci") else None
-    affected_id = values.get("affected_id") or values.get("contact_id")
-    affected = accounts.person(session, affected_id) if affected_id else None
-    name, criticality = facts.gravest_service(
-        session, ci, cmdb.impact(session, ci.id).stops if ci is not None else ()
-    )
-    weighed = weigh(
-        int(values.get("impact") or 3),
-        int(values.get("urgency") or 3),
-        vip=affected.vip if affected is not None else 0,
-        vip_name=affected.username if affected is not None else "",
-        service_criticality=criticality,
-        service_name=name,
-    )
-    category = str(values.get("category") or facts.category_of(None, ci))
-    queue = _group_id(session, values.get("group")) or facts.first_line(session)
-    response_due, resolution_due = sla.deadlines(session, weighed.priority, now)
-    incident = Incident(
-        number=next_number(session, "INC"),
-        summary=checked(values.get("summary"), "summary", SUMMARY_LIMIT),
-        description=str(values.get("description") or "")[:TEXT_LIMIT],
-        source=Source(values.get("source") or Source.USER),
-        impact=weighed.impact,
-        urgency=weighed.urgency,
-        priority=weighed.priority,
-        priority_why=facts.why(weighed),
-        category=category,
-        state=State.ASSIGNED if queue is not None else State.NEW,
-        ci_id=ci.id if ci is not None else None,
-        location_id=ci.location_id if ci is not None else None,
-        contact_id=values.get("contact_id"),
-        affected_id=affected_id,
-        owner_group_id=facts.first_line(session),
-        group_id=queue,
-        created_by_id=actor.id,
-        opened_at=now,
-        response_due_at=response_due,
-        resolution_due_at=resolution_due,
-        context={"path": facts.path(session, ci), "changes": facts.changes(session, ci, now=now)},
-        updated_at=now,
-    )
-    session.add(incident)
-    session.flush()
-    if ci is not None:
-        row = {"incident_id": incident.id, "ci_id": ci.id, "role": "primary"}
-        insert_missing(session, IncidentCi, row)
-    learning.opened(session, incident, now=now)
-    sla.start(session, incident.number, incident.priority, opened_at=now, now=now)
-    tell(session, incident, Kind.PERSON, N_("Reported"), now=now, by=actor.id, text=incident.description)
-    say(session, incident, "incident.opened", now=now)
-    session.flush()
-    return incident
 
 
 def update(
@@ -196,7 +127,7 @@ def assign(
     """Pass it on to a group (its code) and perhaps to a person of it."""
     incident = seen_at(session, number, version, actor)
     check(incident, "assign", actor)
-    group_id = _group_id(session, group) if group else incident.group_id
+    group_id = group_id_of(session, group) if group else incident.group_id
     if group_id is None:
         raise InvalidError(N_("Choose the group it is passed on to."), field="/group")
     if assignee_id is not None and assignee_id not in {p.id for p in accounts.members(session, group_id)}:
@@ -379,7 +310,8 @@ def needs(actor: Actor, permission: str) -> None:
         raise ForbiddenError(N_("Your roles do not include this step."), permission=permission)
 
 
-def _group_id(session: Session, code: object) -> int | None:
+def group_id_of(session: Session, code: object) -> int | None:
+    """The group of a code; None without one, InvalidError where there is none."""
     if not code:
         return None
     found = accounts.find_group(session, str(code))

@@ -1,23 +1,69 @@
 """Asking in whole sentences: what is known, and where a language model is set up, a draft from it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import structlog
+from sqlalchemy.orm import Session
 
 from server.kernel.api import Api, ApiModel
-from server.kernel.call import Call
+from server.kernel.call import Actor, Call
 from server.kernel.errors import ConflictError, InvalidError
 from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
 from server.kernel.web import Pages, web
-from server.knowledge import answering, finding, reranking
+from server.knowledge import answering, finding, reranking, silence
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
-from server.knowledge.suggest import NEXT_SCORE, Query
+from server.knowledge.reasons import Reasons, reasons
+from server.knowledge.reranking import Reranker, best_first
+from server.knowledge.suggest import NEXT_SCORE, Query, Suggestion
 
 log = structlog.get_logger(__name__)
 asking = Pages("knowledge")
 answers = Api("knowledge")
 SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer and why it is shown."""
+
+    suggestion: Suggestion
+    why: Reasons
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known for a question.
+
+    Args:
+        sure: what would be suggested on an incident that says this.
+        near: what is too unsure for that; a reader who asks may judge it.
+    """
+
+    sure: Sequence[Found] = ()
+    near: Sequence[Found] = ()
+
+
+def known(session: Session, text: str, actor: Actor, reranker: Reranker | None = None) -> Known:
+    """What is known for a question, as far as this person may see it; the likeliest first.
+
+    What is only near is in the order of the re-ranker where there is one.
+    """
+    if not text:
+        return Known()
+    query = Query(text, language=actor.language)
+    found = finding.suggested(session, query, actor, limit=SHOWN, least=NEXT_SCORE)
+    least = silence.measured(session).least
+    near = [one for one in found if one.score < least]
+    if reranker is not None:
+        near = best_first(reranker, text, near, text=lambda one: "\n".join((one.title, *one.steps)))
+    return Known(
+        [Found(one, reasons(one, text)) for one in found if one.score >= least],
+        [Found(one, reasons(one, text)) for one in near],
+    )
 
 
 class AskIn(ApiModel):
@@ -33,13 +79,17 @@ class DraftOut(ApiModel):
     cited: list[str]
 
 
-async def _drafted(call: Call, text: str) -> Draft:
+def _reranker(call: Call) -> Reranker | None:
+    """The model of the setting; a folder that cannot be used is told in the log and changes nothing."""
     try:
-        reranker = reranking.load(call.settings.reranker_folder)
+        return reranking.load(call.settings.reranker_folder)
     except reranking.RerankerError as error:
         log.warning("re-ranker not loaded", reason=str(error))
-        reranker = None
-    question = await call.db.read(answering.asked, text, actor=call.actor, reranker=reranker)
+        return None
+
+
+async def _drafted(call: Call, text: str) -> Draft:
+    question = await call.db.read(answering.asked, text, actor=call.actor, reranker=_reranker(call))
     return await answering.draft(question, call.settings)
 
 
@@ -62,13 +112,13 @@ async def ask(call: Call) -> web.Response:
 
 async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
     text = text.strip()[: answering.LONGEST_QUESTION]
-    query = Query(text, language=call.actor.language)
-    least = NEXT_SCORE  # a reader judges, as with the articles of a draft
-    found = await call.db.read(finding.suggested, query, call.actor, limit=SHOWN, least=least) if text else []
+    reranker = _reranker(call)
     return call.render(
         "knowledge/ask.html",
         text=text,
-        found=found,
+        known=await call.db.read(known, text, call.actor, reranker),
+        ordered=reranker is not None,
+        amiss=reranker is None and bool(call.settings.reranker_folder),
         drafted=html(drafted.linked) if drafted else "",
         cited=drafted.cited if drafted else (),
         refusal=refusal,

@@ -55,6 +55,7 @@ RULES = (
 LANGUAGES = {"en": "English", "zh": "Simplified Chinese"}
 _CITED = re.compile(r"\bKB-\d+\b")
 _BRACKETED = re.compile(r"\[(KB-\d+)\](?!\()")
+_FRAME = re.compile(r"<(?=[\s/]*(?:article|question)\b)", re.IGNORECASE)
 # also the definition of a link that stands apart: [here]: //elsewhere
 _LINK = re.compile(
     r"[a-z][a-z0-9+.-]*://|www\.|\]\(|<\s*/?\s*[a-z]|^\W{0,12}\[(?!KB-\d+\])[^\]]*\]\s*:",
@@ -111,7 +112,7 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
         raise InvalidError(N_("Write what you want to know."), field="/text")
     found = _fitting(session, text, actor)
     if reranker is not None:
-        found = best_first(reranker, text, found)
+        found = best_first(reranker, text, found, text=_told)
     if not found:
         raise InvalidError(
             N_("No article fits the question, so there is nothing to answer from."), field="/text"
@@ -231,7 +232,8 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
 
 def _body(question: Question, settings: Settings) -> dict[str, object]:
     given = "\n\n".join(
-        f"<article number={number}>\n{said}\n</article>" for number, said in question.articles.items()
+        f"<article number={number}>\n{_framed(said)}\n</article>"
+        for number, said in question.articles.items()
     )
     rules = RULES.format(language=LANGUAGES.get(question.language, "English"))
     return {
@@ -241,9 +243,14 @@ def _body(question: Question, settings: Settings) -> dict[str, object]:
         "stream": False,
         "messages": [
             {"role": "system", "content": rules},
-            {"role": "user", "content": f"{given}\n\n<question>\n{question.text}\n</question>"},
+            {"role": "user", "content": f"{given}\n\n<question>\n{_framed(question.text)}\n</question>"},
         ],
     }
+
+
+def _framed(said: str) -> str:
+    """A text that can neither end the frame it stands in nor begin another."""
+    return _FRAME.sub("‹", said)
 
 
 def _content(raw: bytes) -> str:

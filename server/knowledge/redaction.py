@@ -14,13 +14,31 @@ _KEY = (
     r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|community|"
     r"credential|auth(?:orization)?|session(?:id)?|cookie|pin|psk|密码|口令|密钥|令牌|团体字)"
 )
+_SIGN = r"[^\s\"'“”‘’,;，；。]"
+_VALUE = rf"{_SIGN}+"
+# A password is seldom a plain word, and a plain word after "password" seldom one: digits or signs tell.
+_ODD = rf"(?=[^\s,;，；。]*[\d!@#$%^&*+=?~_]){_SIGN}{{4,}}"
+_KIND = r"(?:\d{1,2}|simple|cipher|irreversible-cipher|encrypted|hash|ascii|hex)"
 _SECRETS = (
     re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.DOTALL),
     re.compile(r"\b(?:Bearer|Basic|Digest)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
+    # as the configuration of a device has it
+    re.compile(rf"(?<![A-Za-z])(?:{_KEY}|key)[\w-]*\s+{_KIND}\s+{_SIGN}{{4,}}", re.IGNORECASE),
     re.compile(
-        rf"(?<![A-Za-z]){_KEY}[\w-]*[\"']?\s*(?:[:=：]|\bis\b|\bto\b|是|为)\s*[\"']?[^\s\"',;，；。]+",
+        rf"\bsnmp-(?:server|agent)\s+community\s+(?:(?:read|write|cipher|simple)\s+)*{_VALUE}"
+        rf"|\bcommunity\s+{_VALUE}(?=\s+(?:ro|rw)\b)"
+        rf"|\b[a-z]+-(?:password|passphrase|passwd|secret|key|key-string)\s+{_VALUE}"
+        rf"|\b(?:tacacs|radius)[\w-]*\s[^\n]*?\bkey\s+{_VALUE}",
         re.IGNORECASE,
     ),
+    # as people say it: password: x, the token is x, passphrase "x", 口令为 x, 密码 x
+    re.compile(
+        rf"(?<![A-Za-z]){_KEY}[\w-]*[\"']?\s*(?:[:=：＝]|\bis\b|\bto\b|是|为)\s*[\"'“‘]?{_VALUE}",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"(?<![A-Za-z]){_KEY}[\w-]*\s*[\"'“‘「]{_VALUE}[\"'”’」]", re.IGNORECASE),
+    re.compile(rf"(?<![A-Za-z]){_KEY}[\w-]*\s+{_ODD}", re.IGNORECASE),
+    re.compile(r"(?:密码|口令|密钥|令牌|团体[名字])(?:改为|改成|设为|设置为)?\s*[\"“‘「]?[!-~]{4,}"),
     re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}"),
     re.compile(r"\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|wd)[-_]?[A-Za-z0-9_-]{16,}"),
     re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),
@@ -28,6 +46,12 @@ _SECRETS = (
         r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/_-]*\d)(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{32,}={0,2}"
     ),
 )
+# A command that is given a secret behind an option.
+_COMMAND = re.compile(
+    r"\b(?:sshpass|ipmitool|snmp(?:get|getnext|walk|bulkwalk|bulkget|set|table)|curl|mysql\w*|redis-cli|plink|smbclient)"
+    r"\s[^\n]*"
+)
+_OPTION = re.compile(r"(?<=\s)(-(?:pw|[pPcAXaw])\s?|-u\s?[^\s:]+:)\S{3,}")
 _ADDRESSES = (
     re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
     re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\])>\"']+", re.IGNORECASE),
@@ -61,6 +85,7 @@ class Redactor:
     def redact(self, said: str) -> str:
         """The text without it. Marks that somebody typed are taken for what they are: words."""
         said = _MARK.sub(lambda mark: mark.group().replace("[", "(").replace("]", ")"), said)
+        said = _COMMAND.sub(lambda command: _OPTION.sub(r"\1[SECRET]", command.group()), said)
         for pattern in _SECRETS:
             said = pattern.sub("[SECRET]", said)
         said = _COLONS.sub(self._version_6, said)
@@ -99,7 +124,8 @@ class Redactor:
 
 def leaks(said: str) -> bool:
     """Whether a password, a key or a person's number seems to stand in a text."""
-    return any(pattern.search(said) for pattern in (*_SECRETS, *_PERSONAL))
+    given = any(_OPTION.search(command.group()) for command in _COMMAND.finditer(said))
+    return given or any(pattern.search(said) for pattern in (*_SECRETS, *_PERSONAL))
 
 
 def _whole(name: str) -> str:

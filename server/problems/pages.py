@@ -15,6 +15,7 @@ from server.problems.models import TEXT_LIMIT, TITLE_LIMIT, CandidateState, Stat
 from server.problems.table import PROBLEMS
 
 pages = Pages("problems")
+SHOWN = 50  # patterns, the costliest
 Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
 
 DONE = {
@@ -58,8 +59,17 @@ async def found(call: Call) -> web.Response:
     dismissed = call.request.query.get("view") == "dismissed"
     state = CandidateState.DISMISSED if dismissed else CandidateState.OPEN
     rows = await call.db.read(service.candidates, call.actor, state)
+    shown = rows[:SHOWN]
     call.topics = ("problems",)
-    return call.render("problems/patterns.html", rows=rows, dismissed=dismissed, words=words)
+    return call.render(
+        "problems/patterns.html",
+        rows=shown,
+        more=len(rows) - len(shown),
+        titles=await call.db.read(service.titles, shown, call.actor),
+        numbers=service.NUMBERS_SHOWN,
+        dismissed=dismissed,
+        words=words,
+    )
 
 
 @pages.post("/problems/patterns/look", permission="problem.manage")

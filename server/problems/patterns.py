@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ml import cluster
 from ml.cluster import Said
 from server.cmdb import service as cmdb
+from server.incidents import facts
 from server.incidents.models import Incident, State, WorkLog
 from server.kernel.events import emit
 from server.kernel.jobs import Work
@@ -25,6 +26,7 @@ from server.problems.models import TITLE_LIMIT, Candidate, CandidateState, Probl
 
 LEAST = 3
 MOST_INCIDENTS = 3_000
+LONGEST = 1_000  # characters of one
 MOST_KEPT = 200  # incidents of one candidate
 LOOKED_BACK = timedelta(days=180)
 SAME = 0.5  # share of the smaller one's incidents by which two patterns are one
@@ -89,7 +91,7 @@ def _said(session: Session, rows: Sequence[Incident]) -> list[Said]:
             facets.setdefault("ci_class", item.class_code)
         if one.cause_code and one.cause_code not in {"unknown", "recovered"}:
             facets["cause"] = one.cause_code
-        text = f"{one.summary}\n{one.description[:400]}\n{case.cause[:400] if case else ''}"
+        text = f"{facts.words_of(one)[:LONGEST]}\n{case.cause[:400] if case else ''}"
         found.append(Said(one.number, text.replace(item.name, " ") if item is not None else text, facets))
     return found
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from server.incidents import facts, views
 from server.incidents import service as incidents
 from server.incidents.learning import query_of
+from server.incidents.models import Incident
 from server.kernel import ticket
 from server.kernel.call import Actor
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
@@ -25,6 +26,7 @@ from server.problems.patterns import LINK, join
 
 TEXTS = ("title", "description", "root_cause", "workaround", "solution", "assignee_id")
 LINES_SHOWN = 20
+NUMBERS_SHOWN = 12  # incidents of a pattern
 FACETS = ("alert", "ci_class", "model", "service")
 
 STEPS: Mapping[State, frozenset[State]] = {
@@ -240,6 +242,14 @@ def candidates(session: Session, actor: Actor, state: CandidateState) -> Sequenc
         .limit(200)
     )
     return list(found)
+
+
+def titles(session: Session, rows: Sequence[Candidate], actor: Actor) -> dict[int, str]:
+    """What the patterns are called in the reader's language, where a machine wrote it in several."""
+    shown = {number for one in rows for number in one.incidents[:NUMBERS_SHOWN]}
+    query = views.visible_statement(actor).where(Incident.number.in_(shown))
+    by_summary = {one.summary[:TITLE_LIMIT]: views.title(one) for one in session.scalars(query)}
+    return {one.id: by_summary.get(one.title, one.title) for one in rows}
 
 
 def count_open(session: Session) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page
@@ -132,25 +133,47 @@ def furnish(session: Session, language: Language) -> dict[str, int]:
     return {ci.name: ci.id for ci in session.scalars(select(Ci))}
 
 
-async def opened(visit: Visit, number: str) -> float:
-    """Open an incident as a person does; returns the seconds until its fixes are seen."""
-    began = time.monotonic()
+@dataclass(frozen=True)
+class Took:
+    """The seconds until something was seen: by the clock, and of work by the desk and the browser."""
+
+    wall: float
+    work: float
+
+
+def worked() -> float:
+    """Seconds of processor time so far: of the desk, in this process, and of the browser beside it."""
+    me = psutil.Process()
+    times = [one.cpu_times() for one in (me, *me.children(recursive=True)) if one.is_running()]
+    return sum(one.user + one.system for one in times)
+
+
+async def opened(visit: Visit, number: str) -> Took:
+    """Open an incident as a person does, until its fixes are seen."""
+    began, before = time.monotonic(), worked()
     await visit.page.goto(f"{visit.url}/incidents/{number}")
     await visit.page.locator("#fixes .wd-sug, #fixes .wd-empty").first.wait_for()
-    return time.monotonic() - began
+    return Took(time.monotonic() - began, worked() - before)
 
 
 async def a_fix_is_tried_and_counts(one: Stage, said: Mapping[str, str]) -> None:
     await one.news("UPS-1", "UpsOnBattery")
     number = await one.incident("UPS-1")
     await opened(one.bob, number)  # the first asks for the index
-    seconds = await opened(one.alice, number)
-    note(f"three fixes ({one.alice.language})", "real", f"seen {seconds:.2f} s after the click")
+    took = await opened(one.alice, number)
+    for _again in range(2):
+        if min(took.wall, took.work) > 1:
+            took = await opened(one.alice, number)
+    seen = f"seen {took.wall:.2f} s after the click, {took.work:.2f} s of work"
+    note(f"three fixes ({one.alice.language})", "real", seen)
+    assert min(took.wall, took.work) <= 1, "however busy the machine is with something else"
     page = one.alice.page
     fixes = page.locator("#fixes .wd-sug")
     assert await fixes.count() == 3
     for place in range(3):
         assert (await fixes.nth(place).locator(".why").inner_text()).strip(), "a fix says why"
+        assert await fixes.nth(place).locator("mark").count(), "and which words are in common"
+    assert await page.locator(f"#fixes :text('{said['held']}')").count() == 0, "nothing was tried yet"
     first = await fixes.first.get_attribute("id")
     assert first is not None
     await fixes.first.locator(".wd-act button.pri").click()
@@ -173,12 +196,12 @@ async def a_new_article_reaches_the_next(one: Stage, said: Mapping[str, str], do
     await opened(one.bob, number)
     page = one.bob.page
     await page.wait_for_selector(f"#fixes :text('{said['nothing']}')")
-    for step in ("accept", "start"):
-        answer = await one.desk.bob.post(f"/incidents/{number}/{step}")
-        assert answer.status in {200, 303}, step
-    told = {"cause_code": "cooling", "resolution": done}
-    assert (await one.desk.bob.post(f"/incidents/{number}/resolve", told)).status in {200, 303}
-    await page.goto(f"{one.bob.url}/incidents/{number}")
+    await page.locator(f"form[action='/incidents/{number}/accept'] button").first.click()
+    await page.locator("button[data-dialog='resolve']:not([aria-disabled])").first.click()
+    await page.select_option("#resolve-cause", "cooling")
+    await page.fill("#resolve-text", done)
+    await page.locator("dialog#resolve button[type=submit]").click()
+    await page.wait_for_selector(f"#rec-state:has-text('{said['resolved']}')")
     await page.locator(f"a[href='/knowledge/new?from={number}']").first.click()
     await page.wait_for_url("**/knowledge/new?from=*")
     assert done in await page.locator("#in-solution").input_value()
@@ -198,7 +221,7 @@ async def a_new_article_reaches_the_next(one: Stage, said: Mapping[str, str], do
     await reviewer.wait_for_selector(f".wd-rec :text('{said['published']}')")
     await one.news("CRAC-2", "WaterUnderFloor")
     await opened(one.bob, await one.incident("CRAC-2"))
-    await page.wait_for_selector(f"#fix-{article}")
+    await page.wait_for_selector(f"#fix-{article} mark")
     await picture(page, "knowledge-path-next", one)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from server.agents.models import Agent, Target
 from server.desk.home import gather
 from server.desk.palette import names_exactly, narrow
-from server.incidents import service
+from server.incidents import reporting
 from server.incidents.models import Incident
 from server.kernel.call import Actor
 from server.kernel.practice import PaletteEntry
@@ -24,7 +24,7 @@ async def report(desk: Desk) -> Actor:
     alice = Actor(desk.person_id, "alice", {"en": "Alice"}, frozenset(f"incident.{one}" for one in STEPS))
 
     def write(session: Session) -> None:
-        made = service.create(session, {"summary": "No mail"}, actor=alice, now=NOON)
+        made = reporting.create(session, {"summary": "No mail"}, actor=alice, now=NOON)
         one = session.get(Incident, made.id)
         assert one is not None
         one.assignee_id = alice.id

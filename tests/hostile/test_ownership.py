@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import people, sessions
 from server.accounts.models import Group, GroupMember, PersonRole, Role
-from server.incidents import service
+from server.incidents import reporting
 from server.incidents.models import Incident
 from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
@@ -47,7 +47,7 @@ def _vendor(session: Session, clock: ManualClock, desk: Desk) -> tuple[str, int,
 def _report(session: Session, desk: Desk, clock: ManualClock, group_id: int) -> Records:
     def made(summary: str, by: int) -> Incident:
         actor = Actor(by, "x", {"en": "x"}, ALL)
-        return service.create(session, {"summary": summary}, actor=actor, now=clock.now())
+        return reporting.create(session, {"summary": summary}, actor=actor, now=clock.now())
 
     charlies = made("Printer on floor 3", desk.charlie.person_id)
     vendors = made("Chiller of room B1", desk.person_id)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from server.cmdb import editing
-from server.incidents import service
+from server.incidents import reporting
 from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
@@ -37,7 +37,7 @@ async def test_SEARCH_characters_are_literal_in_every_search(  # noqa: N802
 
         def write(session: Session) -> None:
             for summary in (*ODD.values(), "plain words"):
-                service.create(session, {"summary": summary}, actor=alice, now=clock.now())
+                reporting.create(session, {"summary": summary}, actor=alice, now=clock.now())
             for number, name in enumerate((*ODD.values(), "plain item")):
                 editing.create(
                     session, "server", {"name": name, "serial": f"S{number}"}, by="alice", now=clock.now()
@@ -76,7 +76,7 @@ async def test_T24_a_formula_is_neutral_in_every_export(  # noqa: N802
 ) -> None:
     async with open_desk(sqlite_db, clock, tmp_path) as desk:
         alice = Actor(desk.person_id, "alice", {"en": "Alice"}, frozenset({"incident.create"}))
-        await sqlite_db.run(service.create, {"summary": formula}, actor=alice, now=clock.now())
+        await sqlite_db.run(reporting.create, {"summary": formula}, actor=alice, now=clock.now())
         for path in ("/incidents?view=all&format=csv", "/incidents?view=all&csv=1"):
             answer = await desk.get(path)
             if answer.content_type != "text/csv":

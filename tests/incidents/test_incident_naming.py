@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.alerts.memory import forget_memory
-from server.incidents import advice, record, service
+from server.incidents import advice, record, reporting, service
 from server.incidents.learning import opened
 from server.incidents.models import IncidentCi, IncidentEntry
 from server.kernel.db import Database
@@ -49,9 +49,9 @@ def test_item_and_title_follow_the_gravest_alert_and_the_cause_stays_the_panel(
     assert primary(db) == [ids["UPS-A"]]
     assert "Item and title follow the gravest alert: {alert}" in entries(db)
     page = db.read_now(record.page, incident.number, actor=ALICE, now=NOON)
-    assert page.base.cause is not None
-    assert page.base.cause.ci is not None
-    assert page.base.cause.ci.name == "MAINS"
+    assert page.base.known.cause is not None
+    assert page.base.known.cause.ci is not None
+    assert page.base.known.cause.ci.name == "MAINS"
     assert page.path is not None
     names = [node.name for node in page.path.nodes]
     assert names[:2] == ["MAINS", "UPS-A"]
@@ -159,7 +159,7 @@ def test_what_a_person_writes_when_resolving_becomes_a_case_until_it_is_reopened
 ) -> None:
     def report(session: Session) -> str:
         values = {"summary": "打印机卡纸", "impact": 3, "urgency": 3}
-        return service.create(session, values, actor=ALICE, now=NOON).number
+        return reporting.create(session, values, actor=ALICE, now=NOON).number
 
     number: str = db.run_now(report)
     how: dict[str, Any] = {"actor": ALICE, "now": NOON}
@@ -179,7 +179,7 @@ def test_a_cause_is_judged_only_where_there_is_one(db: Database, ids: dict[str, 
     assert db.read_now(record.page, number, actor=ALICE, now=NOON).cause_verdict == "wrong"
 
     def report(session: Session) -> str:
-        return service.create(session, {"summary": "No alert"}, actor=ALICE, now=NOON).number
+        return reporting.create(session, {"summary": "No alert"}, actor=ALICE, now=NOON).number
 
     with pytest.raises(ConflictError):
         db.run_now(advice.judge_cause, db.run_now(report), "right", actor=ALICE, now=NOON)

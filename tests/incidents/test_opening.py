@@ -15,7 +15,7 @@ from server.accounts.models import Group
 from server.alerts.memory import forget_memory
 from server.alerts.taking import settle, take
 from server.cmdb.models import Ci, CiState, Location, LocationKind, Presence, Relation, natural
-from server.incidents import service, together, views
+from server.incidents import particulars, reporting, service, together
 from server.incidents.models import Incident, State
 from server.incidents.states import IllegalTransitionError
 from server.kernel.call import Actor
@@ -147,14 +147,14 @@ def test_a_mains_failure_opens_one_incident_on_the_ups_with_all_fields(
     assert incident.location_id is not None
     assert incident.resolution_due_at == NOON + timedelta(hours=4)
     assert {step["name"] for step in incident.context["path"]} >= {"PDU-1", "SW-1", "SRV-1", "BILLING"}
-    view = db.read_now(views.record, incident.number, actor=ALICE, now=NOON + timedelta(seconds=2000))
-    assert view.group is not None
-    assert view.group.code == "room-power"
-    assert len(view.alerts) == len(STORM)
-    assert view.cause is not None
-    assert view.cause.ci is not None
-    assert view.cause.ci.name == "UPS-A"
-    assert "Without the relation" in view.cause.counter
+    view = db.read_now(particulars.record, incident.number, actor=ALICE, now=NOON + timedelta(seconds=2000))
+    assert view.who.group is not None
+    assert view.who.group.code == "room-power"
+    assert len(view.known.alerts) == len(STORM)
+    assert view.known.cause is not None
+    assert view.known.cause.ci is not None
+    assert view.known.cause.ci.name == "UPS-A"
+    assert "Without the relation" in view.known.cause.counter
     assert "BILLING" in view.why_priority
     assert view.place == "Room B1"
 
@@ -165,11 +165,11 @@ def test_the_timeline_and_the_cause_are_told_in_the_readers_language(
     storm(db, ids)
     (incident,) = incidents(db)
     with use_language("zh"):
-        view = db.read_now(views.record, incident.number, actor=ALICE, now=NOON)
+        view = db.read_now(particulars.record, incident.number, actor=ALICE, now=NOON)
     assert view.title.startswith("UPS-A：")
     assert any("告警" in entry.text for entry in view.timeline)
-    assert view.cause is not None
-    assert "UPS-A" in view.cause.sentence
+    assert view.known.cause is not None
+    assert "UPS-A" in view.known.cause.sentence
 
 
 def test_recovery_of_all_alerts_resolves_it_with_the_evidence(db: Database, ids: dict[str, int]) -> None:
@@ -178,7 +178,7 @@ def test_recovery_of_all_alerts_resolves_it_with_the_evidence(db: Database, ids:
         tell(db, ids, news(device, rule, symptom, status="resolved", at=1500 + at), at=1500 + at)
     (incident,) = incidents(db)
     assert incident.state is State.RESOLVED
-    view = db.read_now(views.record, incident.number, actor=ALICE, now=NOON)
+    view = db.read_now(particulars.record, incident.number, actor=ALICE, now=NOON)
     evidence = [entry for entry in view.timeline if entry.kind == "evidence"]
     assert len(evidence[0].payload["alerts"]) == len(STORM)
     assert [clock.state for clock in view.clocks] == ["missed", "met"]  # nobody had accepted it
@@ -222,7 +222,7 @@ def test_two_incidents_that_one_cause_explains_become_one(db: Database, ids: dic
 def mine(db: Database, ids: dict[str, int]) -> str:
     def make(session: Session) -> str:
         values = {"summary": "The printer is gone", "ci": "CI-SRV-1", "impact": 2, "urgency": 2}
-        return service.create(session, values, actor=CHARLIE, now=NOON).number
+        return reporting.create(session, values, actor=CHARLIE, now=NOON).number
 
     return db.run_now(make)
 
@@ -238,13 +238,13 @@ def test_an_incident_goes_from_its_report_to_its_end_with_its_clocks(db: Databas
     do(db, "accept", mine, 5)
     do(db, "start", mine, 6)
     do(db, "hold", mine, 10, reason="vendor")
-    paused = db.read_now(views.record, mine, actor=ALICE, now=NOON + timedelta(hours=5)).clocks[1]
+    paused = db.read_now(particulars.record, mine, actor=ALICE, now=NOON + timedelta(hours=5)).clocks[1]
     assert paused.state == "paused"
     assert paused.spent == timedelta(minutes=10)
     do(db, "resume", mine, 310)
     do(db, "resolve", mine, 320, cause_code="hardware", resolution="Replaced the fuser.")
     assert do(db, "close", mine, 321).state is State.CLOSED
-    done = db.read_now(views.record, mine, actor=ALICE, now=NOON + timedelta(hours=9))
+    done = db.read_now(particulars.record, mine, actor=ALICE, now=NOON + timedelta(hours=9))
     assert [clock.state for clock in done.clocks] == ["met", "met"]
     assert done.clocks[1].spent == timedelta(minutes=20)
 
@@ -284,7 +284,7 @@ def test_a_changed_priority_lays_its_clocks_anew(db: Database, mine: str) -> Non
     incident = db.read_now(service.get, mine)
     assert incident.priority == 1
     assert incident.resolution_due_at == NOON + timedelta(hours=4)
-    view = db.read_now(views.record, mine, actor=ALICE, now=NOON)
+    view = db.read_now(particulars.record, mine, actor=ALICE, now=NOON)
     assert view.why_priority.endswith("set by a person")
 
 
@@ -293,7 +293,7 @@ def test_a_merged_incident_is_closed_into_the_other(db: Database, ids: dict[str,
     other = incidents(db)[-1].number
     db.run_now(service.merge, mine, other, actor=ALICE, now=NOON)
     assert db.read_now(service.get, mine).state is State.CLOSED
-    view = db.read_now(views.record, other, actor=ALICE, now=NOON)
+    view = db.read_now(particulars.record, other, actor=ALICE, now=NOON)
     assert [child.number for child in view.children] == [mine]
     with pytest.raises(ConflictError):
         db.run_now(service.merge, mine, other, actor=ALICE, now=NOON)

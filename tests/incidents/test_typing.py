@@ -6,18 +6,19 @@ import re
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ml import classify
 from server.cmdb.models import Ci, CiState, Presence, Relation, natural
-from server.incidents import guesses, service
+from server.incidents import facts, guesses, reporting
 from server.incidents.alike import alike
 from server.incidents.guessed import Guesser
 from server.incidents.models import Incident, State
 from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.knowledge.models import Gap
+from server.notify.models import Delivery
 from tests.desk_client import Desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ def item(session: Session, name: str, kind: str) -> Ci:
 
 def opened(db: Database, summary: str, **more: object) -> Incident:
     values = {"summary": summary, **more}
-    return db.run_now(service.create, values, actor=ALICE, now=NOON)
+    return db.run_now(reporting.create, values, actor=ALICE, now=NOON)
 
 
 def numbers(db: Database, text: str, ci_id: int | None = None, actor: Actor = ALICE) -> list[str]:
@@ -86,7 +87,8 @@ def test_the_outage_behind_an_item_is_named_though_no_word_agrees(db: Database) 
         return server.id, pdu.id
 
     server_id, _pdu = db.run_now(build)
-    outage = opened(db, "Fuse blown", ci="CI-PDU-9").number
+    outage = opened(db, "Fuse blown", ci="CI-PDU-9", impact=1, urgency=1).number
+    opened(db, "Its label is missing", ci="CI-PDU-9", impact=4, urgency=4)
     opened(db, "Paper jam")
     [found] = db.read_now(alike, "cannot reach it any more", server_id, ALICE)
     assert (found.number, found.outage, found.same_item) == (outage, True, False)
@@ -111,6 +113,8 @@ def test_a_guess_is_offered_where_it_is_sure_and_forgotten_where_it_is_not_learn
     [guess] = db.read_now(guesses.guesses, "breaker trouble")
     assert (guess.field, guess.value) == ("category", "power")
     assert guess.sure >= made.least
+    assert guess.words == ("breaker",)
+    assert (guess.right, guess.texts) == (made.figures["right"], made.figures["texts"])
     assert db.read_now(guesses.guesses, "nothing of the kind") == []
     db.run_now(guesses.take, {}, now=NOON)
     assert db.read_now(lambda session: session.scalar(select(Guesser.field))) is None
@@ -172,3 +176,56 @@ async def test_the_form_offers_a_guess_beside_its_field_and_never_over_what_is_c
     assert await offered("something else entirely") == {}
     assert 'id="guess-category"></span>' in await desk.text("/incidents/new")
     assert "guess-category" not in await (await desk.charlie.get("/incidents/new")).text()
+
+
+async def test_what_is_known_already_is_reported_into_it_and_nobody_is_called_out(desk: Desk) -> None:
+    sent = await desk.post("/api/v1/incidents", json={"summary": "Nobody can log in to the billing system"})
+    outage = str((await sent.json())["number"])
+    typed = {"summary": "billing system: log in fails", "impact": "3", "urgency": "3"}
+    panel = await desk.text("/incidents/new/alike", params=typed)
+    assert f'form="report" name="into" value="{outage}"' in panel
+    assert "<mark>billing system</mark>" in panel or "<mark>billing</mark>" in panel
+    notices = await desk.db.read(lambda session: session.scalar(select(func.count(Delivery.id))))
+    done = await desk.post("/incidents/new", {**typed, "into": outage})
+    assert (done.status, done.headers["Location"]) == (303, f"/incidents/{outage}")
+    found = (await desk.json("/api/v1/incidents?limit=50"))["items"]
+    [closed] = [one for one in found if one["number"] != outage]
+    assert (closed["state"], closed["summary"]) == ("closed", typed["summary"])
+    assert await desk.db.read(lambda session: session.scalar(select(func.count(Delivery.id)))) == notices
+    assert (
+        await desk.db.read(
+            lambda session: session.scalar(select(Gap.id).where(Gap.ticket == closed["number"]))
+        )
+        is None
+    )
+    gone = await desk.post("/incidents/new", {**typed, "into": "INC-999999"})
+    assert gone.status == 404
+    assert len((await desk.json("/api/v1/incidents?limit=50"))["items"]) == 2
+
+
+async def test_the_record_of_what_a_person_reported_asks_whether_it_is_an_open_one(desk: Desk) -> None:
+    numbers = []
+    for summary in ("Nobody can log in to the billing system", "log in to billing system fails", "Paper jam"):
+        sent = await desk.post("/api/v1/incidents", json={"summary": summary})
+        numbers.append(str((await sent.json())["number"]))
+    outage, again, other = numbers
+    page = await desk.text(f"/incidents/{again}")
+    asked = page.partition('id="alike"')[2].partition("</section>")[0]
+    assert f'name="into" value="{outage}"' in asked
+    assert again not in asked.replace(f"/incidents/{again}/merge", "").replace(f"{again} is closed", "")
+    assert 'id="alike"' not in await desk.text(f"/incidents/{other}")
+    assert (await desk.post(f"/incidents/{again}/merge", {"into": outage})).status == 303
+    assert 'id="alike"' not in await desk.text(f"/incidents/{again}")
+
+
+def test_what_fixed_it_is_asked_for_in_the_readers_language_alone(db: Database) -> None:
+    incident = opened(db, "08:10 起无法登录营销计费", description="Since this morning")
+    incident.summary_by_lang = {"en": "No access to Billing since 08:10", "zh": "08:10 起无法登录营销计费"}
+    assert facts.words_of(incident, "en") == "No access to Billing since 08:10\nSince this morning"
+    assert facts.words_of(incident, "zh") == "08:10 起无法登录营销计费\nSince this morning"
+    assert set(facts.words_of(incident).split("\n")) == {
+        *incident.summary_by_lang.values(),
+        "Since this morning",
+    }
+    incident.summary_by_lang = {}
+    assert facts.words_of(incident, "en") == "08:10 起无法登录营销计费\nSince this morning"

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.incidents import advice
+from server.incidents import advice, reporting
 from server.incidents import service as incidents
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError, NotFoundError
@@ -28,7 +28,7 @@ def gaps(db: Database) -> list[str]:
 def test_a_typed_ticket_leaves_a_gap_only_where_nothing_is_known(db: Database, publish: Publish) -> None:
     publish("Printer prints blank pages", symptom="The pages of the printer come out blank")
     for summary in ("Printer prints blank pages", "Badge reader at the gate refuses visitors"):
-        db.run_now(incidents.create, {"summary": summary}, actor=ALICE, now=NOON)
+        db.run_now(reporting.create, {"summary": summary}, actor=ALICE, now=NOON)
     assert gaps(db) == ["Badge reader at the gate refuses visitors"]
 
 
@@ -85,7 +85,7 @@ def test_what_the_resolver_names_held_and_what_was_tried_instead_did_not_help(
 ) -> None:
     tried, right = publish("Billing gateway refuses orders"), publish("Orders are lost in transfer")
     number = db.run_now(
-        incidents.create, {"summary": "Billing gateway refuses orders"}, actor=ALICE, now=NOON
+        reporting.create, {"summary": "Billing gateway refuses orders"}, actor=ALICE, now=NOON
     ).number
     db.run_now(advice.take_up, number, tried, actor=ALICE, now=NOON)
     resolve_with(db, number, right.lower())
@@ -102,7 +102,7 @@ def test_what_the_resolver_names_held_and_what_was_tried_instead_did_not_help(
 
 def test_a_past_incident_teaches_like_an_article_and_what_is_no_fix_is_refused(db: Database) -> None:
     first, second = (
-        db.run_now(incidents.create, {"summary": "Badge reader dead"}, actor=ALICE, now=NOON).number
+        db.run_now(reporting.create, {"summary": "Badge reader dead"}, actor=ALICE, now=NOON).number
         for _ in range(2)
     )
     resolve_with(db, first, "")

@@ -5,10 +5,11 @@ import sys
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml import classify
+from ml import classify, measure
 from ml.classify import Classifier, Task
 
 KINDS = {
@@ -19,11 +20,21 @@ KINDS = {
 FILLER = "today again please check since morning on floor three it was seen by staff".split()
 
 
-def tickets(count: int, *, seed: int = 1, muddle: float = 0.0) -> tuple[list[str], list[str]]:
-    """Tickets of three kinds; a share `muddle` of them says nothing of its kind."""
+def tickets(
+    count: int, *, seed: int = 1, muddle: float = 0.0, again: float = 0.0
+) -> tuple[list[str], list[str]]:
+    """Tickets of three kinds.
+
+    A share `muddle` of them says nothing of its kind, a share `again` repeats another word for word.
+    """
     random = np.random.default_rng(seed)
-    texts, labels = [], []
+    texts, labels = list[str](), list[str]()
     for _ in range(count):
+        if texts and random.random() < again:
+            place = int(random.integers(len(texts)))
+            texts.append(texts[place])
+            labels.append(labels[place])
+            continue
         label = str(random.choice(sorted(KINDS)))
         own = [] if random.random() < muddle else list(random.choice(KINDS[label].split(), 2))
         texts.append(" ".join([*own, *random.choice(FILLER, 4)]))
@@ -64,6 +75,40 @@ def test_what_is_said_is_right_as_often_as_promised_on_tickets_not_seen() -> Non
     assert len(said) > 200
     assert sum(one == other for one, other in said) / len(said) >= classify.PRECISION - 0.05
     assert classifier.figures["calibration_error"] < 0.08
+
+
+@pytest.mark.parametrize("again", [0.0, 0.5, 0.8])
+@pytest.mark.parametrize("muddle", [0.2, 0.7])
+def test_confidence_is_the_share_of_right_guesses_also_where_tickets_repeat_each_other(
+    muddle: float, again: float
+) -> None:
+    classifier = classify.learn(*tickets(500, seed=3, muddle=muddle, again=again))
+    assert classifier is not None
+    texts, labels = tickets(1_000, seed=4, muddle=muddle)
+    likeliest = [classify.likeliest(classifier, text) for text in texts]
+    told = [(one, one.label == label) for one, label in zip(likeliest, labels, strict=True) if one]
+    error = measure.calibration_error([one.sure for one, _right in told], [right for _one, right in told])
+    assert error < 0.1
+    said = [(one.sure, right) for one, right in told if one.sure >= classifier.least]
+    assert all(sure >= classify.LEAST_SURE for sure, _right in said)
+    if len(said) > 100:
+        assert np.mean([right for _sure, right in said]) >= classify.PRECISION - 0.05
+
+
+def test_words_that_were_never_seen_make_a_guess_less_sure() -> None:
+    classifier, sure = learned(300, muddle=0.3), []
+    for strange in range(0, 40, 8):
+        found = classify.likeliest(
+            classifier, " ".join(["breaker", *(f"zeppelin{n}q" for n in range(strange))])
+        )
+        assert found is not None
+        sure.append(found.sure)
+    assert sure == sorted(sure, reverse=True)
+    assert sure[-1] < sure[0]
+
+
+def test_one_text_a_hundred_times_is_not_a_hundred_tickets() -> None:
+    assert classify.learn(["breaker open", "switch port down"] * 100, ["power", "network"] * 100) is None
 
 
 def test_of_too_few_tickets_or_one_kind_nothing_is_learned() -> None:

@@ -15,11 +15,13 @@ from server.incidents.models import State as IncidentState
 from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
+from server.kernel.i18n import use_language
 from server.knowledge import service as knowledge
 from server.knowledge.models import State as ArticleState
 from server.knowledge.suggest import Query, suggest
 from server.problems import patterns, record, service
 from server.problems.models import Candidate, CandidateState, Problem, State
+from server.problems.pages import SHOWN
 from tests.desk_client import Desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -278,3 +280,39 @@ async def test_an_incident_opens_its_problem_and_shows_it_until_they_are_parted(
     assert f"/problems/{number}" in await desk.bob.text("/incidents/INC-000002")  # he may read problems
     assert (await desk.post(f"/problems/{number}/incidents/INC-000002/remove")).status == 303
     assert number not in await desk.text("/incidents/INC-000002")
+
+
+def test_what_a_machine_wrote_in_two_languages_is_one_pattern_told_in_the_readers(db: Database) -> None:
+    said = {"en": "Uplink of the access switch flaps", "zh": "接入交换机上联端口抖动"}
+
+    def both(session: Session) -> None:
+        for n, language in enumerate(("en", "zh", "en", "zh")):
+            resolved(session, said[language], number=700 + n, days=n)
+        for incident in session.scalars(select(Incident).where(Incident.summary.in_(said.values()))):
+            incident.summary_by_lang = said
+
+    db.run_now(both)
+    assert db.run_now(patterns.refresh, now=NOON) == 1
+    [one] = found(db)
+    assert one.size == 4
+    for language, title in said.items():
+        with use_language(language):
+            assert db.read_now(service.titles, [one], ALICE) == {one.id: title}
+
+
+async def test_however_many_patterns_there_are_the_costliest_are_shown(desk: Desk) -> None:
+    def many(session: Session) -> None:
+        for n in range(SHOWN + 7):
+            session.add(
+                Candidate(
+                    title=f"Pattern number {n}", incidents=[], size=3, hours=float(n), worked_minutes=0,
+                    facets={}, words=[], weekly=[0] * 12, first_at=NOON, last_at=NOON, found_at=NOON,
+                    size_then=0, state=CandidateState.OPEN,
+                )
+            )  # fmt: skip
+
+    await desk.db.run(many)
+    page = await desk.text("/problems/patterns")
+    assert page.count('<details class="wd-panel kpat"') == SHOWN
+    assert page.index(f"Pattern number {SHOWN + 6}") < page.index(f"Pattern number {SHOWN}")
+    assert "7 more patterns cost less than these." in page

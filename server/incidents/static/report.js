@@ -5,9 +5,10 @@ document.addEventListener("click", (event) => {
   let field;
   for (const [name, value] of Object.entries(JSON.parse(button.dataset.take))) {
     form.elements[name].value = value;
+    form.elements[name].dataset && (form.elements[name].dataset.guessed = "");
     field = document.getElementById(`in-${name}`) ?? form.querySelector(`[name="${CSS.escape(name)}"]:checked`);
   }
-  button.remove();
+  button.parentElement.replaceChildren();
   field?.focus();
   form.dataset.dirty = "1";
   field?.dispatchEvent(new Event("change", { bubbles: true }));
