@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+import psutil
 
 T = TypeVar("T")
 BIN = Path(sys.executable).parent
 PASSWORD = "watchdesk-demo"
-READY_S = 90
+READY_S = 180  # where others load the machine
 
 
 class House:
     """A running demo and a browser that is signed in to it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, ready_s: float) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, computed_s: float) -> None:
         self.process = process
         self.url = url
-        self.ready_s = ready_s
+        self.computed_s = computed_s  # CPU seconds of all its programs until it was ready
         self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def sign_in(self, username: str) -> None:
@@ -76,6 +77,13 @@ def _csrf(page: str) -> str:
     return found.group(1)
 
 
+def _computed_s(pid: int) -> float:
+    """What a program and those it started computed so far, in seconds of one core."""
+    demo = psutil.Process(pid)
+    times = [one.cpu_times() for one in (demo, *demo.children(recursive=True))]
+    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -86,7 +94,6 @@ def free_port() -> int:
 async def demo(data: Path) -> AsyncIterator[House]:
     """Start the demo, wait until it is ready, and end it as Ctrl C would."""
     port = free_port()
-    began = time.monotonic()
     words = ["demo", "--port", str(port), "--data", str(data), "--no-auto"]
     process = await asyncio.create_subprocess_exec(
         str(BIN / "watchdesk-server"),
@@ -100,7 +107,7 @@ async def demo(data: Path) -> AsyncIterator[House]:
             if not line:
                 await process.wait()
                 raise AssertionError("the demo ended before it was ready")
-    house = House(process, f"http://127.0.0.1:{port}", time.monotonic() - began)
+    house = House(process, f"http://127.0.0.1:{port}", _computed_s(process.pid))
     drain = asyncio.create_task(process.stdout.read())
     try:
         yield house

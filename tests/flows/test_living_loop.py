@@ -26,7 +26,8 @@ async def from_machines(house: House, known: set[str]) -> list[dict[str, Any]]:
 
 
 async def test_a_mains_failure_becomes_one_incident_with_its_fix_and_ends_by_itself(house: House) -> None:
-    assert house.ready_s < 60
+    print(f"computed until it was ready: {house.computed_s:.0f} s")
+    assert house.computed_s < 30
     polled = await house.until(lambda: all_polled(house), 60, what="all targets polled")
     assert polled
     before = {one["number"] for one in await from_machines(house, set())}

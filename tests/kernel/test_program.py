@@ -220,15 +220,17 @@ async def test_P18_the_desk_starts_answers_idles_cheaply_and_stops_on_sigterm(tm
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 10) == 0
     process, address = await start()
-    assert _cpu_s(process.pid) < 8
-    async with aiohttp.ClientSession() as client, client.get(f"{address}/readyz") as response:
-        assert response.status == 200
-    await asyncio.sleep(2)
-    before = _cpu_s(process.pid)
-    await asyncio.sleep(4)
-    assert (_cpu_s(process.pid) - before) / 4 < 0.1
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    try:
+        assert _cpu_s(process.pid) < 8
+        async with aiohttp.ClientSession() as client, client.get(f"{address}/readyz") as response:
+            assert response.status == 200
+        await asyncio.sleep(2)
+        before = _cpu_s(process.pid)
+        await asyncio.sleep(4)
+        assert (_cpu_s(process.pid) - before) / 4 < 0.1
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 def _cpu_s(pid: int) -> float:
