@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import contents, telling
+from ml import beginnings, contents, telling
 from ml.similar import FACET_WEIGHTS, K1, ZONE_COUNT, B, Candidates, Index
 
 NAMES = (
@@ -50,6 +50,7 @@ NAMES = (
     "crowd",  # how like it is to the best candidates
     "crowd_of_all",  # and to all of them
     "own",  # how much of the body is no title of another candidate
+    *beginnings.NAMES,
     *telling.NAMES,
 )
 FIELD_B = 0.75
@@ -100,6 +101,7 @@ def features(index: Index, found: Candidates) -> Rows:
         columns |= _passages(found, read)
         columns |= _triples(found, read)
         columns |= _crowd(index, found)
+        columns |= beginnings.beginnings(found, index.written, len(index))
         columns |= {"own": contents.own(read.term, read.zone, read.starts)}
     for name, values in columns.items():
         rows[:, NAMES.index(name)] = values

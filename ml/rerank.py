@@ -19,10 +19,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import telling
+from ml import beginnings, telling
 from ml.features import NAMES, Rows
 
-FORM = 3  # of the columns below; weights of another form are not read
+FORM = 4  # of the columns below; weights of another form are not read
 ORDER_OF = tuple(name for name in NAMES if name not in telling.SHARES)  # these tell only how sure it is
 COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in ORDER_OF)
 _ORDERING = [NAMES.index(name) for name in ORDER_OF]
@@ -39,6 +39,7 @@ AHEAD_OF = (
     "signs_cosine",
     "passage",
     "near",
+    *beginnings.NAMES,
     *(name for name in telling.NAMES if name not in telling.SHARES),
 )
 SURE_NAMES = (
@@ -67,7 +68,7 @@ def _signs(name: str) -> tuple[float | None, float | None]:
 
     Other slopes are free: with several that tell nearly the same, one corrects the other.
     """
-    if name.removesuffix(" ahead") not in {*telling.NAMES, *_COVERS}:
+    if name.removesuffix(" ahead") not in {*telling.NAMES, *beginnings.NAMES, *_COVERS}:
         return None, None
     return (None, 0.0) if name.startswith(telling.LACKED) else (0.0, None)
 
@@ -77,25 +78,29 @@ MOST_ALIKE = 24  # of the best candidates it is asked who says the same
 SAME = 0.03  # features that differ by no more say the same
 FARTHEST = 6.0  # a lead beyond it says no more
 RIDGE = 0.1
-SURE_RIDGE = 3.0  # many slopes; with little feedback none may be steep
+SURE_RIDGE = 8.0  # many slopes; with little feedback none may be steep
 SURE_FOLDS = 5
 FEWEST = 8  # judged questions before anything is learned
 DEVICE_LOGIT = 9.0  # how much agreement on the device and its alert adds to the logit of being right
 
 GUESSED = {  # before any question was judged: what the first look says, and what it cannot see
-    "order": 4.0,
-    "whole": 2.0,
-    "first_line": 2.0,
+    "order": 12.0,
+    "whole": 3.0,
+    "first_line": 3.0,
     "cosine": 2.0,
-    "signs": 4.0,
+    "signs": 3.0,
     "signs_cosine": 1.0,
     "title_said": 1.0,
-    "facets": 2.0,
+    "title_pairs": 1.0,
+    "pairs_in_title": 8.0,
+    "begun_alike of best": 4.0,
+    "facets": 3.0,
     "facets of best": 1.0,
     "own": 4.0,
 }
 GUESS_RIDGE = 200.0  # how much collections that were judged may move the guess
 COLLECTION = 600.0  # questions that a collection counts as, however many it has
+SMALL_COLLECTION = 200.0
 STARTING = Path(__file__).with_name("starting.json")
 
 
@@ -122,17 +127,24 @@ class Judged:
         right: which of them helped.
         wrong: which of them were tried or looked at and did not help; of the others nothing is known.
         weight: how much this question counts.
+        missing: features of the candidates as they would have been without what helped; some tell how a
+            candidate stands among the others, so that leaving rows out would not do.
     """
 
     rows: Rows
     right: NDArray[np.bool_]
     wrong: NDArray[np.bool_]
     weight: float = 1.0
+    missing: Rows | None = None
 
     @property
     def teaches(self) -> bool:
         """Whether there is something to tell apart."""
         return len(self.rows) > 1 and bool((self.right.any() and not self.right.all()) or self.wrong.any())
+
+    def without(self) -> Rows:
+        """The candidates as they would have been without what helped."""
+        return self.missing if self.missing is not None else self.rows[~self.right]
 
 
 def columns(rows: Rows) -> Rows:
@@ -359,21 +371,28 @@ def _logistic(
 def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]]:
     looks = [(one.rows, one.right)]
     if without and one.right.any():
-        looks.append((one.rows[~one.right], one.right[~one.right]))
+        rows = one.without()
+        looks.append((rows, np.zeros(len(rows), dtype=bool)))
     return looks
 
 
-def started(collections: Sequence[Sequence[Judged]]) -> Weights:
+def started(collections: Sequence[Sequence[Judged]], small: Sequence[Sequence[Judged]] = ()) -> Weights:
     """What every ranker begins with: a guess, moved a little by judged questions of several collections.
 
     Each collection counts the same, no weight becomes negative (more in common is never worse), and the
     ridge is strong: what helps only in one of them must not decide in a house that none of them knows.
+
+    Args:
+        collections: judged questions of each.
+        small: the same of shelves with few documents; they teach how sure one may be there.
     """
     guess = Weights(tuple(GUESSED.get(name, 0.0) for name in COLUMNS), (0.0,) * (len(SURE_NAMES) + 1))
-    weighed = [
-        replace(one, weight=COLLECTION / len(judged)) for judged in collections for one in judged if judged
-    ]
-    return calibrated(learn(weighed, guess, ridge=GUESS_RIDGE, least=0.0), weighed)
+    weighed, few = _weighed(collections, COLLECTION), _weighed(small, SMALL_COLLECTION)
+    return calibrated(learn(weighed, guess, ridge=GUESS_RIDGE, least=0.0), [*weighed, *few])
+
+
+def _weighed(collections: Sequence[Sequence[Judged]], whole: float) -> list[Judged]:
+    return [replace(one, weight=whole / len(judged)) for judged in collections for one in judged]
 
 
 @lru_cache(maxsize=1)

@@ -17,10 +17,10 @@ import tempfile
 import weakref
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from ml.postings import Segment, merged, of_tail
 from ml.tokens import tokens
+from ml.written import Written, beginning, written
 
 K1 = 1.5
 B = 0.9
@@ -37,7 +38,7 @@ ZONE_COUNT = 3
 FIRST_LINE_WEIGHT = 1.0
 FACET_WEIGHTS = {"alert": 0.30, "model": 0.12, "ci": 0.12, "ci_class": 0.08, "service": 0.06, "vendor": 0.04}
 GOOD_COVERAGE = 0.25  # the share of a query's information at which a document scores 1 - 1/e
-FORM = 2  # of a saved index, tokens and all
+FORM = 3  # of a saved index, tokens and all
 COPIED = 1 << 20  # bytes at once
 LONGEST_HEAD = 1 << 30
 TAIL = 256  # documents
@@ -78,6 +79,7 @@ class Asked:
         weights: 1 + ln(tf), and again for the first line.
         first: the part of the weight that the first line gives.
         idf: how much each says.
+        written: the words as they are written (see `ml.written`), in order.
     """
 
     sequence: NDArray[np.int32]
@@ -87,6 +89,7 @@ class Asked:
     weights: NDArray[np.float32]
     first: NDArray[np.float32]
     idf: NDArray[np.float32]
+    written: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class Candidates:
         bags: each one's distinct terms, one document behind the other, and `bag_weights` their weights;
             document n has `bag_starts[n]:bag_starts[n + 1]`.
         read: each one's tokens in order, likewise with `read_starts`; -zone - 1 begins a zone.
+        written: how each one begins as it is written, likewise with `written_starts`; the first
+            `titles` words of it are the title.
         facets: which facets of the question each shares.
     """
 
@@ -111,6 +116,9 @@ class Candidates:
     bag_starts: NDArray[np.int64]
     read: NDArray[np.int32]
     read_starts: NDArray[np.int64]
+    written: NDArray[np.uint32]
+    written_starts: NDArray[np.int64]
+    titles: NDArray[np.int64]
     facets: Sequence[Mapping[str, str]]
 
     def __len__(self) -> int:
@@ -132,6 +140,21 @@ class Hit:
     score: float
     words: tuple[tuple[str, float], ...]
     facets: Mapping[str, str]
+
+
+class _Kept(NamedTuple):
+    """What is kept of a document.
+
+    Its distinct terms, their weights in halves, its tokens in order, its facets, and how it begins as it is
+    written, the first `title` words of that being the title.
+    """
+
+    bag: NDArray[np.int32]
+    weights: NDArray[np.int32]
+    read: NDArray[np.int32]
+    pairs: NDArray[np.int32]
+    written: NDArray[np.uint32]
+    title: int
 
 
 class StaleIndexError(Exception):
@@ -171,6 +194,7 @@ class Index:
         self._alive = 0
         self._total_length = 0.0
         self._zone_totals = np.zeros(ZONE_COUNT, dtype=np.int64)
+        self.written = Written()
         self._segments: list[Segment] = []
         self._tail: list[tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = []  # slot, terms, weights
         self._tail_segment: Segment | None = None
@@ -206,6 +230,7 @@ class Index:
             self._stamps[:size],
             self._offsets[: size + 1],
             self._zone_totals,
+            self.written.frequency,
             *(np.asarray(pair, dtype=np.int32) for pair in self._with_pair),
         ]
         for segment in self._segments:
@@ -263,9 +288,10 @@ class Index:
         index._pairs = {pair: number for number, pair in enumerate(head.pairs)}
         index._kinds = {kind: number for number, kind in enumerate(head.kinds)}
         index._frequency, index._han, index._kind_of, index._lengths, index._stamps = arrays[:5]
-        index._offsets, index._zone_totals = arrays[5:7]
-        index._with_pair = [array("i", one.tobytes()) for one in arrays[7 : 7 + len(head.pairs)]]
-        rest = arrays[7 + len(head.pairs) :]
+        index._offsets, index._zone_totals, frequency = arrays[5:8]
+        index.written = Written(frequency)
+        index._with_pair = [array("i", one.tobytes()) for one in arrays[8 : 8 + len(head.pairs)]]
+        rest = arrays[8 + len(head.pairs) :]
         index._segments = [
             Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents, base)
             for at, (documents, base) in zip(range(0, len(rest), 4), head.segments, strict=True)
@@ -325,8 +351,11 @@ class Index:
         weights = np.bincount(of_token, worth, len(terms)).astype(np.int32)
         length = float(weights.sum()) / HALVES
         weights = np.minimum(weights, 255)
-        rest = np.asarray([len(terms), len(sequence), len(pairs), *sequence, *pairs], dtype=np.int32)
-        self._write(slot, np.concatenate([rest[:3], terms, weights, rest[3:]]))
+        title, begun = beginning(document.fields)
+        self.written.count(begun, 1)
+        rest = np.asarray([*sequence, *pairs], dtype=np.int32)
+        sizes = np.asarray([len(terms), len(sequence), len(pairs), title], dtype=np.int32)
+        self._write(slot, np.concatenate([sizes, terms, weights, rest, begun.view(np.int32)]))
         self._lengths[slot] = length
         self._stamps[slot] = stamp
         self._total_length += length
@@ -342,9 +371,10 @@ class Index:
         slot = self._slots.pop(key, None)
         if slot is None:
             return
-        bag, _weights, read, _pairs = self._kept(slot)
-        self._frequency[bag] -= 1
-        words, zones = _by_zone(read)
+        kept = self._kept(slot)
+        self._frequency[kept.bag] -= 1
+        self.written.count(kept.written, -1)
+        words, zones = _by_zone(kept.read)
         self._zone_totals -= np.bincount(zones[words >= 0], minlength=ZONE_COUNT)
         self._total_length -= float(self._lengths[slot])
         self._lengths[slot] = -1.0
@@ -394,17 +424,15 @@ class Index:
         while data:
             data = data[os.write(self._file, data) :]
 
-    def _kept(self, slot: int) -> list[NDArray[np.int32]]:
-        """A document's distinct terms, their weights in halves, its tokens in order, its facets."""
+    def _kept(self, slot: int) -> _Kept:
+        """What was kept of a document."""
         start, end = int(self._offsets[slot]), int(self._offsets[slot + 1])
         whole = np.frombuffer(os.pread(self._file, end - start, start), dtype=np.int32)
-        distinct, length, _pairs = whole[:3].tolist()
-        return [
-            whole[3 : 3 + distinct],
-            whole[3 + distinct : 3 + 2 * distinct],
-            whole[3 + 2 * distinct : 3 + 2 * distinct + length],
-            whole[3 + 2 * distinct + length :],
-        ]
+        distinct, length, pairs, title = whole[:4].tolist()
+        bag, weights, read, facets, written = np.split(
+            whole[4:], np.cumsum([distinct, distinct, length, pairs])
+        )
+        return _Kept(bag, weights, read, facets, written.view(np.uint32), title)
 
     def _fold(self) -> None:
         """Make the tail a segment, and eight segments of a size one."""
@@ -434,7 +462,12 @@ class Index:
     # -- asking ---------------------------------------------------------------------------------
 
     def candidates(
-        self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 10
+        self,
+        text: str,
+        *,
+        facets: Mapping[str, str] | None = None,
+        limit: int = 10,
+        without: Collection[str] = (),
     ) -> Candidates:
         """The documents most like `text` at a first look.
 
@@ -442,6 +475,7 @@ class Index:
             text: the ticket; its first line is its summary.
             facets: what is known beside the text; each value that a document shares lifts it.
             limit: at most so many of each kind of document.
+            without: keys of documents that are passed over as if they were not there.
         """
         asked = self.read_query(text)
         facets = facets or {}
@@ -459,6 +493,7 @@ class Index:
                     sharing = np.asarray(self._with_pair[self._pairs[pair]], dtype=np.int32)
                     look[sharing] += np.float32(FACET_WEIGHTS.get(pair[0], 0.0))
         look[self._lengths[:size] < 0] = 0.0
+        look[[self._slots[key] for key in without if key in self._slots]] = 0.0
         return self._candidates(asked, self._best(look, limit), look, facets)
 
     def search(self, text: str, *, facets: Mapping[str, str] | None = None, limit: int = 10) -> list[Hit]:
@@ -507,6 +542,7 @@ class Index:
             whole[order],
             firsts[order],
             idf[order],
+            written(text),
         )
 
     def idf(self, terms: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -591,12 +627,15 @@ class Index:
             asked,
             slots,
             np.minimum(look[slots], 1.0).astype(np.float32),
-            np.concatenate([one[0] for one in kept] or [empty]),
-            np.concatenate([one[1] for one in kept] or [empty]).astype(np.float32) / np.float32(HALVES),
-            np.cumsum([0, *(len(one[0]) for one in kept)]),
-            np.concatenate([one[2] for one in kept] or [empty]),
-            np.cumsum([0, *(len(one[2]) for one in kept)]),
-            [self._shared(one[3], facets) for one in kept],
+            np.concatenate([one.bag for one in kept] or [empty]),
+            np.concatenate([one.weights for one in kept] or [empty]).astype(np.float32) / np.float32(HALVES),
+            np.cumsum([0, *(len(one.bag) for one in kept)]),
+            np.concatenate([one.read for one in kept] or [empty]),
+            np.cumsum([0, *(len(one.read) for one in kept)]),
+            np.concatenate([one.written for one in kept] or [empty.view(np.uint32)]),
+            np.cumsum([0, *(len(one.written) for one in kept)]),
+            np.asarray([one.title for one in kept], dtype=np.int64),
+            [self._shared(one.pairs, facets) for one in kept],
         )
 
     def _shared(self, pairs: NDArray[np.int32], facets: Mapping[str, str]) -> dict[str, str]:

@@ -54,8 +54,13 @@ def telling(asked: Asked, present: Rows, titled: Rows, rarest: float) -> dict[st
 
 
 def rarity(has: Rows) -> Rows:
-    """How much each column tells the candidates apart: the log of how few have it."""
-    count = len(has)
+    """How much each column tells the candidates apart: the log of how few have it.
+
+    Candidates that have the same of the question count once: what was mended several times is written
+    several times, and no word becomes common by that.
+    """
+    _patterns, ones = np.unique(np.packbits(has > 0, axis=1), axis=0, return_index=True)
+    has, count = has[ones], len(ones)
     grown: Rows = np.log((count + 1) / (has.sum(axis=0) + np.float32(0.5))).astype(np.float32)
     return np.maximum(grown, 0)
 

@@ -34,7 +34,7 @@ _NOISE = re.compile(
 )
 _PIECE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[A-Za-z0-9]+(?:[._/\\:-][A-Za-z0-9]+)*")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_STOP = frozenset(
+STOP_WORDS = frozenset(
     "a about after all also an and any are as at be because been before but by can could did do does for "
     "from get had has have how i if in into is it its just may me more my no not now of on or our out please "
     "so some such than that the their them then there these they this to up us use used using was we were "
@@ -91,7 +91,7 @@ def _stem(word: str) -> str:
 
 def _bigrams(run: str) -> list[str]:
     if len(run) == 1:
-        return [] if run in _STOP else [run]
+        return [] if run in STOP_WORDS else [run]
     return [run[i : i + 2] for i in range(len(run) - 1)]
 
 
@@ -99,7 +99,7 @@ def _words(piece: str) -> list[str]:
     """A plain word as its stem; an identifier whole (lower case) and as its parts."""
     lower = piece.lower()
     if lower.isalpha() and (piece.islower() or piece.istitle() or piece.isupper()):
-        return [] if lower in _STOP or len(lower) == 1 else [_stem(lower)]
+        return [] if lower in STOP_WORDS or len(lower) == 1 else [_stem(lower)]
     if lower.isdigit():
         return [lower] if 1 < len(lower) <= 12 else []
     whole = [lower] if len(lower) <= LONGEST_TOKEN else []
@@ -107,5 +107,5 @@ def _words(piece: str) -> list[str]:
     return whole + [
         part if part.isdigit() else _stem(part)
         for part in parts
-        if len(part) > 1 and part not in _STOP and part != lower
+        if len(part) > 1 and part not in STOP_WORDS and part != lower
     ]

@@ -43,6 +43,8 @@ Train = Annotated[
 FOLDS = 10
 DEPTH = 100  # answers of a question in a run
 SEED = 20_261
+SMALL_SHELVES = 120  # of a set
+SHELF_SIZES = (3, 10, 40, 200)  # documents
 
 
 @dataclass(frozen=True)
@@ -168,11 +170,37 @@ def judged_of(texts: TestSet) -> dict[str, rerank.Judged]:
     found: dict[str, rerank.Judged] = {}
 
     def visit(ranking: Ranking, question: Question) -> None:
-        look = ranking.look(question.text, facets=question.facets)
-        right = look.where(question.right)
-        found[question.id] = rerank.Judged(look.rows, right, np.zeros_like(right))
+        found[question.id] = _judged(ranking, question)
 
     walked(texts, visit, Ranking())
+    return found
+
+
+def _judged(ranking: Ranking, question: Question) -> rerank.Judged:
+    look = ranking.look(question.text, facets=question.facets)
+    right = look.where(question.right)
+    missing = ranking.look(question.text, facets=question.facets, without=question.right).rows
+    return rerank.Judged(look.rows, right, np.zeros_like(right), missing=missing)
+
+
+def small_shelves(texts: TestSet) -> list[rerank.Judged]:
+    """Some of the questions, each asked of a shelf of few documents with those that answer it.
+
+    A desk begins with few articles; how sure it may be there is not learned from many thousands.
+    """
+    random = np.random.default_rng(SEED)
+    documents = {text.id: text.document for text in texts.texts}
+    keys = sorted(documents)
+    found = []
+    step = max(1, len(texts.questions) // SMALL_SHELVES)
+    for number, question in enumerate(texts.questions[::step]):
+        size = SHELF_SIZES[number % len(SHELF_SIZES)]
+        ranking = Ranking()
+        for key in {*question.right, *random.choice(keys, size).tolist()}:
+            if key in documents:
+                ranking.add(key, documents[key])
+        found.append(_judged(ranking, question))
+        ranking.index.close()
     return found
 
 
@@ -252,13 +280,15 @@ def suggest_start(
     with _refusing():
         sets = {folder: read_set(folder, judged=True) for folder in folders}
     judged = {folder: list(judged_of(texts).values()) for folder, texts in sets.items()}
-    whole = rerank.started(list(judged.values()))
+    small = {folder: small_shelves(texts) for folder, texts in sets.items()}
+    whole = rerank.started(list(judged.values()), list(small.values()))
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
     figures = {}
     carried = {"carried": rerank.begun()} if rerank.begun().form == rerank.FORM else {}
     for folder, texts in sets.items():
-        others = rerank.started([one for other, one in judged.items() if other != folder])
+        rest = [other for other in sets if other != folder]
+        others = rerank.started([judged[other] for other in rest], [small[other] for other in rest])
         there = [len(question.right) for question in texts.questions]
         figures[str(folder)] = {
             name: quality_of(weights, judged[folder], there)

@@ -19,12 +19,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ml import measure, rerank
+from ml.features import NAMES, Rows
 from server.kernel.errors import ConflictError, NotFoundError
 from server.kernel.events import Signal, emit
 from server.kernel.i18n import N_
 from server.knowledge import service, shelves, silence
 from server.knowledge.learned import Question, Ranker, Standing
 from server.knowledge.models import Case, Outcome, Verdict
+from server.knowledge.ranking import Look, Ranking, nameless
 from server.knowledge.suggest import Query
 
 MOST_TICKETS = 3_000  # the latest that are learned from
@@ -49,21 +51,32 @@ class Lesson(msgspec.Struct, array_like=True):
     Args:
         ticket: its number; it decides on which side of the test it stands.
         by: who judged it, 0 for the desk itself.
-        rows: its candidates' features, one after the other.
+        rows: its candidates' features, one after the other, as `packed` makes them.
         right, wrong: which candidates helped, and which did not.
+        missing: the features as they would have been without what helped; empty where nothing did.
     """
 
     ticket: str
     by: int
-    rows: list[list[float]]
+    rows: bytes
     right: list[bool]
     wrong: list[bool]
+    missing: bytes = b""
 
     def judged(self) -> rerank.Judged:
         """As the ranker learns from it."""
-        return rerank.Judged(
-            np.asarray(self.rows, np.float32), np.asarray(self.right), np.asarray(self.wrong)
-        )
+        right = np.asarray(self.right, dtype=bool)
+        missing = _unpacked(self.missing) if right.any() and self.missing else None
+        return rerank.Judged(_unpacked(self.rows), right, np.asarray(self.wrong, dtype=bool), missing=missing)
+
+
+def packed(rows: Rows) -> bytes:
+    """Features as 16-bit floats: they are shares, and thousands of tickets have a hundred candidates each."""
+    return rows.astype(np.float16).tobytes()
+
+
+def _unpacked(rows: bytes) -> Rows:
+    return np.frombuffer(rows, np.float16).astype(np.float32).reshape(-1, len(NAMES))
 
 
 class Trained(msgspec.Struct):
@@ -141,24 +154,38 @@ def lessons(session: Session) -> list[Lesson]:
         told = verdicts.get(question.ticket)
         if told:
             with shelf.lock:
-                text = f"{question.text}\n{question.facets.get('alert', '')}".rstrip()
-                look = shelf.ranking.look(text, facets={n: str(v) for n, v in question.facets.items()})
-            existed = [resolved_at.get(key, question.at) <= question.at for key in look.keys]
-            existed = [old and key != question.ticket for old, key in zip(existed, look.keys, strict=True)]
-            right = look.where(frozenset(one.suggestion for one in told if one.verdict in RIGHT))
-            wrong = look.where(frozenset(one.suggestion for one in told if one.verdict in WRONG))
-            keep = np.asarray(existed, dtype=bool)
-            if keep.any():
-                found.append(
-                    Lesson(
-                        question.ticket,
-                        told[0].by_id or 0,
-                        look.rows[keep].tolist(),
-                        right[keep].tolist(),
-                        wrong[keep].tolist(),
-                    )
-                )
+                one = _lesson(shelf.ranking, question, told, resolved_at)
+            if one.right:
+                found.append(one)
     return found
+
+
+def _lesson(
+    ranking: Ranking, question: Question, told: Sequence[Outcome], resolved_at: Mapping[str, datetime]
+) -> Lesson:
+    """What a question's candidates were on its day, and as if what helped had not been there."""
+    facets = {name: str(value) for name, value in question.facets.items()}
+    text = nameless(f"{question.text}\n{facets.get('alert', '')}".rstrip(), facets.get("ci", ""))
+    helped = frozenset(one.suggestion for one in told if one.verdict in RIGHT)
+
+    def looked(without: frozenset[str] = frozenset()) -> Look:
+        look = ranking.look(text, facets=facets, without=without)
+        keep = [
+            resolved_at.get(key, question.at) <= question.at and key != question.ticket for key in look.keys
+        ]
+        kept = tuple(key for key, existed in zip(look.keys, keep, strict=True) if existed)
+        return Look(kept, look.rows[np.asarray(keep, dtype=bool)])
+
+    look = looked()
+    right = look.where(helped)
+    return Lesson(
+        question.ticket,
+        told[0].by_id or 0,
+        packed(look.rows),
+        right.tolist(),
+        look.where(frozenset(one.suggestion for one in told if one.verdict in WRONG)).tolist(),
+        packed(looked(helped).rows) if right.any() else b"",
+    )
 
 
 def train(told: Sequence[Lesson], old: rerank.Weights) -> Trained | None:

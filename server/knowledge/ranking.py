@@ -1,6 +1,7 @@
 """The ranker that production and its benches share: an index of documents and the weights that order them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from ml import rerank
 from ml.features import Rows, features
 from ml.similar import Document, Hit, Index
 
+SHORTEST_NAME = 3  # of a device, signs; a shorter one is a word as well
 LOOK_AT = 100  # candidates of each kind that are read again
 
 
@@ -38,6 +40,13 @@ class Look:
     def where(self, keys: frozenset[str]) -> NDArray[np.bool_]:
         """Which candidates have one of these keys."""
         return np.asarray([key in keys for key in self.keys], dtype=bool)
+
+
+def nameless(text: str, ci: str) -> str:
+    """A ticket's text without the name of its device, which tells where and not what; the facet keeps it."""
+    if len(ci) < SHORTEST_NAME:
+        return text
+    return re.sub(rf"(?<![\w-]){re.escape(ci)}(?:\.[\w.-]*\w)?(?![\w-])", " ", text, flags=re.IGNORECASE)
 
 
 class Ranking:
@@ -77,8 +86,10 @@ class Ranking:
             for place in order[:limit] + kept[:limit]
         ]
 
-    def look(self, text: str, *, facets: Mapping[str, str] | None = None) -> Look:
-        """The candidates and their features, the first look's best first."""
-        found = self.index.candidates(text, facets=facets, limit=LOOK_AT)
+    def look(
+        self, text: str, *, facets: Mapping[str, str] | None = None, without: Collection[str] = ()
+    ) -> Look:
+        """The candidates and their features, the first look's best first, as if `without` were not there."""
+        found = self.index.candidates(text, facets=facets, limit=LOOK_AT, without=without)
         keys = tuple(self.index.key(slot) for slot in found.slots.tolist())
         return Look(keys, features(self.index, found))

@@ -23,7 +23,7 @@ from ml.similar import Document, Index, StaleIndexError
 from server.kernel.db import Database, after_commit
 from server.knowledge.learned import LEAST_SCORE, Ranker, Silence, Standing
 from server.knowledge.models import Article, Case, IndexChange, State
-from server.knowledge.ranking import Ranking
+from server.knowledge.ranking import Ranking, nameless
 
 LATE = 512  # changes; transactions may commit in another order than their changes are numbered in
 BATCH = 500  # rows read at once
@@ -108,7 +108,9 @@ def of_article(article: Article) -> Document:
 def of_case(case: Case) -> Document:
     """A past case as the index reads it."""
     fields = {"title": case.title, "symptom": case.symptom, "cause": case.cause, "solution": case.solution}
-    return Document(fields, {name: str(value) for name, value in case.facets.items()}, kind="case")
+    facets = {name: str(value) for name, value in case.facets.items()}
+    said = {name: nameless(text, facets.get("ci", "")) for name, text in fields.items()}
+    return Document(said, facets, kind="case")
 
 
 def _of(engine: Engine) -> Shelf:

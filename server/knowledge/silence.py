@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from ml import rerank
+from ml.features import Rows
 from server.kernel.errors import InvalidError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
@@ -75,20 +76,22 @@ def curve(asked: Sequence[tuple[rerank.Judged, rerank.Weights]]) -> Curve:
     helped = [(one, weights) for one, weights in asked if one.right.any()]
     if not helped:
         return Curve()
-    there = [_first(weights, one.rows, one.right) for one, weights in helped]
-    gone = [_first(weights, one.rows[~one.right], one.right[~one.right]) for one, weights in helped]
-    sure, right = np.asarray([one[0] for one in there]), np.asarray([one[1] for one in there])
-    nothing = np.asarray([one[0] for one in gone])
+    there = [_first(weights, one.rows) for one, weights in helped]
+    nothing = np.asarray([_first(weights, one.without())[0] for one, weights in helped])
+    sure, place = np.asarray([one[0] for one in there]), [one[1] for one in there]
+    right = np.asarray(
+        [at is not None and bool(one.right[at]) for (one, _by), at in zip(helped, place, strict=True)]
+    )
     return Curve(tuple(_point(least, sure, right, nothing) for least in POINTS), len(helped))
 
 
-def _first(weights: rerank.Weights, rows: NDArray[Any], right: NDArray[Any]) -> tuple[float, bool]:
-    """How sure the first answer is, and whether it is right."""
+def _first(weights: rerank.Weights, rows: Rows) -> tuple[float, int | None]:
+    """How sure the first answer is, and which of the candidates it is; None where there is none."""
     if not len(rows):
-        return 0.0, False
+        return 0.0, None
     worths = rerank.worth(weights, rows)
     first = int(np.argmax(worths))
-    return float(rerank.sureness(weights, rows, worths)[first]), bool(right[first])
+    return float(rerank.sureness(weights, rows, worths)[first]), first
 
 
 def _point(least: float, sure: NDArray[Any], right: NDArray[Any], nothing: NDArray[Any]) -> Point:

@@ -26,7 +26,7 @@ from ml.similar import Hit
 from ml.tokens import folded, pieces
 from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
-from server.knowledge.ranking import Ranked
+from server.knowledge.ranking import Ranked, nameless
 
 NEXT_SCORE = 0.04  # what stands behind it
 LOOK_AT = 24
@@ -135,7 +135,7 @@ def suggest(
     reader may see; the others count for nothing.
     """
     shelf = shelves.up_to_date(session)
-    text = f"{query.text}\n{query.alert}" if query.alert else query.text
+    text = nameless(f"{query.text}\n{query.alert}" if query.alert else query.text, query.ci)
     with shelf.lock:
         least = shelf.least if least is None else least
         answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")

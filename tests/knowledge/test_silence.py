@@ -49,7 +49,7 @@ def test_training_measures_the_ranker_that_is_to_be_live(db: Database) -> None:
     told = []
     for seed in range(60):
         one = judged(seed)
-        rows, right = one.rows.tolist(), one.right.tolist()
+        rows, right = learning.packed(one.rows), one.right.tolist()
         told.append(learning.Lesson(f"INC-{seed:06}", 1, rows, right, [False] * 8))
     trained = learning.train(told, rerank.begun())
     assert trained is not None
@@ -68,19 +68,17 @@ def test_the_threshold_that_is_set_decides_from_the_next_ticket_on(db: Database,
     number = publish("Printer on floor 3 prints blank pages")
     publish("Access badge does not open the car park")
 
-    def known() -> list[str]:
-        return [one.number for one in db.read_now(suggest, Query("Printer on floor 3 prints blank pages"))]
+    asked = Query("The printer of the office gives only white paper")
 
-    [found] = [
-        one
-        for one in db.read_now(suggest, Query("Printer on floor 3 prints blank pages"), least=0.0)
-        if one.number == number
-    ]
-    below, above = max(silence.LOWEST, found.score - 0.03), min(silence.HIGHEST, found.score + 0.03)
-    db.run_now(silence.set_least, below)
-    assert known()[:1] == ([number] if found.score >= below else [])
-    db.run_now(silence.set_least, above)
-    assert known() == ([number] if found.score >= above else [])
+    def known() -> list[str]:
+        return [one.number for one in db.read_now(suggest, asked)]
+
+    [found] = [one for one in db.read_now(suggest, asked, least=0.0) if one.number == number]
+    assert silence.LOWEST + 0.03 < found.score < silence.HIGHEST - 0.03
+    db.run_now(silence.set_least, found.score - 0.03)
+    assert known() == [number]
+    db.run_now(silence.set_least, found.score + 0.03)
+    assert known() == []
 
 
 @pytest.mark.parametrize("least", [0.0, 0.19, 0.96, 1.5, -1.0, float("nan")])

@@ -32,7 +32,7 @@ def lesson(number: int, *, by: int = ALICE, tells: str = "near", turned: bool = 
     column = rows[:, NAMES.index(tells)]
     right = np.zeros(12, dtype=bool)
     right[column.argmin() if turned else column.argmax()] = True
-    return Lesson(f"INC-{number:06}", by, rows.tolist(), right.tolist(), [False] * 12)
+    return Lesson(f"INC-{number:06}", by, learning.packed(rows), right.tolist(), [False] * 12)
 
 
 def test_fifty_resolutions_make_a_ranker_that_is_right_more_often_than_the_frozen_one() -> None:
