@@ -27,6 +27,7 @@ from ml.tokens import folded, pieces
 from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
 from server.knowledge.ranking import Ranked, nameless
+from server.knowledge.references import plain
 
 NEXT_SCORE = 0.04  # what stands behind it
 LOOK_AT = 24
@@ -353,14 +354,19 @@ def _plain(one: _Weighed, words: tuple[str, ...]) -> Suggestion:
         score=round(one.score, 2),
         words=words,
         facets=hit.facets,
-        steps=tuple(step.strip() for step in _STEP.findall(record.solution)[:STEPS_SHOWN])
-        or tuple(line for line in record.solution.splitlines() if line.strip())[:1],
+        steps=_steps(record.solution),
         cause=record.cause,
         fixed=outcome.held,
         tried=outcome.held + outcome.failed,
         at=record.resolved_at if isinstance(record, Case) else record.published_at,
         topic=(record.translation_of if isinstance(record, Article) else None) or record.number,
     )
+
+
+def _steps(solution: str) -> tuple[str, ...]:
+    """The first numbered steps, else the first line, without the marks of Markdown."""
+    found = _STEP.findall(solution)[:STEPS_SHOWN] or solution.strip().splitlines()[:1]
+    return tuple(step for step in map(plain, found) if step)
 
 
 def _written_for(hit: Hit) -> bool:

@@ -51,7 +51,7 @@ def test_every_column_agrees_with_the_words_counted_by_hand(
     pairs = set(pairwise(plain(question)))
     for key, row in columns(index, question).items():
         words = begun[int(key[1:])]
-        title = plain(articles[int(key[1:])][0])
+        head = plain(articles[int(key[1:])][0])
         both = asked & set(words)
         lengths = math.sqrt(sum(idf(w) ** 2 for w in asked) * sum(idf(w) ** 2 for w in set(words)))
         assert row["begun_alike"] == pytest.approx(sum(idf(w) ** 2 for w in both) / lengths, abs=1e-4)
@@ -60,7 +60,7 @@ def test_every_column_agrees_with_the_words_counted_by_hand(
         def worth(of: set[tuple[str, str]]) -> float:
             return sum((idf(one) + idf(other)) / 2 for one, other in of)
 
-        whole, titled = worth(pairs) or 1.0, set(pairwise(title))
+        whole, titled = worth(pairs) or 1.0, set(pairwise(head))
         assert row["begun_pairs"] == pytest.approx(worth(pairs & set(pairwise(words))) / whole, abs=1e-4)
         assert row["pairs_in_title"] == pytest.approx(worth(pairs & titled) / whole, abs=1e-4)
         assert row["title_as_written"] == pytest.approx(
