@@ -12,7 +12,7 @@ from server.kernel.db import Database
 from server.kernel.errors import DeskError
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
-from server.knowledge import shelves, tending, training
+from server.knowledge import asking_again, shelves, tending, training
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
 from server.knowledge.bulk import bulk
@@ -60,8 +60,8 @@ PRACTICE = Practice(
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
     routes=(manager, bulk, filed, shelf, asking, pages, answers, managing, ranking_api, api),
-    jobs=(*tending.JOBS, *training.JOBS),
-    schedules=(*tending.SCHEDULES, *training.SCHEDULES),
+    jobs=(*tending.JOBS, *training.JOBS, *asking_again.JOBS),
+    schedules=(*tending.SCHEDULES, *training.SCHEDULES, *asking_again.SCHEDULES),
     startup=(_start,),
     cleanup=(_stop,),
     navigation=(

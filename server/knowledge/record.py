@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.accounts.service import people_by_ids
 from server.kernel.call import Actor
 from server.kernel.i18n import N_, _
 from server.kernel.prose import html
-from server.knowledge import files, finding, pointers, proposals, service, words
+from server.knowledge import files, finding, pointed, pointers, proposals, service, words
 from server.knowledge.models import (
     Article,
     ArticleFile,
@@ -202,14 +202,10 @@ def lines(was: str, now: str) -> list[tuple[str, str]]:
 
 def pointed_at(session: Session, article: Article, actor: Actor) -> Target | None:
     """What an article points at, if that is all it does; an article only if this person may see it."""
+    found = pointed.target_of(session, article, finding.visible_to(actor))
+    if found is not None:
+        return Target(f"{found.number} {found.title}", f"/knowledge/{found.number}")
     pointer = pointers.pointer_of(service.texts_of(article))
-    for one in pointer.targets:
-        number = pointers.NUMBER.search(one)
-        named = Article.number == number.group() if number else func.lower(Article.title) == one.lower()
-        chosen = select(Article).where(named, Article.id != article.id, finding.visible_to(actor))
-        found = session.scalar(chosen.order_by(Article.id).limit(1))
-        if found is not None:
-            return Target(f"{found.number} {found.title}", f"/knowledge/{found.number}")
     return Target(pointer.targets[-1]) if pointer.sure else None
 
 

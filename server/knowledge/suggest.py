@@ -26,6 +26,7 @@ from ml.similar import Hit
 from ml.tokens import folded, pieces
 from server.knowledge import shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
+from server.knowledge.pointed import followed
 from server.knowledge.ranking import Ranked, nameless
 from server.knowledge.references import plain
 
@@ -142,12 +143,13 @@ def suggest(
         answers = shelf.ranking.ask(text, facets=query.facets, limit=LOOK_AT, named="alert")
     answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
     keys = [one.hit.key for one in answers]
-    records = _records(session, keys if seen is None else sorted(seen(keys)))
-    outcomes = _outcomes(session, [one.hit.key for one in answers])
+    records = _in_place(session, _records(session, keys if seen is None else sorted(seen(keys))), seen)
+    outcomes = _outcomes(session, [one.number for one in records.values()])
     found = []
     for answer in answers:
-        record, outcome = records.get(answer.hit.key), outcomes.get(answer.hit.key, Held())
+        record = records.get(answer.hit.key)
         if record is not None:
+            outcome = outcomes.get(record.number, Held())
             if isinstance(record, Case) and record.facets.get(CONTESTED):
                 outcome = replace(outcome, doubt=outcome.doubt + CONTESTED_WEIGHS)
             meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
@@ -180,6 +182,18 @@ def _records(session: Session, keys: Sequence[str]) -> dict[str, Article | Case]
     )
     cases = session.scalars(select(Case).where(Case.number.in_(keys)))
     return {record.number: record for record in (*articles, *cases)}
+
+
+def _in_place(
+    session: Session,
+    records: dict[str, Article | Case],
+    seen: Callable[[Sequence[str]], Collection[str]] | None,
+) -> dict[str, Article | Case]:
+    """What is named stands in place of what only names it, if the reader may see it."""
+    whole = followed(session, records)
+    new = sorted({one.number for key, one in whole.items() if one is not records[key]})
+    shown = set(new if seen is None or not new else seen(new))
+    return {key: one if one.number in shown else records[key] for key, one in whole.items()}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A text that only points at another one is told from a text that says something, in both languages."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.knowledge import record
 from server.knowledge.pointers import LONGEST, pointer_in, pointer_of
+from server.knowledge.suggest import Query, suggest
 from tests.knowledge.conftest import Publish
 
 READER = Actor(3, "charlie", {"en": "Charlie"}, frozenset({"knowledge.read"}))
@@ -123,3 +125,36 @@ def test_T13_a_pointer_names_no_article_that_its_reader_may_not_see(  # noqa: N8
     told = publish("Older page", "See Door code rotation.")
     assert db.read_now(record.view, stub, actor=READER).pointed == record.Target(hidden.number)
     assert db.read_now(record.view, told, actor=READER).pointed is None
+
+
+def test_what_an_article_only_points_at_is_suggested_in_its_place_and_once(
+    db: Database, publish: Publish
+) -> None:
+    named = publish("Fan tray of the core switch is noisy", "1. Replace the tray.")
+    pointer = publish("Core switch hums loudly at night", f"See {named}.")
+    publish("Badge reader at the north door is dead", "1. Restart it.")
+    for asked in ("Core switch hums loudly at night", "Core switch hums loudly, fan tray noisy"):
+        found = [one.number for one in db.read_now(suggest, Query(asked), limit=9, least=0.0)]
+        assert found[0] == named
+        assert found.count(named) == 1
+        assert pointer not in found
+
+
+def test_a_pointer_at_what_the_reader_may_not_see_stays_as_it_is(db: Database, publish: Publish) -> None:
+    named = publish("Fan tray of the core switch is noisy", "1. Replace the tray.")
+    pointer = publish("Core switch hums loudly at night", f"See {named}.")
+
+    def seen(numbers: Sequence[str]) -> list[str]:
+        return [one for one in numbers if one != named]
+
+    asked = Query("Core switch hums loudly at night")
+    found = [one.number for one in db.read_now(suggest, asked, limit=9, least=0.0, seen=seen)]
+    assert found == [pointer]
+
+
+def test_two_articles_that_point_at_each_other_are_both_found(db: Database, publish: Publish) -> None:
+    first = publish("Core switch hums loudly at night", "See \u201cFan tray is noisy\u201d.")
+    second = publish("Fan tray is noisy", f"See {first}.")
+    found = {one.number for one in db.read_now(suggest, Query("Fan tray is noisy"), limit=9, least=0.0)}
+    assert found <= {first, second}
+    assert found

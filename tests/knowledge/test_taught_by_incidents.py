@@ -9,7 +9,7 @@ from server.incidents import service as incidents
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError, NotFoundError
 from server.kernel.ticket import links
-from server.knowledge import learning, service
+from server.knowledge import asking_again, learning, service
 from server.knowledge.learned import Question
 from server.knowledge.models import Gap, Outcome, State, Verdict
 from tests.desk_client import Desk
@@ -30,6 +30,21 @@ def test_a_typed_ticket_leaves_a_gap_only_where_nothing_is_known(db: Database, p
     for summary in ("Printer prints blank pages", "Badge reader at the gate refuses visitors"):
         db.run_now(reporting.create, {"summary": summary}, actor=ALICE, now=NOON)
     assert gaps(db) == ["Badge reader at the gate refuses visitors"]
+
+
+def test_a_gap_is_asked_again_and_filled_by_an_article_that_was_written_for_something_else(
+    db: Database, publish: Publish
+) -> None:
+    for summary in ("Badge reader at the gate refuses visitors", "Lift of building C stands still"):
+        db.run_now(reporting.create, {"summary": summary}, actor=ALICE, now=NOON)
+    assert db.read_now(asking_again.answered) == {}
+    number = publish("Badge reader refuses visitors at the gate", "1. Renew the visitors' list.")
+    found = db.read_now(asking_again.answered)
+    assert list(found.values()) == [number]
+    db.run_now(asking_again.close, found)
+    still = db.read_now(lambda s: s.scalars(select(Gap.title).where(Gap.closed_by.is_(None))).all())
+    assert still == ["Lift of building C stands still"]
+    assert db.read_now(asking_again.answered) == {}
 
 
 def test_a_case_has_the_words_of_the_alerts_once_beside_those_of_people(
