@@ -101,6 +101,7 @@ GUESSED = {  # before any question was judged: what the first look says, and wha
 GUESS_RIDGE = 200.0  # how much collections that were judged may move the guess
 COLLECTION = 600.0  # questions that a collection counts as, however many it has
 SMALL_COLLECTION = 200.0
+Kinds = NDArray[np.int8]
 STARTING = Path(__file__).with_name("starting.json")
 
 
@@ -129,6 +130,7 @@ class Judged:
         weight: how much this question counts.
         missing: features of the candidates as they would have been without what helped; some tell how a
             candidate stands among the others, so that leaving rows out would not do.
+        kinds, missing_kinds: of which kind each candidate is, as `sureness` takes them.
     """
 
     rows: Rows
@@ -136,15 +138,19 @@ class Judged:
     wrong: NDArray[np.bool_]
     weight: float = 1.0
     missing: Rows | None = None
+    kinds: Kinds | None = None
+    missing_kinds: Kinds | None = None
 
     @property
     def teaches(self) -> bool:
         """Whether there is something to tell apart."""
         return len(self.rows) > 1 and bool((self.right.any() and not self.right.all()) or self.wrong.any())
 
-    def without(self) -> Rows:
-        """The candidates as they would have been without what helped."""
-        return self.missing if self.missing is not None else self.rows[~self.right]
+    def without(self) -> tuple[Rows, Kinds | None]:
+        """The candidates as they would have been without what helped, and their kinds."""
+        if self.missing is not None:
+            return self.missing, self.missing_kinds
+        return self.rows[~self.right], None if self.kinds is None else self.kinds[~self.right]
 
 
 def columns(rows: Rows) -> Rows:
@@ -160,15 +166,34 @@ def worth(weights: Weights, rows: Rows) -> NDArray[np.float64]:
     return worths
 
 
-def sureness(weights: Weights, rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The probability that each candidate is right, 0 to 1."""
+def sureness(
+    weights: Weights, rows: Rows, worths: NDArray[np.float64], kinds: Kinds | None = None
+) -> NDArray[np.float64]:
+    """The probability that each candidate is right, 0 to 1.
+
+    Args:
+        weights: of the ranker.
+        rows: the candidates' features.
+        worths: their worth.
+        kinds: of which kind each is, an article or a past case: how far one leads is seen among its kind,
+            as a case that tells the same trouble speaks for an article and not against it. None: all of one.
+    """
     if not len(rows):
         return np.zeros(0)
     *slopes, constant = weights.sure
-    logits = _sure_inputs(rows, worths) @ np.asarray(slopes) + constant
+    logits = np.full(len(rows), constant)
+    for same in _by_kind(len(rows), kinds):
+        logits[same] += _sure_inputs(rows[same], worths[same]) @ np.asarray(slopes)
     logits += DEVICE_LOGIT * rows[:, NAMES.index("device")]
     sure: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     return sure
+
+
+def _by_kind(count: int, kinds: Kinds | None) -> list[NDArray[np.int64]]:
+    """The places of each kind."""
+    if kinds is None:
+        return [np.arange(count)]
+    return [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
 
 
 def _sure_inputs(rows: Rows, worths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -293,11 +318,12 @@ def calibrated(weights: Weights, judged: Sequence[Judged], *, without: bool = Tr
     """
     inputs, agrees, right, weight, whose = [], [], [], [], []
     for number, one in enumerate(judged):
-        for rows, helped in _looks(one, without=without):
+        for rows, helped, kinds in _looks(one, without=without):
             if len(rows):
                 worths = worth(weights, rows)
                 first = int(np.argmax(worths))
-                inputs.append(_sure_inputs(rows, worths)[first])
+                [same] = [part for part in _by_kind(len(rows), kinds) if first in part]
+                inputs.append(_sure_inputs(rows[same], worths[same])[int(np.searchsorted(same, first))])
                 agrees.append(DEVICE_LOGIT * float(rows[first, NAMES.index("device")]))
                 right.append(bool(helped[first]))
                 weight.append(one.weight)
@@ -368,11 +394,11 @@ def _logistic(
     return fitted
 
 
-def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_]]]:
-    looks = [(one.rows, one.right)]
+def _looks(one: Judged, *, without: bool) -> list[tuple[Rows, NDArray[np.bool_], Kinds | None]]:
+    looks = [(one.rows, one.right, one.kinds)]
     if without and one.right.any():
-        rows = one.without()
-        looks.append((rows, np.zeros(len(rows), dtype=bool)))
+        rows, kinds = one.without()
+        looks.append((rows, np.zeros(len(rows), dtype=bool), kinds))
     return looks
 
 

@@ -212,6 +212,10 @@ class Index:
         """The key of a document by its number."""
         return self._keys[slot]
 
+    def kinds(self, slots: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Of which kind each document is, as a number."""
+        return self._kind_of[slots]
+
     def stamps(self) -> Mapping[str, int]:
         """The stamp of each document."""
         return {key: int(self._stamps[slot]) for key, slot in self._slots.items()}

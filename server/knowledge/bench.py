@@ -179,8 +179,15 @@ def judged_of(texts: TestSet) -> dict[str, rerank.Judged]:
 def _judged(ranking: Ranking, question: Question) -> rerank.Judged:
     look = ranking.look(question.text, facets=question.facets)
     right = look.where(question.right)
-    missing = ranking.look(question.text, facets=question.facets, without=question.right).rows
-    return rerank.Judged(look.rows, right, np.zeros_like(right), missing=missing)
+    missing = ranking.look(question.text, facets=question.facets, without=question.right)
+    return rerank.Judged(
+        look.rows,
+        right,
+        np.zeros_like(right),
+        missing=missing.rows,
+        kinds=look.kinds,
+        missing_kinds=missing.kinds,
+    )
 
 
 def small_shelves(texts: TestSet) -> list[rerank.Judged]:

@@ -54,6 +54,7 @@ class Lesson(msgspec.Struct, array_like=True):
         rows: its candidates' features, one after the other, as `packed` makes them.
         right, wrong: which candidates helped, and which did not.
         missing: the features as they would have been without what helped; empty where nothing did.
+        kinds, missing_kinds: of which kind each candidate is, a byte each.
     """
 
     ticket: str
@@ -62,12 +63,20 @@ class Lesson(msgspec.Struct, array_like=True):
     right: list[bool]
     wrong: list[bool]
     missing: bytes = b""
+    kinds: bytes = b""
+    missing_kinds: bytes = b""
 
     def judged(self) -> rerank.Judged:
         """As the ranker learns from it."""
         right = np.asarray(self.right, dtype=bool)
-        missing = _unpacked(self.missing) if right.any() and self.missing else None
-        return rerank.Judged(_unpacked(self.rows), right, np.asarray(self.wrong, dtype=bool), missing=missing)
+        return rerank.Judged(
+            _unpacked(self.rows),
+            right,
+            np.asarray(self.wrong, dtype=bool),
+            missing=_unpacked(self.missing) if right.any() and self.missing else None,
+            kinds=_kinds(self.kinds),
+            missing_kinds=_kinds(self.missing_kinds),
+        )
 
 
 def packed(rows: Rows) -> bytes:
@@ -77,6 +86,10 @@ def packed(rows: Rows) -> bytes:
 
 def _unpacked(rows: bytes) -> Rows:
     return np.frombuffer(rows, np.float16).astype(np.float32).reshape(-1, len(NAMES))
+
+
+def _kinds(told: bytes) -> rerank.Kinds | None:
+    return np.frombuffer(told, np.int8) if told else None
 
 
 class Trained(msgspec.Struct):
@@ -174,17 +187,21 @@ def _lesson(
             resolved_at.get(key, question.at) <= question.at and key != question.ticket for key in look.keys
         ]
         kept = tuple(key for key, existed in zip(look.keys, keep, strict=True) if existed)
-        return Look(kept, look.rows[np.asarray(keep, dtype=bool)])
+        there = np.asarray(keep, dtype=bool)
+        return Look(kept, look.rows[there], look.kinds[there])
 
     look = looked()
     right = look.where(helped)
+    missing = looked(helped) if right.any() else None
     return Lesson(
         question.ticket,
         told[0].by_id or 0,
         packed(look.rows),
         right.tolist(),
         look.where(frozenset(one.suggestion for one in told if one.verdict in WRONG)).tolist(),
-        packed(looked(helped).rows) if right.any() else b"",
+        packed(missing.rows) if missing is not None else b"",
+        look.kinds.tobytes(),
+        missing.kinds.tobytes() if missing is not None else b"",
     )
 
 

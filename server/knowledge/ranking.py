@@ -36,6 +36,7 @@ class Look:
 
     keys: tuple[str, ...]
     rows: Rows
+    kinds: rerank.Kinds
 
     def where(self, keys: frozenset[str]) -> NDArray[np.bool_]:
         """Which candidates have one of these keys."""
@@ -78,7 +79,7 @@ class Ranking:
         found = self.index.candidates(text, facets=facets, limit=LOOK_AT)
         rows = features(self.index, found)
         worths = rerank.worth(self.weights, rows)
-        sure = rerank.sureness(self.weights, rows, worths)
+        sure = rerank.sureness(self.weights, rows, worths, self.index.kinds(found.slots))
         order = np.argsort(-worths, kind="stable").tolist()
         kept = [place for place in order[limit:] if named in found.facets[place]]
         return [
@@ -92,4 +93,4 @@ class Ranking:
         """The candidates and their features, the first look's best first, as if `without` were not there."""
         found = self.index.candidates(text, facets=facets, limit=LOOK_AT, without=without)
         keys = tuple(self.index.key(slot) for slot in found.slots.tolist())
-        return Look(keys, features(self.index, found))
+        return Look(keys, features(self.index, found), self.index.kinds(found.slots))

@@ -76,8 +76,8 @@ def curve(asked: Sequence[tuple[rerank.Judged, rerank.Weights]]) -> Curve:
     helped = [(one, weights) for one, weights in asked if one.right.any()]
     if not helped:
         return Curve()
-    there = [_first(weights, one.rows) for one, weights in helped]
-    nothing = np.asarray([_first(weights, one.without())[0] for one, weights in helped])
+    there = [_first(weights, one.rows, one.kinds) for one, weights in helped]
+    nothing = np.asarray([_first(weights, *one.without())[0] for one, weights in helped])
     sure, place = np.asarray([one[0] for one in there]), [one[1] for one in there]
     right = np.asarray(
         [at is not None and bool(one.right[at]) for (one, _by), at in zip(helped, place, strict=True)]
@@ -85,13 +85,13 @@ def curve(asked: Sequence[tuple[rerank.Judged, rerank.Weights]]) -> Curve:
     return Curve(tuple(_point(least, sure, right, nothing) for least in POINTS), len(helped))
 
 
-def _first(weights: rerank.Weights, rows: Rows) -> tuple[float, int | None]:
+def _first(weights: rerank.Weights, rows: Rows, kinds: rerank.Kinds | None) -> tuple[float, int | None]:
     """How sure the first answer is, and which of the candidates it is; None where there is none."""
     if not len(rows):
         return 0.0, None
     worths = rerank.worth(weights, rows)
     first = int(np.argmax(worths))
-    return float(rerank.sureness(weights, rows, worths)[first]), first
+    return float(rerank.sureness(weights, rows, worths, kinds)[first]), first
 
 
 def _point(least: float, sure: NDArray[Any], right: NDArray[Any], nothing: NDArray[Any]) -> Point:

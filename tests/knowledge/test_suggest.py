@@ -172,3 +172,28 @@ def test_whatever_is_asked_an_article_moves_only_along_its_steps(db: Database, w
                 db.run_now(service.move, number, to, by=BOB, now=NOON)
         shown = {one.number for one in db.read_now(suggest, QUERY, limit=1000)}
         assert (number in shown) is (state is State.PUBLISHED)
+
+
+def test_an_article_stays_sure_when_the_same_trouble_was_mended_a_dozen_times(db: Database) -> None:
+    number = publish(db, MAINS)
+    asked = Query(MAINS["title"])
+
+    def sure_of(key: str) -> float:
+        found = db.read_now(suggest, asked, limit=9, least=0.0)
+        return next((one.score for one in found if one.number == key), 0.0)
+
+    before = sure_of(number)
+    for place in range(12):
+        db.run_now(
+            service.learn_case,
+            f"INC-9{place:05}",
+            title=f"{MAINS['title']} at UPS-{place}",
+            symptom="",
+            cause="The breaker had opened.",
+            solution="Reclosed the breaker.",
+            facets={"ci": f"UPS-{place}"},
+            language="en",
+            resolved_at=NOON,
+        )
+    assert sure_of("INC-900003") or sure_of("INC-900000")
+    assert sure_of(number) > before - 0.15
