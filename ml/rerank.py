@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ml import beginnings, telling
 from ml.features import NAMES, Rows
 
-FORM = 4  # of the columns below; weights of another form are not read
-ORDER_OF = tuple(name for name in NAMES if name not in telling.SHARES)  # these tell only how sure it is
+FORM = 5  # of the columns below; weights of another form are not read
+ORDER_OF = tuple(name for name in NAMES if name not in telling.ALONE)  # these tell only how sure it is
 COLUMNS = tuple(f"{name}{kind}" for kind in ("", " of best", " of best, squared") for name in ORDER_OF)
 _ORDERING = [NAMES.index(name) for name in ORDER_OF]
 _NOT_ALONE = {"facets", "device", "order", "crowd", "crowd_of_all"}  # the others decide these
@@ -40,7 +40,7 @@ AHEAD_OF = (
     "passage",
     "near",
     *beginnings.NAMES,
-    *(name for name in telling.NAMES if name not in telling.SHARES),
+    *(name for name in telling.NAMES if name not in telling.ALONE),
 )
 SURE_NAMES = (
     *SURE_OF,

@@ -20,6 +20,8 @@ LINES = ("first line", "rest")
 LACKED = "lacked"
 PLACES = (LACKED, "in title", "in body")
 SHARES = tuple(f"{place}, {line}, rarity {n}" for n, line, place in product(range(QUARTERS), LINES, PLACES))
+EVIDENCE = ("evidence", "evidence_in_title")  # how much was matched at all, not as a share
+ALONE = (*SHARES, *EVIDENCE)  # these tell how sure an answer is and not which
 NAMES = (
     "apart",  # of the information that tells the candidates apart, how much it has
     "apart_first_line",
@@ -27,8 +29,9 @@ NAMES = (
     "unsurpassed",  # 1 less what the best other candidate has of the question and it has not
     "unsurpassed_first_line",
     "pairs_apart",  # of neighbours in the question that tell the candidates apart, how many it has
-    *SHARES,
+    *ALONE,
 )
+ENOUGH = 25.0  # information (idf) at which evidence is 1 - 1/e: about four rare words
 
 
 def telling(asked: Asked, present: Rows, titled: Rows, rarest: float) -> dict[str, Rows]:
@@ -50,6 +53,8 @@ def telling(asked: Asked, present: Rows, titled: Rows, rarest: float) -> dict[st
         "unsurpassed": _unsurpassed(present, weight),
         "unsurpassed_first_line": _unsurpassed(present, first),
         **_shares(asked, present, titled, rarest),
+        "evidence": 1 - np.exp(present @ asked.idf / np.float32(-ENOUGH)),
+        "evidence_in_title": 1 - np.exp(titled @ asked.idf / np.float32(-ENOUGH)),
     }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
 
-LEAST_SCORE = 0.6  # more than nine of ten questions without an answer meet silence
+LEAST_SCORE = 0.55  # more than nine of ten questions without an answer meet silence
 
 
 class Standing(StrEnum):
