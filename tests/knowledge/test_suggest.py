@@ -176,7 +176,7 @@ def test_whatever_is_asked_an_article_moves_only_along_its_steps(db: Database, w
 
 def test_an_article_stays_sure_when_the_same_trouble_was_mended_a_dozen_times(db: Database) -> None:
     number = publish(db, MAINS)
-    asked = Query(MAINS["title"])
+    asked = Query(str(MAINS["title"]))
 
     def sure_of(key: str) -> float:
         found = db.read_now(suggest, asked, limit=9, least=0.0)
