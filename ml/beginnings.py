@@ -21,7 +21,7 @@ NAMES = (
     "pairs_in_title",  # the same of the title
     "title_as_written",  # of two words in a row in the title, how much the question says
 )
-_PAIR = np.uint64(32)
+_SPREAD = np.uint32(0x9E3779B1)  # of 2**32 by the golden ratio: neighbours in one order and the other differ
 
 
 def beginnings(found: Candidates, counted: Written, documents: int) -> dict[str, Rows]:
@@ -39,8 +39,8 @@ def beginnings(found: Candidates, counted: Written, documents: int) -> dict[str,
     idf = counted.idf(found.written, documents)
     mine = np.unique(asked)
     said = counted.idf(mine, documents)
-    theirs, word = _distinct(whose, found.written)
-    met = np.isin(found.written[word], mine)
+    word = _distinct(whose, found.written)
+    theirs, met = whose[word], _among(found.written[word], mine)
     squares = np.bincount(theirs, idf[word] ** 2, minlength=count)
     common = np.bincount(theirs[met], idf[word][met] ** 2, minlength=count)
     covered = np.bincount(theirs[met], idf[word][met], minlength=count)
@@ -48,35 +48,30 @@ def beginnings(found: Candidates, counted: Written, documents: int) -> dict[str,
     return {
         "begun_alike": _float(common / np.maximum(np.sqrt(squares) * length, 1e-9)),
         "begun_said": _float(covered / max(float(said.sum()), 1e-9)),
-        **_pairs(found, counted, documents, whose),
+        **_pairs(found, whose, idf, counted.idf(asked, documents)),
     }
 
 
-def _pairs(found: Candidates, counted: Written, documents: int, whose: NDArray[np.int64]) -> dict[str, Rows]:
-    """Of two words in a row; each says as much as its two words on average."""
+def _pairs(found: Candidates, whose: NDArray[np.int64], theirs: Rows, mine: Rows) -> dict[str, Rows]:
+    """Of two words in a row; each says as much as its two words on average (`theirs` and `mine` by word)."""
     count, asked = len(found), found.asked.written
-    mine = np.unique(_coded(asked[:-1], asked[1:]))
-    together = whose[:-1] == whose[1:]
-    codes = _coded(found.written[:-1], found.written[1:])[together]
-    owner = whose[:-1][together]
-    at = np.arange(len(whose))[:-1][together] - found.written_starts[owner]
-    titled = at + 1 < found.titles[owner]
-
-    def worth(pairs: NDArray[np.uint64]) -> NDArray[np.float32]:
-        left, right = (pairs >> _PAIR).astype(np.uint32), pairs.astype(np.uint32)
-        mean: Rows = (counted.idf(left, documents) + counted.idf(right, documents)) / np.float32(2)
-        return mean
+    pairs, at = np.unique(_coded(asked), return_index=True)
+    whole = max(float((mine[at] + mine[at + 1]).sum()), 1e-9)
+    (left,) = np.nonzero(whose[:-1] == whose[1:])
+    owner, codes = whose[left], _coded(found.written)[left]
+    gain = theirs[left] + theirs[left + 1]
+    titled = left - found.written_starts[owner] + 1 < found.titles[owner]
+    met = _among(codes, pairs)
 
     def common(where: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-        theirs, pair = _distinct(owner[where], codes[where])
-        gain = worth(codes[where][pair])
-        met = np.isin(codes[where][pair], mine)
+        (there,) = np.nonzero(where)
+        once = there[_distinct(owner[there], codes[there])]
+        both = once[met[once]]
         return (
-            np.bincount(theirs[met], gain[met], minlength=count),
-            np.bincount(theirs, gain, minlength=count),
+            np.bincount(owner[both], gain[both], minlength=count),
+            np.bincount(owner[once], gain[once], minlength=count),
         )
 
-    whole = max(float(worth(mine).sum()), 1e-9)
     of_beginning, _all = common(np.ones(len(codes), dtype=bool))
     of_title, title = common(titled)
     return {
@@ -86,19 +81,27 @@ def _pairs(found: Candidates, counted: Written, documents: int, whose: NDArray[n
     }
 
 
-def _coded(left: Codes, right: Codes) -> NDArray[np.uint64]:
-    return (left.astype(np.uint64) << _PAIR) | right.astype(np.uint64)
+def _coded(words: Codes) -> Codes:
+    """Each word with the next one as one number."""
+    coded: Codes = words[:-1] * _SPREAD + words[1:]
+    return coded
 
 
-def _distinct(
-    whose: NDArray[np.int64], codes: NDArray[np.uint32] | NDArray[np.uint64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each code once for each candidate: whose it is, and at which place it stands first."""
-    order = np.lexsort((codes, whose))
+def _among(codes: Codes, known: Codes) -> NDArray[np.bool_]:
+    """Which codes are among the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(len(codes), dtype=bool)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, codes), len(known) - 1)] == codes
+    return found
+
+
+def _distinct(whose: NDArray[np.int64], codes: Codes) -> NDArray[np.int64]:
+    """One place of each code for each candidate."""
+    keys = (whose.astype(np.uint64) << np.uint64(32)) | codes
+    order = np.argsort(keys)
     first = np.ones(len(order), dtype=bool)
-    first[1:] = (whose[order][1:] != whose[order][:-1]) | (codes[order][1:] != codes[order][:-1])
-    place = order[first]
-    return whose[place], place
+    first[1:] = keys[order][1:] != keys[order][:-1]
+    return order[first]
 
 
 def _float(values: NDArray[Any]) -> Rows:

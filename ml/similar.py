@@ -433,10 +433,17 @@ class Index:
         start, end = int(self._offsets[slot]), int(self._offsets[slot + 1])
         whole = np.frombuffer(os.pread(self._file, end - start, start), dtype=np.int32)
         distinct, length, pairs, title = whole[:4].tolist()
-        bag, weights, read, facets, written = np.split(
-            whole[4:], np.cumsum([distinct, distinct, length, pairs])
+        read = 4 + 2 * distinct
+        facets = read + length
+        begun = facets + pairs
+        return _Kept(
+            whole[4 : 4 + distinct],
+            whole[4 + distinct : read],
+            whole[read:facets],
+            whole[facets:begun],
+            whole[begun:].view(np.uint32),
+            title,
         )
-        return _Kept(bag, weights, read, facets, written.view(np.uint32), title)
 
     def _fold(self) -> None:
         """Make the tail a segment, and eight segments of a size one."""
