@@ -9,9 +9,8 @@ memory than a hundred.
 """
 
 import re
-import zlib
 from collections.abc import Mapping
-from functools import lru_cache
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +29,10 @@ _LETTERS = 24  # read of a document for one word of its beginning
 Codes = NDArray[np.uint32]
 
 
-@lru_cache(maxsize=100_000)
-def _code(word: str) -> int:
-    return zlib.crc32(word.encode())
-
-
 def written(text: str, *, limit: int = MOST_WORDS) -> Codes:
     """The words of a text as they are written, in order, at most `limit`."""
     words = _WORD.findall(folded(text).lower())[:limit]
-    return np.asarray([_code(word) for word in words], dtype=np.uint32)
+    return np.asarray([crc32(word.encode()) for word in words], dtype=np.uint32)
 
 
 def beginning(fields: Mapping[str, str]) -> tuple[int, Codes]:
@@ -55,7 +49,7 @@ def beginning(fields: Mapping[str, str]) -> tuple[int, Codes]:
 def _beside() -> NDArray[np.int32]:
     frequency = np.zeros(BUCKETS, dtype=np.int32)
     for word in STOP_WORDS:
-        frequency[_code(word) & (BUCKETS - 1)] = BESIDE // 2
+        frequency[crc32(word.encode()) & (BUCKETS - 1)] = BESIDE // 2
     return frequency
 
 
@@ -73,7 +67,10 @@ class Written:
 
     def count(self, begun: Codes, step: int) -> None:
         """A document came (1) or went (-1)."""
-        np.add.at(self.frequency, np.unique(begun) & np.uint32(BUCKETS - 1), step)
+        buckets = np.sort(begun & np.uint32(BUCKETS - 1))
+        first = np.ones(len(buckets), dtype=bool)
+        first[1:] = buckets[1:] != buckets[:-1]
+        self.frequency[buckets[first]] += step
 
     def idf(self, codes: Codes, documents: int) -> NDArray[np.float32]:
         """How much each word says among so many documents."""
