@@ -2,8 +2,11 @@
 
 Only plain data: no anchors, aliases, tags, no keys twice, bounded size and depth. Scalars follow
 YAML 1.2's core schema: `on`, `off`, `yes` and `no` are words, only `true` and `false` are booleans.
+Whole numbers of 64 bits are kept to the last digit, greater ones as near as a float comes; what no
+float can hold stays a word, which no form takes for a number.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -18,7 +21,7 @@ MAX_NODES = 50_000
 Path = tuple[str | int, ...]
 T = TypeVar("T")
 
-_INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$|^0x[0-9a-fA-F]{1,15}$")
+_INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,19})$|^0x[0-9a-fA-F]{1,16}$")
 _FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
@@ -173,10 +176,10 @@ def _scalar(text: str) -> str | int | float | bool | None:
         return None
     if text in {"true", "false"}:
         return text == "true"
-    if _INT.match(text):
-        return int(text, 0)
-    if _FLOAT.match(text):
-        return float(text)
+    if _INT.match(text) and -(2**63) <= (whole := int(text, 0)) < 2**64:
+        return whole
+    if _FLOAT.match(text) and math.isfinite(number := float(text)):
+        return number
     return text
 
 
