@@ -333,15 +333,14 @@ class Index:
         self.withdraw(key)
         slot = len(self._keys)
         self._grow(slot)
-        taken: list[int] = []  # every token, and what each weighs, in halves
-        worth: list[int] = []
+        weighed: dict[int, int] = {}  # what each term weighs, in halves
         sequence: list[int] = []
         for name, text in document.fields.items():
             numbers = self._numbers(tokens(text))
             if numbers:
                 weight = round(HALVES * FIELD_WEIGHTS.get(name, 1.0))
-                taken += numbers
-                worth += [weight] * len(numbers)
+                for number in numbers:
+                    weighed[number] = weighed.get(number, 0) + weight
                 zone = ZONES.get(name, 1)
                 room = max(0, LONGEST_READ - len(sequence))
                 sequence.append(-zone - 1)
@@ -351,8 +350,8 @@ class Index:
         self._keys.append(key)
         self._slots[key] = slot
         self._kind_of[slot] = self._kinds.setdefault(document.kind, len(self._kinds))
-        terms, of_token = np.unique(np.asarray(taken, dtype=np.int32), return_inverse=True)
-        weights = np.bincount(of_token, worth, len(terms)).astype(np.int32)
+        terms = np.fromiter(weighed, dtype=np.int32, count=len(weighed))
+        weights = np.fromiter(weighed.values(), dtype=np.int32, count=len(weighed))
         length = float(weights.sum()) / HALVES
         weights = np.minimum(weights, 255)
         title, begun = beginning(document.fields)

@@ -44,9 +44,9 @@ STOP_WORDS = frozenset(
 
 @cache
 def _stemmer() -> Any:
-    import snowballstemmer  # noqa: PLC0415  brings thirty languages; a program that searches nothing starts without
+    import Stemmer  # noqa: PLC0415  a program that searches nothing starts without
 
-    return snowballstemmer.stemmer("english")
+    return Stemmer.Stemmer("english", 0)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_a_start_loads_nothing_that_only_some_page_or_job_needs() -> None:
         "sklearn",
         "scipy",
         "alembic",
-        "snowballstemmer",
+        "Stemmer",
         "jieba",
         "docx",
         "openpyxl",
