@@ -34,6 +34,7 @@ async def _start(app: web.Application) -> None:
     """Fill the shelf before somebody asks."""
     database = app[keys.DATABASE]
     shelves.keep_in(database, app[keys.SETTINGS].data / "index")
+    shelves.look_again(database, app[keys.SETTINGS].reranker_folder)
     app[FILLING] = asyncio.create_task(_fill(database))
 
 

@@ -1,5 +1,6 @@
 """Asking in whole sentences: what is known, and where a language model is set up, a draft from it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,6 @@ from server.knowledge import answering, finding, reranking, silence
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
 from server.knowledge.reasons import Reasons, reasons
-from server.knowledge.reranking import Reranker, best_first
 from server.knowledge.suggest import NEXT_SCORE, Query, Suggestion
 
 log = structlog.get_logger(__name__)
@@ -47,19 +47,14 @@ class Known:
     near: Sequence[Found] = ()
 
 
-def known(session: Session, text: str, actor: Actor, reranker: Reranker | None = None) -> Known:
-    """What is known for a question, as far as this person may see it; the likeliest first.
-
-    What is only near is in the order of the re-ranker where there is one.
-    """
+def known(session: Session, text: str, actor: Actor) -> Known:
+    """What is known for a question, as far as this person may see it; the likeliest first."""
     if not text:
         return Known()
     query = Query(text, language=actor.language)
     found = finding.suggested(session, query, actor, limit=SHOWN, least=NEXT_SCORE)
     least = silence.measured(session).least
     near = [one for one in found if one.score < least]
-    if reranker is not None:
-        near = best_first(reranker, text, near, text=lambda one: "\n".join((one.title, *one.steps)))
     return Known(
         [Found(one, reasons(one, text)) for one in found if one.score >= least],
         [Found(one, reasons(one, text)) for one in near],
@@ -79,17 +74,8 @@ class DraftOut(ApiModel):
     cited: list[str]
 
 
-def _reranker(call: Call) -> Reranker | None:
-    """The model of the setting; a folder that cannot be used is told in the log and changes nothing."""
-    try:
-        return reranking.load(call.settings.reranker_folder)
-    except reranking.RerankerError as error:
-        log.warning("re-ranker not loaded", reason=str(error))
-        return None
-
-
 async def _drafted(call: Call, text: str) -> Draft:
-    question = await call.db.read(answering.asked, text, actor=call.actor, reranker=_reranker(call))
+    question = await call.db.read(answering.asked, text, actor=call.actor)
     return await answering.draft(question, call.settings)
 
 
@@ -112,13 +98,14 @@ async def ask(call: Call) -> web.Response:
 
 async def _page(call: Call, text: str, *, drafted: Draft | None = None, refusal: str = "") -> web.Response:
     text = text.strip()[: answering.LONGEST_QUESTION]
-    reranker = _reranker(call)
+    folder = call.settings.reranker_folder
+    reranker = await asyncio.to_thread(reranking.usable, folder)
     return call.render(
         "knowledge/ask.html",
         text=text,
-        known=await call.db.read(known, text, call.actor, reranker),
+        known=await call.db.read(known, text, call.actor),
         ordered=reranker is not None,
-        amiss=reranker is None and bool(call.settings.reranker_folder),
+        amiss=reranker is None and bool(folder),
         drafted=html(drafted.linked) if drafted else "",
         cited=drafted.cited if drafted else (),
         refusal=refusal,

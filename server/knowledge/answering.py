@@ -31,7 +31,6 @@ from server.kernel.settings import Settings
 from server.knowledge import finding
 from server.knowledge.models import Article, State
 from server.knowledge.redaction import Redactor, names_of
-from server.knowledge.reranking import Reranker, best_first
 from server.knowledge.suggest import NEXT_SCORE, Query
 from server.notify.channels import Guard, check_url
 from server.notify.outgoing import SendError
@@ -101,7 +100,7 @@ class Endpoint(Guard):
         self.allowed = tuple(ip_network(network) for network in settings.llm_allowed_networks)
 
 
-def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | None = None) -> Question:
+def asked(session: Session, text: str, *, actor: Actor) -> Question:
     """Gather what may answer a question: the best published articles this person may read, redacted.
 
     Raises:
@@ -111,8 +110,6 @@ def asked(session: Session, text: str, *, actor: Actor, reranker: Reranker | Non
     if not text:
         raise InvalidError(N_("Write what you want to know."), field="/text")
     found = _fitting(session, text, actor)
-    if reranker is not None:
-        found = best_first(reranker, text, found, text=_told)
     if not found:
         raise InvalidError(
             N_("No article fits the question, so there is nothing to answer from."), field="/text"

@@ -3,8 +3,9 @@
 `suggest` writes a run for a scorer: documents and questions of a folder, the questions in the order of their
 days where they have one, so that only documents that existed are known. `--train` takes the questions and
 judgements of a folder as engineers' feedback; where it is the same folder, ten-fold cross-validation keeps
-every question from its own answer. `silence` tells how sure the answers are and when none is given. `speed`
-measures time and memory over made documents.
+every question from its own answer. `--reranker` lets a model of a local folder look at the best answers as
+well. `silence` tells how sure the answers are and when none is given. `speed` measures time and memory over
+made documents.
 """
 
 import contextlib
@@ -32,8 +33,10 @@ from numpy.typing import NDArray
 
 from ml import measure, rerank
 from ml.similar import Document, Index
+from server.knowledge import reranking
 from server.knowledge.learned import LEAST_SCORE
-from server.knowledge.ranking import Ranking
+from server.knowledge.ranking import Ranked, Ranking
+from server.knowledge.suggest import LOOK_AT
 
 COMMAND = typer.Typer(no_args_is_help=True)
 Set = Annotated[Path, typer.Option("--set", help="folder with corpus.jsonl.gz and queries.jsonl")]
@@ -41,6 +44,7 @@ Train = Annotated[
     Path | None,
     typer.Option("--train", help="folder whose queries and qrels are feedback; the set itself: ten-fold"),
 ]
+Model = Annotated[str, typer.Option("--reranker", help="folder of a model as `reranker_folder` names it")]
 FOLDS = 10
 DEPTH = 100  # answers of a question in a run
 SEED = 20_261
@@ -248,9 +252,31 @@ def _refusing() -> Iterator[None]:
     """A folder that is no set is a sentence on standard error and exit code 2."""
     try:
         yield
-    except BadSetError as error:
+    except (BadSetError, reranking.RerankerError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from error
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How production answers a question: ranked, and looked at again where there is a model."""
+
+    texts: Mapping[str, str]
+    model: reranking.Reranker | None
+
+    @classmethod
+    def of(cls, texts: TestSet, folder: str) -> "Asking":
+        """Of a set's documents and the model of a folder."""
+        said = {one.id: "\n".join(one.document.fields.values()) for one in texts.texts}
+        return cls(said, reranking.load(folder))
+
+    def answers(self, ranking: Ranking, question: Question, *, limit: int) -> list[Ranked]:
+        """The best answers, best first."""
+        looked = max(limit, LOOK_AT) if self.model is not None else limit
+        found = ranking.ask(question.text, facets=question.facets, limit=looked)
+        if self.model is not None:
+            found = reranking.by_meaning(self.model, question.text, found, self.texts)
+        return found[:limit]
 
 
 @COMMAND.callback()
@@ -263,19 +289,19 @@ def suggest(
     folder: Set,
     out: Annotated[Path, typer.Option("--out", help="run file to write: query_id, doc_id, rank, score")],
     train: Train = None,
+    model: Model = "",
 ) -> None:
     """Rank a set's documents for its questions with the production index and ranker."""
     with _refusing():
         itself = train is not None and train.resolve() == folder.resolve()
         texts = read_set(folder, judged=itself)
-        weights_of = rankers(texts, folder, train)
+        weights_of, asking = rankers(texts, folder, train), Asking.of(texts, model)
         with out.open("w", encoding="utf-8") as run:
             run.write("query_id\tdoc_id\trank\tscore\n")
 
             def visit(ranking: Ranking, question: Question) -> None:
                 ranking.weights = weights_of(question)
-                found = ranking.ask(question.text, facets=question.facets, limit=DEPTH)
-                for rank, one in enumerate(found, 1):
+                for rank, one in enumerate(asking.answers(ranking, question, limit=DEPTH), 1):
                     run.write(f"{question.id}\t{one.hit.key}\t{rank}\t{one.worth:.6f}\n")
 
             walked(texts, visit, Ranking())
@@ -342,7 +368,7 @@ class Told:
 
 
 @COMMAND.command("suggest-silence")
-def suggest_silence(folder: Set, train: Train = None) -> None:
+def suggest_silence(folder: Set, train: Train = None, model: Model = "") -> None:
     """Measure when the ranker rightly says nothing: each question is asked with and without its answers.
 
     The last line is one JSON object: calibration error, and at the silence and the answered share that were
@@ -350,11 +376,13 @@ def suggest_silence(folder: Set, train: Train = None) -> None:
     """
     with _refusing():
         texts = read_set(folder, judged=True)
-        told = _asked_twice(texts, rankers(texts, folder, train))
+        told = _asked_twice(texts, rankers(texts, folder, train), Asking.of(texts, model))
     typer.echo(json.dumps(silence(told)))
 
 
-def _asked_twice(texts: TestSet, weights_of: Callable[[Question], rerank.Weights]) -> list[Told]:
+def _asked_twice(
+    texts: TestSet, weights_of: Callable[[Question], rerank.Weights], asking: Asking
+) -> list[Told]:
     documents = {text.id: text.document for text in texts.texts}
     told: list[Told] = []
 
@@ -367,7 +395,7 @@ def _asked_twice(texts: TestSet, weights_of: Callable[[Question], rerank.Weights
             if gone:
                 for key in there:
                     ranking.withdraw(key)
-            found = ranking.ask(question.text, facets=question.facets, limit=1)
+            found = asking.answers(ranking, question, limit=1)
             sure, right = (found[0].sure, found[0].hit.key in question.right) if found else (0.0, False)
             told.append(Told(sure, right, gone))
         for key in there:

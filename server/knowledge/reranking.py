@@ -1,20 +1,35 @@
-"""Room for a dense model that orders the best articles once more: an interface, and where its files lie.
+"""Room for a dense model that looks at the best answers once more: an interface, and where its files lie.
 
 None is shipped. One is loaded from a local folder that the setting `reranker_folder` names, from nowhere
-else. The folder has a `reranker.json` with the `kind` of the model: `static` is known (vectors of words, see
-`static_vectors`); whoever brings another registers its loader here.
+else. The folder has a `reranker.json` with the `kind` of the model: `static` (vectors of words, see
+`static_vectors`) and `onnx` (a model of sentences, see `sentence_model`) are known; whoever brings another
+registers its loader here.
+
+The model is asked where a person reads: its word is blended with the ranker's (see `ml.meaning`) in every
+list of suggestions and on Ask. What the desk decides while nobody looks, at the opening of an incident and
+at night, goes without it: a hundred incidents of a storm wait for no model. A model that cannot be loaded,
+fails or says what is no number changes nothing.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+import numpy as np
+import structlog
+
+from ml.meaning import blended
+from server.knowledge.ranking import Ranked
+from server.knowledge.sentence_model import BadModelError, SentenceModel
 from server.knowledge.static_vectors import BadVectorsError, StaticVectors
 
 MANIFEST = "reranker.json"
-T = TypeVar("T")
+LOOKED_AT = 10  # answers; the model costs milliseconds for each
+
+log = structlog.get_logger(__name__)
 
 
 class Reranker(Protocol):
@@ -29,7 +44,24 @@ class RerankerError(Exception):
     """The folder has no model that can be loaded; the text says what is wrong there."""
 
 
-KINDS: dict[str, Callable[[Path], Reranker]] = {"static": StaticVectors}
+KINDS: dict[str, Callable[[Path, bytes], Reranker]] = {
+    "onnx": SentenceModel,
+    "static": lambda folder, _manifest: StaticVectors(folder),
+}
+
+
+def usable(folder: str) -> Reranker | None:
+    """The same as `load`; a folder that cannot be used is told in the log and changes nothing."""
+    try:
+        return load(folder)
+    except RerankerError as error:
+        _complain(str(error))
+        return None
+
+
+@lru_cache(maxsize=8)  # once for each fault
+def _complain(reason: str) -> None:
+    log.warning("re-ranker not loaded", reason=reason)
 
 
 def load(folder: str) -> Reranker | None:
@@ -55,29 +87,43 @@ def _stamp(folder: Path) -> tuple[int, ...]:
 def _loaded(folder: Path, _stamp: tuple[int, ...]) -> Reranker:
     manifest = folder / MANIFEST
     try:
-        kind = str(json.loads(manifest.read_text(encoding="utf-8"))["kind"])
+        told = manifest.read_bytes()
+        kind = str(json.loads(told)["kind"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise RerankerError(f"{manifest}: no manifest with a kind can be read there") from error
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS)) or "none"
         raise RerankerError(f"{manifest}: the kind {kind} is not known here; known are: {known}")
     try:
-        return KINDS[kind](folder)
-    except BadVectorsError as error:
+        return KINDS[kind](folder, told)
+    except (BadVectorsError, BadModelError) as error:
         raise RerankerError(str(error)) from error
 
 
-def best_first(reranker: Reranker, question: str, found: Sequence[T], *, text: Callable[[T], str]) -> list[T]:
-    """The answers in the model's order; equal ones stay as they stood, an absurd answer changes nothing.
+def by_meaning(
+    model: Reranker, question: str, answers: Sequence[Ranked], texts: Mapping[str, str]
+) -> list[Ranked]:
+    """The answers in the order that ranker and model find together, each as sure as both are.
 
     Args:
-        reranker: the model.
+        model: the second opinion.
         question: what is asked.
-        found: the answers, in the order they have without it.
-        text: what an answer says.
+        answers: the ranker's, best first.
+        texts: what answers say, by key, the title in the first line; the best of these are judged.
     """
-    scores = list(reranker.scores(question, [text(one) for one in found]))
-    if len(scores) != len(found) or any(score != score for score in scores):  # noqa: PLR0124  NaN
-        return list(found)
-    order = sorted(range(len(found)), key=lambda place: -scores[place])
-    return [found[place] for place in order]
+    asked = [place for place, one in enumerate(answers) if one.hit.key in texts][:LOOKED_AT]
+    try:
+        told = list(model.scores(question, [texts[answers[place].hit.key] for place in asked]))
+    except Exception as error:  # noqa: BLE001  whatever somebody's model does, the desk goes on
+        log.warning("re-ranker failed", reason=str(error)[:200])
+        return list(answers)
+    if len(told) != len(asked) or not np.isfinite(told).all():
+        log.warning("re-ranker told no scores", answers=len(asked), scores=len(told))
+        return list(answers)
+    scores = np.full(len(answers), np.nan)
+    scores[asked] = told
+    worths, sure = blended(
+        np.asarray([one.worth for one in answers]), np.asarray([one.sure for one in answers]), scores
+    )
+    order = np.argsort(-worths, kind="stable").tolist()
+    return [replace(answers[at], worth=float(worths[at]), sure=float(sure[at])) for at in order]

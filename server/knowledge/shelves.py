@@ -42,6 +42,7 @@ class Shelf:
     lately: frozenset[tuple[int, str]] = frozenset()
     ranker: int = 0  # the live one; 0 the one before any feedback
     least: float = LEAST_SCORE  # the probability from which on a fix is suggested
+    model_folder: str = ""  # of a model that looks at the best answers once more, see `reranking`
 
     def heard(self, changes: frozenset[tuple[int, str]]) -> None:
         """These changes are committed and taken in."""
@@ -59,6 +60,11 @@ _opening = threading.Lock()
 def keep_in(database: Database, folder: Path) -> None:
     """Keep this database's shelf in a folder from now on."""
     _folders[database.engine.url.render_as_string(hide_password=False)] = folder
+
+
+def look_again(database: Database, folder: str) -> None:
+    """Let the model of this folder look at this database's best answers; "" for none."""
+    _of(database.engine).model_folder = folder
 
 
 def up_to_date(session: Session) -> Shelf:

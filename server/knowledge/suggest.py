@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from ml.similar import Hit
 from ml.tokens import folded, pieces
-from server.knowledge import shelves
+from server.knowledge import reranking, shelves
 from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
 from server.knowledge.pointed import followed
 from server.knowledge.ranking import Ranked, nameless
@@ -144,6 +144,10 @@ def suggest(
     answers = [one for one in answers if one.hit.words or _written_for(one.hit)]
     keys = [one.hit.key for one in answers]
     records = _in_place(session, _records(session, keys if seen is None else sorted(seen(keys))), seen)
+    if query.language and (model := reranking.usable(shelf.model_folder)) is not None:
+        answers = reranking.by_meaning(
+            model, text, answers, {key: _said(one) for key, one in records.items()}
+        )
     outcomes = _outcomes(session, [one.number for one in records.values()])
     found = []
     for answer in answers:
@@ -159,6 +163,11 @@ def suggest(
     here = _here(session, [one.record.number for one in shown], query) if shown else {}
     written = _written(text) if shown else {}
     return [_suggestion(one, here.get(one.record.number), written) for one in shown]
+
+
+def _said(record: Article | Case) -> str:
+    """What an answer says, its title in the first line."""
+    return f"{record.title}\n{record.symptom}\n{record.cause}\n{record.solution}"
 
 
 def proven(suggestion: Suggestion) -> bool:

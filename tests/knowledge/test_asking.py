@@ -74,7 +74,7 @@ def test_each_suggestion_says_which_words_and_what_else_agree(db: Database, publ
     assert "".join(part.text for part in why.steps[0]) == "更换故障盘。"
 
 
-async def test_what_is_near_is_in_the_order_of_a_local_model_where_there_is_one(
+async def test_a_local_model_has_a_say_in_what_is_known_where_there_is_one(
     db: Database, publish: Publish, clock: ManualClock, tmp_path: Path
 ) -> None:
     db.run_now(silence.set_least, silence.HIGHEST)
@@ -87,7 +87,7 @@ async def test_what_is_near_is_in_the_order_of_a_local_model_where_there_is_one(
 
         async def shown() -> tuple[list[str], str]:
             page = await desk.text("/knowledge/ask?q=pump+leaks+in+the+hall,+who+helps")
-            return re.findall(r'href="/knowledge/(KB-\d+)"', page.partition('id="near"')[2]), page
+            return re.findall(r'href="/knowledge/(KB-\d+)"', page.partition('id="known"')[2]), page
 
         plain, page = await shown()
         assert sorted(plain) == sorted([first, other])
@@ -98,4 +98,4 @@ async def test_what_is_near_is_in_the_order_of_a_local_model_where_there_is_one(
             (folder / reranking.MANIFEST).write_text('{"kind": "static"}')
             found, page = await shown()
             assert found[0] == wanted
-            assert "In the order of the re-ranker." in page
+            assert "A model of this site looked at the best answers as well." in page

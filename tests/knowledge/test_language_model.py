@@ -22,7 +22,7 @@ from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.settings import Settings
-from server.knowledge import answering, reranking
+from server.knowledge import answering, reranking, shelves
 from server.knowledge.answering import NoAnswerError, Question, draft, judged
 from server.knowledge.redaction import Redactor, leaks
 from tests.desk_client import open_desk
@@ -406,7 +406,7 @@ class Backwards:
         return [float(place) for place in range(len(texts))]
 
 
-def test_a_reranker_orders_the_articles_and_is_loaded_from_a_folder_only(
+def test_a_reranker_has_a_say_in_the_articles_and_is_loaded_from_a_folder_only(
     db: Database, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = publish("Feed lost: reclose the breaker", symptom="feed lost battery")
@@ -418,8 +418,8 @@ def test_a_reranker_orders_the_articles_and_is_loaded_from_a_folder_only(
     (tmp_path / reranking.MANIFEST).write_text('{"kind": "backwards"}')
     with pytest.raises(reranking.RerankerError, match="not known"):
         reranking.load(str(tmp_path))
-    monkeypatch.setitem(reranking.KINDS, "backwards", lambda folder: Backwards())
-    model = reranking.load(str(tmp_path))
-    turned = db.read_now(answering.asked, "feed lost battery", actor=READER, reranker=model)
+    monkeypatch.setitem(reranking.KINDS, "backwards", lambda folder, manifest: Backwards())
+    shelves.look_again(db, str(tmp_path))
+    turned = db.read_now(answering.asked, "feed lost battery", actor=READER)
     assert set(plain.articles) == {one, other}
     assert list(turned.articles) == list(plain.articles)[::-1]
