@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.similar import Candidates
+from ml.answers import Candidates
 from ml.written import Codes, Written
 
 Rows = NDArray[np.float32]

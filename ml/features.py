@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import beginnings, contents, telling
-from ml.similar import FACET_WEIGHTS, K1, ZONE_COUNT, B, Candidates, Index
+from ml.answers import Candidates
+from ml.similar import FACET_WEIGHTS, K1, ZONE_COUNT, B, Index
 
 NAMES = (
     "whole",  # BM25 over all fields

@@ -1,6 +1,8 @@
 """Postings of an index: which documents have a term, and how much of it; flat arrays.
 
-A posting takes three bytes where the documents of a segment are near each other, else five.
+They lie in segments. New documents go to a small tail that becomes a segment, and eight segments of a size
+become one; withdrawn documents are left out then. A posting takes three bytes where the documents of a
+segment are near each other, else five.
 """
 
 from collections.abc import Sequence
@@ -11,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tail = Sequence[tuple[int, NDArray[np.int32], NDArray[np.uint8]]]  # slot, its terms, their weights
-
+Lives = NDArray[np.bool_]  # of each slot, whether its document is there
 
 NEAR = 1 << 16  # slots that two bytes tell apart
+TAIL = 256  # documents
+FAN = 8  # segments of one size before they become one
+LARGEST = 300_000  # documents of a segment; merging takes memory
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,63 @@ class Segment:
         )
 
 
-def of_tail(tail: Tail) -> Segment:
+class Postings:
+    """All segments and the tail."""
+
+    def __init__(self, segments: Sequence[Segment] = ()) -> None:
+        self._segments = list(segments)
+        self._tail: list[tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = []
+        self._of_tail: Segment | None = None
+
+    def add(self, slot: int, terms: NDArray[np.int32], weights: NDArray[np.uint8]) -> bool:
+        """Take a document in; whether the tail should be folded now."""
+        self._tail.append((slot, terms, weights))
+        self._of_tail = None
+        return len(self._tail) >= TAIL
+
+    def fold(self, lives: Lives) -> None:
+        """Make the tail a segment, and eight segments of a size one."""
+        if not self._tail:
+            return
+        self._segments.append(_tailed(self._tail))
+        self._tail, self._of_tail = [], None
+        while len(self._segments) >= FAN:
+            last = self._segments[-FAN:]
+            if last[0].documents >= FAN * last[-1].documents:
+                break
+            if sum(one.documents for one in last) > LARGEST:
+                break
+            self._segments[-FAN:] = [_merged([_living(one, lives) for one in last])]
+
+    def segments(self) -> Sequence[Segment]:
+        """All of them, the tail as one more."""
+        if not self._tail:
+            return self._segments
+        if self._of_tail is None:
+            self._of_tail = _tailed(self._tail)
+        return [*self._segments, self._of_tail]
+
+
+def _living(segment: Segment, lives: Lives) -> Segment:
+    """A segment without the postings of withdrawn documents."""
+    slots = segment.slots()
+    here = lives[slots]
+    if here.all():
+        return segment
+    before = np.concatenate([[0], np.cumsum(here)])
+    return Segment.packed(
+        segment.terms, before[segment.starts], slots[here], segment.weights[here], segment.documents
+    )
+
+
+def _tailed(tail: Tail) -> Segment:
     """The postings of some documents that were just taken in."""
     terms = np.concatenate([one[1] for one in tail])
     slots = np.repeat(np.asarray([one[0] for one in tail], dtype=np.int32), [len(one[1]) for one in tail])
     return _by_term(terms, slots, np.concatenate([one[2] for one in tail]), len(tail))
 
 
-def merged(segments: Sequence[Segment]) -> Segment:
+def _merged(segments: Sequence[Segment]) -> Segment:
     """One segment of several; within a term their documents follow one another."""
     terms = np.unique(np.concatenate([one.terms for one in segments]))
     places = [np.searchsorted(terms, one.terms) for one in segments]

@@ -5,29 +5,28 @@ than usual), query terms as 1 + ln(tf), the first line of the query counted once
 that agree. It names the candidates. `ml.features` then reads each candidate again as the sequence of its
 tokens, which tells what a bag of words cannot, and `ml.rerank` weighs what was read.
 
-Postings lie in segments of flat arrays, three to five bytes a posting; new documents go to a small tail that
-becomes a segment, and eight segments of a size become one. What a candidate is read from rests in a temporary
-file, so that memory holds only what every question needs. Adding, changing and withdrawing need no rebuild.
+Memory holds only what every question needs: the postings (see `ml.postings`). What a candidate is read from
+rests in a temporary file (see `ml.kept`). Adding, changing and withdrawing need no rebuild.
 """
 
 import hashlib
 import math
 import os
-import tempfile
-import weakref
 from array import array
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.postings import Segment, merged, of_tail
+from ml.answers import Asked, Candidates, Document, Hit
+from ml.kept import Kept, Store
+from ml.postings import Postings, Segment
 from ml.tokens import tokens
+from ml.vocabulary import Vocabulary, rarest
 from ml.written import Written, beginning, written
 
 K1 = 1.5
@@ -38,123 +37,12 @@ ZONE_COUNT = 3
 FIRST_LINE_WEIGHT = 1.0
 FACET_WEIGHTS = {"alert": 0.30, "model": 0.12, "ci": 0.12, "ci_class": 0.08, "service": 0.06, "vendor": 0.04}
 GOOD_COVERAGE = 0.25  # the share of a query's information at which a document scores 1 - 1/e
-FORM = 3  # of a saved index, tokens and all
-COPIED = 1 << 20  # bytes at once
+FORM = 4  # of a saved index, tokens and all
 LONGEST_HEAD = 1 << 30
-TAIL = 256  # documents
-FAN = 8  # segments of one size before they become one
-LARGEST = 300_000  # documents of a segment; merging takes memory
 HALVES = 2  # a posting's weight is kept in halves, at most 127.5
 POSTINGS_READ = 120_000  # of a query's terms, the rarest first; the rest is left to the candidates' reading
 MOST_TERMS = 120  # of a query, the heaviest
 LONGEST_READ = 400  # tokens of a document that are kept in order
-
-
-@dataclass(frozen=True)
-class Document:
-    """What is indexed of an article or a past case.
-
-    Args:
-        fields: text by field name; unknown names weigh 1.
-        facets: exact values, one or several of a name, as {"alert": ["UpsOnBattery", "UpsMainsLost"],
-            "ci_class": "ups"}.
-        kind: of which kind it is, as "case"; kinds do not crowd each other out of an answer.
-    """
-
-    fields: Mapping[str, str]
-    facets: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A query as the index reads it; terms are the index's numbers, -1 for one it does not know.
-
-    Args:
-        sequence: the place in `terms` of each token, in order, -1 for one that was left out and for a
-            line's end.
-        first_length: how many tokens of the sequence are of the first line.
-        terms: the distinct terms, heaviest first.
-        tokens: the same as text.
-        weights: 1 + ln(tf), and again for the first line.
-        first: the part of the weight that the first line gives.
-        idf: how much each says.
-        written: the words as they are written (see `ml.written`), in order.
-    """
-
-    sequence: NDArray[np.int32]
-    first_length: int
-    terms: NDArray[np.int32]
-    tokens: tuple[str, ...]
-    weights: NDArray[np.float32]
-    first: NDArray[np.float32]
-    idf: NDArray[np.float32]
-    written: NDArray[np.uint32]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The documents that a first look found, best first; arrays of one row each unless said.
-
-    Args:
-        asked: the query.
-        slots: their numbers in the index.
-        look: what the first look gave, 0 to 1.
-        bags: each one's distinct terms, one document behind the other, and `bag_weights` their weights;
-            document n has `bag_starts[n]:bag_starts[n + 1]`.
-        read: each one's tokens in order, likewise with `read_starts`; -zone - 1 begins a zone.
-        written: how each one begins as it is written, likewise with `written_starts`; the first
-            `titles` words of it are the title.
-        facets: which facets of the question each shares.
-    """
-
-    asked: Asked
-    slots: NDArray[np.int64]
-    look: NDArray[np.float32]
-    bags: NDArray[np.int32]
-    bag_weights: NDArray[np.float32]
-    bag_starts: NDArray[np.int64]
-    read: NDArray[np.int32]
-    read_starts: NDArray[np.int64]
-    written: NDArray[np.uint32]
-    written_starts: NDArray[np.int64]
-    titles: NDArray[np.int64]
-    facets: Sequence[Mapping[str, str]]
-
-    def __len__(self) -> int:
-        return len(self.slots)
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer, with the reasons for it.
-
-    Args:
-        key: the document's key.
-        score: 0 to 1.
-        words: tokens that matched with their share of the score, heaviest first.
-        facets: facets that agree, as {"ci_class": "ups"}.
-    """
-
-    key: str
-    score: float
-    words: tuple[tuple[str, float], ...]
-    facets: Mapping[str, str]
-
-
-class _Kept(NamedTuple):
-    """What is kept of a document.
-
-    Its distinct terms, their weights in halves, its tokens in order, its facets, and how it begins as it is
-    written, the first `title` words of that being the title.
-    """
-
-    bag: NDArray[np.int32]
-    weights: NDArray[np.int32]
-    read: NDArray[np.int32]
-    pairs: NDArray[np.int32]
-    written: NDArray[np.uint32]
-    title: int
 
 
 class StaleIndexError(Exception):
@@ -171,39 +59,35 @@ class _Head(msgspec.Struct, array_like=True):
     kinds: list[str]
     segments: list[tuple[int, int]]  # documents and base
     arrays: list[tuple[str, int]]
-    read: int  # bytes of what candidates are read from
 
 
 class Index:
     """A growing set of documents that can be asked for what is alike. Not for concurrent use."""
 
     def __init__(self) -> None:
-        self._terms: dict[str, int] = {}
+        self._vocabulary = Vocabulary()
         self._keys: list[str] = []
         self._slots: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], int] = {}  # a facet and its value
         self._pair_names: list[tuple[str, str]] = []
         self._with_pair: list[array[int]] = []
         self._kinds: dict[str, int] = {}
-        self._frequency = np.zeros(1024, dtype=np.int32)
-        self._han = np.full(1024, -1, dtype=np.int32)  # the first sign of a pair of Han signs
         self._kind_of = np.zeros(256, dtype=np.int8)
         self._lengths = np.zeros(256, dtype=np.float32)  # negative: withdrawn
-        self._offsets = np.zeros(257, dtype=np.int64)
         self._stamps = np.zeros(256, dtype=np.int64)
         self._alive = 0
         self._total_length = 0.0
         self._zone_totals = np.zeros(ZONE_COUNT, dtype=np.int64)
         self.written = Written()
-        self._segments: list[Segment] = []
-        self._tail: list[tuple[int, NDArray[np.int32], NDArray[np.uint8]]] = []  # slot, terms, weights
-        self._tail_segment: Segment | None = None
-        with tempfile.TemporaryFile() as file:
-            self._file = os.dup(file.fileno())  # lives as long as the index
-        self.close = weakref.finalize(self, os.close, self._file)
+        self._postings = Postings()
+        self._store = Store()
 
     def __len__(self) -> int:
         return self._alive
+
+    def close(self) -> None:
+        """Give back the file behind it; it must not be used after that."""
+        self._store.close()
 
     def __contains__(self, key: str) -> bool:
         return key in self._slots
@@ -224,31 +108,31 @@ class Index:
 
     def save(self, path: Path) -> None:
         """Write all of it to a file for `load`; one that is there is replaced at once or not at all."""
-        self._fold()
+        self._postings.fold(self._lengths >= 0)
         size = len(self._keys)
         arrays: list[NDArray[Any]] = [
-            self._frequency[: len(self._terms)],
-            self._han[: len(self._terms)],
+            self._vocabulary.frequency,
+            self._vocabulary.signs,
             self._kind_of[:size],
             self._lengths[:size],
             self._stamps[:size],
-            self._offsets[: size + 1],
+            self._store.offsets,
             self._zone_totals,
             self.written.frequency,
             *(np.asarray(pair, dtype=np.int32) for pair in self._with_pair),
         ]
-        for segment in self._segments:
+        segments = self._postings.segments()
+        for segment in segments:
             arrays += [segment.terms, segment.starts, segment.offsets, segment.weights]
         head = msgspec.msgpack.encode(
             _Head(
                 FORM,
-                list(self._terms),
+                self._vocabulary.terms(),
                 self._keys,
                 self._pair_names,
                 list(self._kinds),
-                [(one.documents, one.base) for one in self._segments],
+                [(one.documents, one.base) for one in segments],
                 [(str(one.dtype), len(one)) for one in arrays],
-                int(self._offsets[size]),
             )
         )
         beside = path.with_name(f"{path.name}.{os.getpid()}")
@@ -256,9 +140,7 @@ class Index:
             file.write(len(head).to_bytes(8, "little") + hashlib.blake2b(head).digest() + head)
             for one in arrays:
                 file.write(np.ascontiguousarray(one).data)
-            for start in range(0, int(self._offsets[size]), COPIED):
-                end = min(start + COPIED, int(self._offsets[size]))
-                file.write(os.pread(self._file, end - start, start))
+            self._store.save(file)
         beside.replace(path)
 
     @classmethod
@@ -271,7 +153,7 @@ class Index:
         try:
             with path.open("rb") as file:
                 return cls._loaded(file)
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
+        except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             raise StaleIndexError(str(error)) from error
 
     @classmethod
@@ -287,38 +169,33 @@ class Index:
         if [len(one) for one in arrays] != [count for _kind, count in head.arrays]:
             raise StaleIndexError("it was cut short")
         index = cls()
-        index._terms = {term: number for number, term in enumerate(head.terms)}
+        index._vocabulary = Vocabulary(head.terms, *arrays[:2])
         index._keys, index._pair_names = head.keys, head.pairs
         index._pairs = {pair: number for number, pair in enumerate(head.pairs)}
         index._kinds = {kind: number for number, kind in enumerate(head.kinds)}
-        index._frequency, index._han, index._kind_of, index._lengths, index._stamps = arrays[:5]
-        index._offsets, index._zone_totals, frequency = arrays[5:8]
+        index._kind_of, index._lengths, index._stamps = arrays[2:5]
+        offsets, index._zone_totals, frequency = arrays[5:8]
         index.written = Written(frequency)
         index._with_pair = [array("i", one.tobytes()) for one in arrays[8 : 8 + len(head.pairs)]]
         rest = arrays[8 + len(head.pairs) :]
-        index._segments = [
-            Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents, base)
-            for at, (documents, base) in zip(range(0, len(rest), 4), head.segments, strict=True)
-        ]
+        index._postings = Postings(
+            [
+                Segment(rest[at], rest[at + 1], rest[at + 2], rest[at + 3], documents, base)
+                for at, (documents, base) in zip(range(0, len(rest), 4), head.segments, strict=True)
+            ]
+        )
         lives = index._lengths >= 0
         index._slots = {key: slot for slot, key in enumerate(head.keys) if lives[slot]}
         index._alive, index._total_length = int(lives.sum()), float(index._lengths[lives].sum())
-        left = head.read
-        while left > 0 and (data := file.read(min(left, COPIED))):
-            left -= len(data)
-            while data:
-                data = data[os.write(index._file, data) :]
-        if left:
-            raise StaleIndexError("it was cut short")
+        index._store = Store.load(file, offsets)
         index._roomy()
         return index
 
     def _roomy(self) -> None:
         """Arrays that can grow."""
-        for name in ("_frequency", "_han", "_kind_of", "_lengths", "_stamps", "_offsets"):
+        for name in ("_kind_of", "_lengths", "_stamps"):
             kept = getattr(self, name)
-            fill = -1 if name == "_han" else 0
-            setattr(self, name, np.concatenate([kept, np.full(len(kept) // 4 + 256, fill, kept.dtype)]))
+            setattr(self, name, np.concatenate([kept, np.zeros(len(kept) // 4 + 256, kept.dtype)]))
 
     # -- taking in ------------------------------------------------------------------------------
 
@@ -336,7 +213,7 @@ class Index:
         weighed: dict[int, int] = {}  # what each term weighs, in halves
         sequence: list[int] = []
         for name, text in document.fields.items():
-            numbers = self._numbers(tokens(text))
+            numbers = self._vocabulary.numbers(tokens(text))
             if numbers:
                 weight = round(HALVES * FIELD_WEIGHTS.get(name, 1.0))
                 for number in numbers:
@@ -356,26 +233,23 @@ class Index:
         weights = np.minimum(weights, 255)
         title, begun = beginning(document.fields)
         self.written.count(begun, 1)
-        rest = np.asarray([*sequence, *pairs], dtype=np.int32)
-        sizes = np.asarray([len(terms), len(sequence), len(pairs), title], dtype=np.int32)
-        self._write(slot, np.concatenate([sizes, terms, weights, rest, begun.view(np.int32)]))
+        read, facets = np.asarray(sequence, dtype=np.int32), np.asarray(pairs, dtype=np.int32)
+        self._store.append(Kept(terms, weights, read, facets, begun, title))
         self._lengths[slot] = length
         self._stamps[slot] = stamp
         self._total_length += length
         self._alive += 1
-        self._frequency[terms] += 1
-        self._tail.append((slot, terms, weights.astype(np.uint8)))
-        self._tail_segment = None
-        if len(self._tail) >= TAIL:
-            self._fold()
+        self._vocabulary.count(terms, 1)
+        if self._postings.add(slot, terms, weights.astype(np.uint8)):
+            self._postings.fold(self._lengths >= 0)
 
     def withdraw(self, key: str) -> None:
         """Forget a document; nothing happens where there is none."""
         slot = self._slots.pop(key, None)
         if slot is None:
             return
-        kept = self._kept(slot)
-        self._frequency[kept.bag] -= 1
+        kept = self._store[slot]
+        self._vocabulary.count(kept.bag, -1)
         self.written.count(kept.written, -1)
         words, zones = _by_zone(kept.read)
         self._zone_totals -= np.bincount(zones[words >= 0], minlength=ZONE_COUNT)
@@ -396,78 +270,11 @@ class Index:
         return numbers
 
     def _grow(self, slot: int) -> None:
-        if slot >= min(len(self._lengths), len(self._offsets) - 1):
+        if slot >= len(self._lengths):
             size = len(self._lengths) * 3 // 2
             self._lengths = np.resize(self._lengths, size)
             self._kind_of = np.resize(self._kind_of, size)
             self._stamps = np.resize(self._stamps, size)
-            self._offsets = np.resize(self._offsets, size + 1)
-
-    def _numbers(self, words: Sequence[str]) -> list[int]:
-        """The number of each token; what is new gets the next."""
-        known = self._terms
-        try:
-            return [known[word] for word in words]
-        except KeyError:
-            return [known[word] if word in known else self._new(word) for word in words]
-
-    def _new(self, token: str) -> int:
-        number = self._terms[token] = len(self._terms)
-        if number >= len(self._frequency):
-            more = len(self._frequency) // 2
-            self._frequency = np.concatenate([self._frequency, np.zeros(more, dtype=np.int32)])
-            self._han = np.concatenate([self._han, np.full(more, -1, dtype=np.int32)])
-        if token[0] >= "\u3400":
-            self._han[number] = ord(token[0])
-        return number
-
-    def _write(self, slot: int, kept: NDArray[np.int32]) -> None:
-        data = kept.tobytes()
-        self._offsets[slot + 1] = self._offsets[slot] + len(data)
-        while data:
-            data = data[os.write(self._file, data) :]
-
-    def _kept(self, slot: int) -> _Kept:
-        """What was kept of a document."""
-        start, end = int(self._offsets[slot]), int(self._offsets[slot + 1])
-        whole = np.frombuffer(os.pread(self._file, end - start, start), dtype=np.int32)
-        distinct, length, pairs, title = whole[:4].tolist()
-        read = 4 + 2 * distinct
-        facets = read + length
-        begun = facets + pairs
-        return _Kept(
-            whole[4 : 4 + distinct],
-            whole[4 + distinct : read],
-            whole[read:facets],
-            whole[facets:begun],
-            whole[begun:].view(np.uint32),
-            title,
-        )
-
-    def _fold(self) -> None:
-        """Make the tail a segment, and eight segments of a size one."""
-        if not self._tail:
-            return
-        self._segments.append(of_tail(self._tail))
-        self._tail, self._tail_segment = [], None
-        while len(self._segments) >= FAN:
-            last = self._segments[-FAN:]
-            if last[0].documents >= FAN * last[-1].documents:
-                break
-            if sum(one.documents for one in last) > LARGEST:
-                break
-            self._segments[-FAN:] = [merged([self._living(one) for one in last])]
-
-    def _living(self, segment: Segment) -> Segment:
-        """A segment without the postings of withdrawn documents."""
-        slots = segment.slots()
-        lives = self._lengths[slots] >= 0
-        if lives.all():
-            return segment
-        before = np.concatenate([[0], np.cumsum(lives)])
-        return Segment.packed(
-            segment.terms, before[segment.starts], slots[lives], segment.weights[lives], segment.documents
-        )
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -534,7 +341,7 @@ class Index:
         weights = {token: 1.0 + math.log(n) for token, n in everything.items()}
         first = {t: FIRST_LINE_WEIGHT * (1.0 + math.log(n)) for t, n in Counter(lines[0]).items()}
         names = list(weights)
-        known = np.asarray([self._terms.get(token, -1) for token in names], dtype=np.int32)
+        known = np.asarray([self._vocabulary.get(token) for token in names], dtype=np.int32)
         idf = self.idf(known)
         firsts = np.asarray([first.get(t, 0.0) for t in names], dtype=np.float32)
         whole = np.asarray(list(weights.values()), dtype=np.float32) + firsts
@@ -557,19 +364,15 @@ class Index:
 
     def idf(self, terms: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each term says; the most for what no document has."""
-        if not self._alive:
-            return np.zeros(len(terms), dtype=np.float32)
-        n = np.where(terms >= 0, self._frequency[np.maximum(terms, 0)], 0).astype(np.float32)
-        return np.log1p((self._alive - n + 0.5) / (n + 0.5)).astype(np.float32)
+        return self._vocabulary.idf(terms, self._alive)
 
     def rarest(self) -> float:
         """How much a word says that one document has."""
-        return math.log1p((self._alive - 0.5) / 1.5) if self._alive else 0.0
+        return rarest(self._alive)
 
     def han(self, terms: NDArray[np.int32]) -> NDArray[np.int32]:
         """The first Han sign of each term, -1 for other words."""
-        found: NDArray[np.int32] = np.where(terms >= 0, self._han[np.maximum(terms, 0)], -1)
-        return found
+        return self._vocabulary.han(terms)
 
     def mean_zone_lengths(self) -> NDArray[np.float32]:
         """How many tokens a document has in title, symptom and resolution."""
@@ -585,22 +388,23 @@ class Index:
 
     def places(self, asked: Asked, terms: NDArray[np.int32]) -> NDArray[np.int32]:
         """The place of each term among those of the question, -1 where it is none of them."""
-        table = np.full(len(self._terms) + 1, -1, dtype=np.int32)
+        table = np.full(len(self._vocabulary) + 1, -1, dtype=np.int32)
         known = asked.terms >= 0
         table[asked.terms[known]] = np.nonzero(known)[0]
-        return table[np.where(terms >= 0, terms, len(self._terms))]
+        return table[np.where(terms >= 0, terms, len(self._vocabulary))]
 
     def _bm25(self, asked: Asked) -> NDArray[np.float32]:
         """The score of every document; the commonest terms are left out once enough was read."""
         size = len(self._keys)
         terms = asked.terms[asked.terms >= 0]
         gains = (asked.idf * asked.weights)[asked.terms >= 0] * np.float32(K1 + 1)
-        order = np.argsort(self._frequency[terms], kind="stable")
-        before = np.cumsum(self._frequency[terms][order]) - self._frequency[terms][order]
+        frequency = self._vocabulary.frequency[terms]
+        order = np.argsort(frequency, kind="stable")
+        before = np.cumsum(frequency[order]) - frequency[order]
         order = order[before < POSTINGS_READ]
         terms, gains = terms[order], gains[order]
         slope = np.float32(K1 * B / self.mean_length())
-        parts = [segment.of(terms) for segment in self._all_segments()]
+        parts = [segment.of(terms) for segment in self._postings.segments()]
         slots = np.concatenate([one[0] for one in parts] or [np.zeros(0, dtype=np.int32)])
         tf = np.concatenate([one[1] for one in parts] or [np.zeros(0, dtype=np.uint8)])
         share = np.concatenate([np.repeat(gains, one[2]) for one in parts] or [np.zeros(0, dtype=np.float32)])
@@ -609,13 +413,6 @@ class Index:
         scores = np.bincount(slots, share, minlength=size)
         scores[self._lengths[:size] < 0] = 0.0
         return scores.astype(np.float32)
-
-    def _all_segments(self) -> Sequence[Segment]:
-        if not self._tail:
-            return self._segments
-        if self._tail_segment is None:
-            self._tail_segment = of_tail(self._tail)
-        return [*self._segments, self._tail_segment]
 
     def _best(self, look: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
         best: list[int] = []
@@ -631,7 +428,7 @@ class Index:
     def _candidates(
         self, asked: Asked, slots: NDArray[np.int64], look: NDArray[np.float32], facets: Mapping[str, str]
     ) -> Candidates:
-        kept = [self._kept(slot) for slot in slots.tolist()]
+        kept = [self._store[slot] for slot in slots.tolist()]
         empty = np.zeros(0, dtype=np.int32)
         return Candidates(
             asked,

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.similar import Asked
+from ml.answers import Asked
 
 Rows = NDArray[np.float32]
 

@@ -9,31 +9,22 @@ made documents.
 """
 
 import contextlib
-import gc
-import gzip
 import json
 import re
-import resource
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
-import psutil
 import typer
-from numpy.typing import NDArray
 
 from ml import measure, rerank
-from ml.similar import Document, Index
 from server.knowledge import reranking
+from server.knowledge.bench_sets import BadSetError, Question, TestSet, read_set, walked
+from server.knowledge.bench_speed import speed
 from server.knowledge.learned import LEAST_SCORE
 from server.knowledge.ranking import Ranked, Ranking
 from server.knowledge.suggest import LOOK_AT
@@ -50,124 +41,6 @@ DEPTH = 100  # answers of a question in a run
 SEED = 20_261
 SMALL_SHELVES = 240  # of a set
 SHELF_SIZES = (3, 10, 40, 200)  # documents
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question of a set; `right` are the documents that answer it, as far as that is known."""
-
-    id: str
-    text: str
-    facets: Mapping[str, str]
-    created: str
-    right: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Text:
-    """A document of a set."""
-
-    id: str
-    document: Document
-    created: str
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """Documents and questions of a folder, the earliest first where they have days."""
-
-    texts: Sequence[Text]
-    questions: Sequence[Question]
-
-
-class BadSetError(Exception):
-    """A folder that is no set; the text names the file and what is wrong."""
-
-
-def read_set(folder: Path, *, judged: bool) -> TestSet:
-    """A folder's corpus.jsonl.gz, queries.jsonl and, if `judged`, qrels.tsv.
-
-    Where documents tell the product whose tickets they are (`source` beside `created`), it is the facet
-    `service` on both sides; nothing else than text is used otherwise.
-
-    Raises:
-        BadSetError: a file is missing or a line of it cannot be read.
-    """
-    right = _right(folder / "qrels.tsv") if judged else {}
-    dated = False
-    texts = []
-    for line in _lines(folder / "corpus.jsonl.gz"):
-        dated = dated or "created" in line
-        fields = {name: str(line[name]) for name in ("title", "text") if line.get(name)}
-        texts.append(Text(str(line["id"]), Document(fields, _facets(line)), str(line.get("created", ""))))
-    questions = [
-        Question(
-            str(line["id"]),
-            str(line["text"]),
-            _facets(line) if dated else {},
-            str(line.get("created", "")),
-            frozenset(right.get(str(line["id"]), ())),
-        )
-        for line in _lines(folder / "queries.jsonl")
-    ]
-    texts.sort(key=lambda one: one.created)
-    questions.sort(key=lambda one: one.created)
-    return TestSet(texts, questions)
-
-
-def _facets(line: Mapping[str, Any]) -> dict[str, str]:
-    return {"service": str(line["source"])} if line.get("created") and line.get("source") else {}
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as lines
-        ):
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                told = json.loads(line)
-                if not isinstance(told, dict) or "id" not in told:
-                    raise BadSetError(f"{path}, line {number}: an object with an id is expected.")
-                yield told
-    except OSError as error:
-        raise BadSetError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadSetError(f"{path}, line {number}: {error}.") from error
-
-
-def _right(path: Path) -> dict[str, set[str]]:
-    right: dict[str, set[str]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise BadSetError(f"{path} cannot be read: {error.strerror or error}.") from error
-    for number, line in enumerate(lines, 1):
-        parts = line.split("\t")
-        if number == 1 and parts[0] == "query_id":
-            continue
-        if len(parts) != 3 or not parts[2].strip().lstrip("-").isdigit():
-            raise BadSetError(f"{path}, line {number}: query_id, doc_id and relevance are expected.")
-        if int(parts[2]) > 0:
-            right.setdefault(parts[0], set()).add(parts[1])
-    return right
-
-
-def walked(texts: TestSet, visit: Callable[[Ranking, Question], None], ranking: Ranking) -> None:
-    """Visit the questions in their order, each when exactly the documents of its day and before are known."""
-    at = 0
-    for question in texts.questions:
-        while at < len(texts.texts) and _exists(texts.texts[at], question):
-            ranking.add(texts.texts[at].id, texts.texts[at].document)
-            at += 1
-        visit(ranking, question)
-
-
-def _exists(text: Text, question: Question) -> bool:
-    return not question.created or text.created <= question.created
 
 
 def judged_of(texts: TestSet) -> dict[str, rerank.Judged]:
@@ -429,113 +302,9 @@ def silence(told: Sequence[Told]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-# -- speed ------------------------------------------------------------------------------------
-
-WORDS = 60_000  # of the made language
-TOKENS = (35, 100)  # of a document; about 55 distinct words, as a case has
-ASKED = (12, 40)  # words of a question
-QUESTIONS = 400
-PART = 1_000  # documents made at once
-
-
-def made_documents(count: int, *, seed: int = SEED) -> Iterator[tuple[str, Document]]:
-    """Cases in a made language, whose words are as unequal as those of people: rank r about 1 / r."""
-    random = np.random.default_rng(seed)
-    words = _made_words()
-    for number in range(count):
-        told = _said(random, words, int(random.integers(*TOKENS)))
-        cut = len(told) // 2
-        fields = {
-            "title": " ".join(told[:8]),
-            "symptom": " ".join(told[8:cut]),
-            "solution": " ".join(told[cut:]),
-        }
-        facets = {"ci_class": f"class{random.integers(30)}", "ci": f"ci{random.integers(5_000)}"}
-        yield f"INC-{number:06}", Document(fields, facets, kind="case")
-
-
-def _made_words() -> NDArray[np.str_]:
-    random = np.random.default_rng(SEED)
-    letters = np.asarray(list("abcdefghiklmnoprstuvwxyz"))
-    lengths = random.integers(4, 11, WORDS)
-    return np.asarray(["".join(random.choice(letters, length)) for length in lengths])
-
-
-def _said(random: np.random.Generator, words: NDArray[np.str_], count: int) -> list[str]:
-    places = np.exp(random.random(count) * np.log(WORDS)).astype(int) % WORDS
-    return [str(word) for word in words[places]]
-
-
 @COMMAND.command("suggest-speed")
 def suggest_speed(
     count: Annotated[int, typer.Option("--documents", help="made documents to rank among")] = 100_000,
 ) -> None:
     """Measure time and memory of the production ranker; the last line is one JSON object."""
     typer.echo(json.dumps(speed(count)))
-
-
-def speed(count: int) -> dict[str, object]:
-    """Grow an index of `count` documents, keep and load it, add to it, ask it; milliseconds are of CPU."""
-    with tempfile.TemporaryDirectory(prefix="watchdesk-bench-") as folder:
-        path = Path(folder) / "index"
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:  # leaves no memory behind
-            grown_s = apart.submit(_grow, count, path).result()
-        gc.collect()
-        before = _resident_mb()
-        began, began_wall = time.process_time(), time.perf_counter()
-        loaded = Ranking(index=Index.load(path))
-        ready_s, ready_cpu_s = time.perf_counter() - began_wall, time.process_time() - began
-    gc.collect()
-    memory = _resident_mb() - before
-    asked, added = _asked_and_added(loaded, count)
-    return {
-        "items": count,
-        "documents": count,
-        "ask_p50_ms": round(float(np.percentile(asked, 50)), 2),
-        "ask_p99_ms": round(float(np.percentile(asked, 99)), 2),
-        "add_p50_ms": round(float(np.percentile(added, 50)), 2),
-        "add_p99_ms": round(float(np.percentile(added, 99)), 2),
-        "memory_mb": round(memory, 1),
-        "ready_s": round(ready_s, 2),
-        "cpu_s": round(grown_s + ready_cpu_s, 1),
-        "per_cpu_s": round(count / grown_s),
-        "wall_s": round(ready_s, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-    }
-
-
-def _grow(count: int, path: Path) -> float:
-    """Make an index and keep it; returns the seconds of CPU."""
-    ranking, spent = Ranking(), 0.0
-    documents = made_documents(count)
-    while part := list(islice(documents, PART)):  # making them up is not counted
-        began = time.process_time()
-        for key, document in part:
-            ranking.add(key, document)
-        spent += time.process_time() - began
-    began = time.process_time()
-    ranking.index.save(path)
-    return spent + time.process_time() - began
-
-
-def _asked_and_added(ranking: Ranking, count: int) -> tuple[list[float], list[float]]:
-    random, words = np.random.default_rng(SEED + 1), _made_words()
-    fresh = made_documents(QUESTIONS, seed=SEED + 2)
-    asked, added = [], []
-    for key, document in fresh:
-        began = time.process_time()
-        ranking.add(f"{key}-{count}", document)
-        added.append((time.process_time() - began) * 1e3)
-        text = (
-            " ".join(_said(random, words, 8))
-            + "\n"
-            + " ".join(_said(random, words, int(random.integers(*ASKED))))
-        )
-        began = time.process_time()
-        ranking.ask(text, facets={"ci_class": "class3", "ci": "ci77"})
-        asked.append((time.process_time() - began) * 1e3)
-    return asked[10:], added[10:]
-
-
-def _resident_mb() -> float:
-    return psutil.Process().memory_info().rss / 2**20

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import rerank
+from ml.answers import Document, Hit
 from ml.features import Rows, features
-from ml.similar import Document, Hit, Index
+from ml.similar import Index
 
 SHORTEST_NAME = 3  # of a device, signs; a shorter one is a word as well
 LOOK_AT = 100  # candidates of each kind that are read again

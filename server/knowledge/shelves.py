@@ -19,7 +19,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from ml import rerank
-from ml.similar import Document, Index, StaleIndexError
+from ml.answers import Document
+from ml.similar import Index, StaleIndexError
 from server.kernel.db import Database, after_commit
 from server.knowledge.learned import LEAST_SCORE, Ranker, Silence, Standing
 from server.knowledge.models import Article, Case, IndexChange, State

@@ -12,20 +12,19 @@ outweighs that a past case has the very words of the recurring alert, and its sc
 mixed outcomes it still keeps one of the places; steady failure loses it.
 """
 
-import math
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ml.similar import Hit
+from ml.answers import Hit
 from ml.tokens import folded, pieces
 from server.knowledge import reranking, shelves
-from server.knowledge.models import Article, Case, Gap, IndexChange, Outcome, State, Verdict
+from server.knowledge.held import Held, here, outcomes
+from server.knowledge.models import Article, Case, Gap, IndexChange, State
 from server.knowledge.pointed import followed
 from server.knowledge.ranking import Ranked, nameless
 from server.knowledge.references import plain
@@ -35,19 +34,11 @@ LOOK_AT = 24
 STEPS_SHOWN = 3
 OTHER_LANGUAGE = 1.0  # worth; what the reader may not read goes behind what says the same in his language
 CASE = 0.5  # an article was written to be followed, a case to be closed
-HELD_SO_FAR = (2.0, 0.5)  # successes and failures that everything begins with
-OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
-ASIDE_WEIGHS = 0.25  # of a failure; what does not fit here may fit elsewhere
 CONTESTED = "contested"  # facet of a case that went another way than what had proven itself
 CONTESTED_WEIGHS = 2.0  # failures; it is suggested sooner once it has held itself
 LEADS = 2 / 3  # what is meant for the alert leads while it is likely to hold so often
 PROVEN = 2  # times that it held
-STEADY = 5  # so many failures, with at most one success to three of them, are no accident
-STEADY_FAILURE = 8.0  # worth
 
-HERE = ("model", "alert", "ci_class")  # the closest first
-TRIED = (Verdict.FIXED, Verdict.CAME_BACK, Verdict.NOT_HELPED)
-OUTCOMES_READ = 2_000  # the latest, of the suggestions that are shown
 
 _STEP = re.compile(r"^\s*(?:\d+[.)、]|[-*])\s*(.+)$", re.MULTILINE)
 
@@ -148,21 +139,21 @@ def suggest(
         answers = reranking.by_meaning(
             model, text, answers, {key: _said(one) for key, one in records.items()}
         )
-    outcomes = _outcomes(session, [one.number for one in records.values()])
+    known = outcomes(session, [one.number for one in records.values()])
     found = []
     for answer in answers:
         record = records.get(answer.hit.key)
         if record is not None:
-            outcome = outcomes.get(record.number, Held())
+            outcome = known.get(record.number, Held())
             if isinstance(record, Case) and record.facets.get(CONTESTED):
                 outcome = replace(outcome, doubt=outcome.doubt + CONTESTED_WEIGHS)
             meant = isinstance(record, Article) and _meant(record, query) and not outcome.fails
             found.append(_weighed(answer, record, outcome, query, meant=meant))
     found.sort(key=lambda one: (not one.leads, -one.worth, one.other_language, one.record.number))
     shown = _with_place(_told(_distinct(found), least), limit)
-    here = _here(session, [one.record.number for one in shown], query) if shown else {}
+    near = here(session, [one.record.number for one in shown], query.facets) if shown else {}
     written = _written(text) if shown else {}
-    return [_suggestion(one, here.get(one.record.number), written) for one in shown]
+    return [_suggestion(one, near.get(one.record.number), written) for one in shown]
 
 
 def _said(record: Article | Case) -> str:
@@ -203,72 +194,6 @@ def _in_place(
     new = sorted({one.number for key, one in whole.items() if one is not records[key]})
     shown = set(new if seen is None or not new else seen(new))
     return {key: one if one.number in shown else records[key] for key, one in whole.items()}
-
-
-@dataclass(frozen=True)
-class Held:
-    """How often a suggestion was applied and held, or did not.
-
-    Args:
-        held, failed: on so many tickets.
-        doubt: what else speaks against it, in failures.
-    """
-
-    held: int = 0
-    failed: int = 0
-    doubt: float = 0.0
-
-    @property
-    def fails(self) -> bool:
-        """Whether it fails steadily."""
-        return self.failed >= STEADY and self.failed >= 3 * self.held
-
-    @property
-    def holds(self) -> float:
-        """The probability that it holds where it was meant to be applied, 0 to 1."""
-        held, failed = HELD_SO_FAR
-        return (self.held + held) / (self.held + held + self.failed + self.doubt + failed)
-
-    @property
-    def worth(self) -> float:
-        """What that adds to its worth; nothing before anything is known."""
-        return OUTCOMES_WEIGH * math.log(self.odds) - STEADY_FAILURE * self.fails
-
-    @property
-    def odds(self) -> float:
-        """By how much that multiplies the odds that it is right."""
-        held, failed = HELD_SO_FAR
-        return (self.held + held) / (self.failed + self.doubt + failed) * failed / held
-
-
-def _outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:
-    """By suggestion; a case's own resolution is not counted.
-
-    That a person puts it aside is said of that ticket. It weighs from the second person on, and however often
-    one does so no more than one failure: nobody silences alone what has held.
-    """
-    if not keys:
-        return {}
-    persons = func.count(func.distinct(func.coalesce(Outcome.by_id, 0)))
-    rows = session.execute(
-        select(Outcome.suggestion, Outcome.verdict, func.count(), persons)
-        .where(Outcome.suggestion.in_(keys))
-        .group_by(Outcome.suggestion, Outcome.verdict)
-    )
-    by_key: dict[str, dict[Verdict, int]] = defaultdict(dict)
-    doubt: dict[str, float] = {}
-    for key, verdict, count, people in rows:
-        by_key[key][verdict] = count
-        if verdict is Verdict.NOT_RELEVANT:
-            doubt[key] = min(ASIDE_WEIGHS * count, float(people - 1))
-    return {
-        key: Held(
-            verdicts.get(Verdict.FIXED, 0),
-            verdicts.get(Verdict.CAME_BACK, 0) + verdicts.get(Verdict.NOT_HELPED, 0),
-            doubt.get(key, 0.0),
-        )
-        for key, verdicts in by_key.items()
-    }
 
 
 @dataclass(frozen=True)
@@ -320,28 +245,6 @@ def _told(found: Sequence[_Weighed], least_best: float) -> list[_Weighed]:
             highest = min(highest, one.score)
             told.append(replace(one, score=highest))
     return told
-
-
-def _here(session: Session, keys: Sequence[str], query: Query) -> dict[str, tuple[str, int, int]]:
-    """The closest facet of the ticket that has outcomes, how many held there and how many were tried."""
-    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    rows = session.execute(
-        select(Outcome.suggestion, Outcome.verdict, Outcome.facets)
-        .where(Outcome.suggestion.in_(keys), Outcome.verdict.in_(TRIED))
-        .order_by(Outcome.id.desc())
-        .limit(OUTCOMES_READ)
-    )
-    for key, verdict, facets in rows:
-        for name in HERE:
-            if query.facets.get(name) and facets.get(name) == query.facets[name]:
-                counts[key, name][0] += verdict is Verdict.FIXED
-                counts[key, name][1] += 1
-    found: dict[str, tuple[str, int, int]] = {}
-    for name in HERE:
-        for key in keys:
-            if (key, name) in counts and key not in found:
-                found[key] = (name, *counts[key, name])  # type: ignore[assignment]  # always two
-    return found
 
 
 def _written(text: str) -> dict[str, str]:

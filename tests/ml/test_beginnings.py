@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import beginnings, rerank
+from ml.answers import Document
 from ml.features import NAMES, features
-from ml.similar import Document, Index
+from ml.similar import Index
 from ml.tokens import STOP_WORDS
 from ml.written import BESIDE, LENGTH, written
 

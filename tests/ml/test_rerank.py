@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import measure, rerank
+from ml.answers import Document
 from ml.features import NAMES, features
 from ml.rerank import Judged, Weights
-from ml.similar import Document, Index
+from ml.similar import Index
 
 SEEDS = st.integers(0, 10_000)
 

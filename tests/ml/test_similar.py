@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml import similar
-from ml.similar import K1, B, Document, Index, StaleIndexError
+from ml import postings
+from ml.answers import Document
+from ml.similar import K1, B, Index, StaleIndexError
 from ml.tokens import tokens
 
 WORDS = st.sampled_from(
@@ -32,15 +33,13 @@ TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join)
 STEPS = st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), TEXTS)), min_size=1, max_size=40)
 
 
-def grown(steps: list[tuple[int, str | None]], *, fold: bool) -> Index:
+def grown(steps: list[tuple[int, str | None]]) -> Index:
     index = Index()
     for number, text in steps:
         if text is None:
             index.withdraw(f"KB-{number}")
         else:
             index.add(f"KB-{number}", Document({"title": text}))
-        if fold:
-            index._fold()
     return index
 
 
@@ -50,9 +49,11 @@ def test_changing_and_withdrawing_leave_what_a_fresh_index_would_hold(
     steps: list[tuple[int, str | None]], query: str
 ) -> None:
     last = dict(steps)
-    fresh = grown([(n, t) for n, t in last.items() if t is not None], fold=False)
-    for fold in (False, True):
-        index = grown(steps, fold=fold)
+    fresh = grown([(n, t) for n, t in last.items() if t is not None])
+    for tail in (postings.TAIL, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postings, "TAIL", tail)
+            index = grown(steps)
         assert len(index) == len(fresh)
         found = {hit.key: pytest.approx(hit.score, abs=1e-5) for hit in index.search(query, limit=20)}
         assert found == {hit.key: hit.score for hit in fresh.search(query, limit=20)}
@@ -63,7 +64,7 @@ def test_changing_and_withdrawing_leave_what_a_fresh_index_would_hold(
 def test_what_was_saved_answers_and_grows_as_what_was_not(
     tmp_path: Path, steps: list[tuple[int, str | None]], query: str, later: str
 ) -> None:
-    index = grown(steps, fold=False)
+    index = grown(steps)
     index.save(tmp_path / "kept")
     loaded = Index.load(tmp_path / "kept")
     for one in (index, loaded):
@@ -78,7 +79,7 @@ def test_a_file_that_was_cut_damaged_or_never_there_is_refused(tmp_path: Path) -
     kept = tmp_path / "kept"
     with pytest.raises(StaleIndexError):
         Index.load(kept)
-    grown([(n, "mains lost UPS battery") for n in range(9)], fold=False).save(kept)
+    grown([(n, "mains lost UPS battery") for n in range(9)]).save(kept)
     whole = kept.read_bytes()
     for damaged in (b"", whole[:-1], whole[:40], whole[:100] + b"?" + whole[101:], b"\xff" * len(whole)):
         kept.write_bytes(damaged)
@@ -89,10 +90,11 @@ def test_a_file_that_was_cut_damaged_or_never_there_is_refused(tmp_path: Path) -
 @given(steps=STEPS, query=TEXTS)
 @settings(max_examples=30, deadline=None)
 def test_segments_that_become_one_answer_the_same(steps: list[tuple[int, str | None]], query: str) -> None:
-    plain = grown(steps, fold=False)
+    plain = grown(steps)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similar, "FAN", 2)
-        folded = grown(steps, fold=True)
+        patch.setattr(postings, "TAIL", 1)
+        patch.setattr(postings, "FAN", 2)
+        folded = grown(steps)
     found = {hit.key: pytest.approx(hit.score, abs=1e-5) for hit in plain.search(query, limit=20)}
     assert found == {hit.key: hit.score for hit in folded.search(query, limit=20)}
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import contents, rerank, telling
+from ml.answers import Document
 from ml.features import NAMES, features
-from ml.similar import Document, Index
+from ml.similar import Index
 
 TITLES = (
     "Pump bearing temperature climbs slowly",
