@@ -71,6 +71,27 @@ class Verdict(StrEnum):
     NOT_RELEVANT = "not_relevant"
 
 
+class RunKind(StrEnum):
+    """What a run does: it enters the documents of an upload, or takes one step with many articles."""
+
+    IMPORT = "import"
+    SUBMIT = "submit"
+    REVIEW = "review"
+    PUBLISH = "publish"
+    CONFIRM = "confirm"
+    RETIRE = "retire"
+
+
+class Fate(StrEnum):
+    """What became of one document or article of a run."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    KNOWN = "known"  # a document that says what an article says already
+    POINTING = "pointing"  # a document that only points at another one
+    PICTURE = "picture"  # goes with the document that shows it
+
+
 class Article(Base):
     """A knowledge article; its texts are Markdown. Earlier versions are in ArticleVersion."""
 
@@ -197,6 +218,47 @@ class ImportUpload(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     by_id: Mapped[int]
     at: Mapped[datetime]
+
+
+class Run(Base):
+    """Long work on many documents or articles, done in portions in the background; see `runs.py`."""
+
+    __tablename__ = "knowledge_run"
+    __audited__ = False  # the articles that it changes are audited
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RunKind]
+    name: Mapped[str] = mapped_column(String(120), default="")  # of the upload
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # of the upload, until it ends
+    given: Mapped[dict[str, Any]] = mapped_column(default=dict)  # how it is done: see where it is begun
+    by_id: Mapped[int]
+    at: Mapped[datetime]
+    total: Mapped[int | None]  # None: not read yet
+    done: Mapped[int] = mapped_column(default=0)  # how many have a line
+    joined: Mapped[int] = mapped_column(default=0)  # of an import: entered ones whose links lead somewhere
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(Text, default="")  # msgid: why it ended before its end
+    places: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("ix_knowledge_run_at", "at"),)
+
+
+class RunLine(Base):
+    """What became of one document or article of a run."""
+
+    __tablename__ = "knowledge_run_line"
+    __audited__ = False  # follows from audited rows
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("knowledge_run.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)  # from 0, in the order of what was given
+    fate: Mapped[Fate]
+    source: Mapped[str] = mapped_column(String(200))  # the document, or the article's number
+    title: Mapped[str] = mapped_column(String(200), default="")
+    number: Mapped[str] = mapped_column(String(20), default="")  # the article that it became or says the same
+    reason: Mapped[str] = mapped_column(Text, default="")  # msgid: why it was refused
+    places: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("ix_knowledge_run_line_fate", "run_id", "fate"),)
 
 
 class PortalSearch(Base):

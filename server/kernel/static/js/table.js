@@ -5,7 +5,7 @@ import { say } from "./texts.js";
 
 const table = () => document.querySelector("[data-rows]");
 const rows = () => [...(table()?.querySelectorAll("tbody tr[data-row]") ?? [])];
-let lastTick = -1;
+let lastTick = -1, whole = null; // whole: the button that chose all rows that match
 
 function current() {
   const all = rows();
@@ -84,15 +84,33 @@ function bulk() {
     if (text) said.push(`${button.textContent.trim()}: ${text}`);
   }
   bar.querySelector("[data-bulk-skip]").textContent = said.join(" · ");
+  const offer = bar.querySelector("[data-whole]");
+  if (offer) offer.hidden = ticks.length < all.length;
+  whole = null;
+  delete bar.dataset.confirm;
   for (const old of document.querySelectorAll("input[data-bulk-id]")) old.remove();
   const forms = [bar, ...[...bar.querySelectorAll("[data-dialog]")].map((one) => document.getElementById(one.dataset.dialog)?.querySelector("form")).filter(Boolean)];
   for (const form of forms) for (const box of ticks) form.append(make("input", { type: "hidden", name: "id", value: box.value, "data-bulk-id": true }));
+}
+
+function chooseWhole(offer) {
+  const bar = offer.closest("[data-bulk]");
+  whole = offer;
+  offer.hidden = true;
+  bar.querySelector("[data-bulk-count]").textContent = offer.dataset.said;
+  bar.querySelector("[data-bulk-skip]").textContent = offer.dataset.leftOut;
+  for (const button of bar.querySelectorAll("[data-bulk-action]")) { button.title = ""; button.setAttribute("aria-disabled", "false"); }
+  for (const old of document.querySelectorAll("input[data-bulk-id]")) old.remove();
+  bar.append(make("input", { type: "hidden", name: "matching", value: offer.dataset.whole, "data-bulk-id": true }));
 }
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-tick-all]")) { for (const box of document.querySelectorAll("[data-tick]")) box.checked = event.target.checked; bulk(); }
 });
 document.addEventListener("click", (event) => {
+  const offer = event.target.closest("[data-whole]"), act = event.target.closest("[data-bulk-action]");
+  if (offer) { chooseWhole(offer); return; }
+  if (act && whole) act.form.dataset.confirm = act.dataset.ask;
   if (event.target.closest("[data-untick]")) { for (const box of document.querySelectorAll("[data-tick]")) box.checked = false; bulk(); return; }
   if (event.target.matches("[data-tick]")) { ticked(event.target.closest("tr"), event.shiftKey); return; }
   const row = event.target.closest("[data-rows] tbody tr[data-row]");
