@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class State(StrEnum):
@@ -96,6 +97,7 @@ class Article(Base):
     """A knowledge article; its texts are Markdown. Earlier versions are in ArticleVersion."""
 
     __tablename__ = "article"
+    __called__ = N_("Knowledge article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -142,6 +144,7 @@ class ArticleNote(Base):
     """What somebody said about an article: a remark, a report of an error, a comment."""
 
     __tablename__ = "article_note"
+    __called__ = N_("Note on an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -158,6 +161,7 @@ class ArticleProposal(Base):
     """A change of a published article that waits for the reviewer; at most one for each article."""
 
     __tablename__ = "article_proposal"
+    __called__ = N_("Proposed change of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -185,6 +189,7 @@ class ArticleFile(Base):
     """A file at an article. It is kept under a random name; `name` is only what people see."""
 
     __tablename__ = "article_file"
+    __called__ = N_("File of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -280,6 +285,7 @@ class ArticleVersion(Base):
     """An article as it was before a change."""
 
     __tablename__ = "article_version"
+    __called__ = N_("Version of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int]
@@ -311,6 +317,7 @@ class Outcome(Base):
     """What one ticket says of one suggestion; a later verdict takes the earlier one's place."""
 
     __tablename__ = "knowledge_outcome"
+    __called__ = N_("Outcome of a suggestion")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     suggestion: Mapped[str] = mapped_column(String(20), index=True)  # KB-000012 or INC-000012
@@ -340,6 +347,7 @@ class Gap(Base):
     """A ticket for which nothing was known: a hint at the article that is missing."""
 
     __tablename__ = "knowledge_gap"
+    __called__ = N_("Knowledge gap")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket: Mapped[str] = mapped_column(String(20), unique=True)
