@@ -51,7 +51,7 @@ def _what(row: AuditRow) -> str:
     for change in row.changes:
         key = "/".join(str(part) for part in change.get("key", ()))
         told.setdefault((change["kind"], called(change["table"])), {})[key] = None
-    return "; ".join(
+    return _("; ").join(
         _(KINDS.get(kind, "{table} {keys}")).format(
             table=table, keys=", ".join(list(found)[:5]) + (" …" if len(found) > 5 else "")
         )

@@ -3,17 +3,27 @@
 Lengths are those of the plan (its `width` and `depth`); y runs down.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 from server.rooms.plan import Box
 
 LETTER, IDEOGRAPH, LINE = 8.2, 14.5, 18.0  # of the plan's small type
-MARK = 20.0  # radius of a sensor's mark
 GAP = 8.0
-STEPS = (0.0, 44.0, -44.0, 88.0, -88.0, 132.0, -132.0, 176.0, -176.0, 220.0, -220.0)
+ALONG = tuple(22.0 * step for step in range(-10, 11))  # from the door's middle
+INWARDS = tuple(18.0 * step for step in range(4))  # away from the wall
 Anchor = Literal["middle", "end"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a label must not lie under: a circle, as a sensor is drawn."""
+
+    x: float
+    y: float
+    radius: float
 
 
 @dataclass(frozen=True)
@@ -38,28 +48,39 @@ def _width(line: str) -> float:
 
 
 def of_door(
-    door: Box, name: str, text: str, marks: Sequence[tuple[float, float]], *, width: float, depth: float
+    door: Box,
+    name: str,
+    text: str,
+    *,
+    marks: Sequence[Mark],
+    boxes: Sequence[Box],
+    width: float,
+    depth: float,
 ) -> Label:
-    """The nearest place where neither a mark nor the edge of the plan is in the way; else beside the door.
+    """The nearest place where nothing that is drawn and no edge is in the way; else beside the door.
 
     Args:
         door: as it lies on the plan.
         name, text: what it is called and what it says, in the reader's language.
-        marks: centres of the sensors.
+        marks, boxes: what else is drawn there.
         width, depth: of the plan.
     """
-    places = list(_places(door, name, text, depth))
-    free = (one for one in places if _inside(one, width, depth) and not any(hit(one, mark) for mark in marks))
-    return next(free, places[0])
-
-
-def _places(door: Box, name: str, text: str, depth: float) -> Iterator[Label]:
-    middle = door.x + door.w / 2, door.y + door.d / 2
-    if door.w > door.d:
-        y = door.y - 36 if door.y > depth / 2 else door.y + 40
-        yield from (Label(middle[0] + step, y, "middle", (f"{name} · {text}",)) for step in STEPS)
-    else:
-        yield from (Label(door.x - GAP, middle[1] + step, "end", (name, text)) for step in STEPS)
+    along = door.w > door.d
+    x, y = door.x + door.w / 2, door.y + door.d / 2
+    lower = y > depth / 2
+    first = (
+        Label(x, door.y - 36 if lower else door.y + 40, "middle", (f"{name} · {text}",))
+        if along
+        else Label(door.x - GAP, y, "end", (name, text))
+    )
+    steps = sorted(product(ALONG, INWARDS), key=lambda step: (abs(step[0]) + 2 * step[1], step))
+    for side, inwards in steps:
+        dx, dy = (side, -inwards if lower else inwards) if along else (-inwards, side)
+        place = replace(first, x=first.x + dx, y=first.y + dy)
+        free = not any(hit(place, one) for one in marks) and not any(_over(place, one) for one in boxes)
+        if free and _inside(place, width, depth):
+            return place
+    return first
 
 
 def _inside(label: Label, width: float, depth: float) -> bool:
@@ -67,9 +88,13 @@ def _inside(label: Label, width: float, depth: float) -> bool:
     return left >= 0 and top >= 0 and right <= width and bottom <= depth
 
 
-def hit(label: Label, mark: tuple[float, float]) -> bool:
-    """Whether a sensor's mark lies over the label."""
+def hit(label: Label, mark: Mark) -> bool:
+    """Whether a mark lies over the label."""
     left, top, right, bottom = label.box
-    x, y = mark
-    near = min(max(x, left), right), min(max(y, top), bottom)
-    return (x - near[0]) ** 2 + (y - near[1]) ** 2 < MARK**2
+    near = min(max(mark.x, left), right), min(max(mark.y, top), bottom)
+    return (mark.x - near[0]) ** 2 + (mark.y - near[1]) ** 2 < mark.radius**2
+
+
+def _over(label: Label, box: Box) -> bool:
+    left, top, right, bottom = label.box
+    return left < box.x + box.w and right > box.x and top < box.y + box.d and bottom > box.y

@@ -16,7 +16,7 @@ from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, _, format_number, loc, ngettext, pgettext
 from server.rooms import attention
-from server.rooms.labels import Label, of_door
+from server.rooms.labels import Label, Mark, of_door
 from server.rooms.plan import Box, Plan, Spot, read
 from server.rooms.stock import Stock, take_stock
 
@@ -34,6 +34,7 @@ UNIT_LINES = {
     "panel": ("contact_state",),
 }
 UNITS_SHOWN = 3
+MARK_RADIUS = {"climate": 20}  # of a sensor on the plan; the others 13
 ROWS_SHOWN = 300  # of the table
 WATTS = 1000.0
 
@@ -371,9 +372,16 @@ def _door(stock: Stock, box: Box) -> Sensed:
 
 def _labelled(door: Sensed, plan: Plan) -> Sensed:
     """A door with the place of its label, which no sensor's mark covers."""
-    marks = [(one.x, one.y) for one in plan.sensors]
     assert door.box is not None
-    label = of_door(door.box, door.name, door.text, marks, width=plan.width, depth=plan.depth)
+    label = of_door(
+        door.box,
+        door.name,
+        door.text,
+        marks=[Mark(one.x, one.y, MARK_RADIUS.get(one.kind, 13)) for one in plan.sensors],
+        boxes=plan.units,
+        width=plan.width,
+        depth=plan.depth,
+    )
     return replace(door, label=label)
 
 
