@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 HIGHEST, LOWEST = 1, 5
+Name = str | Mapping[str, str]  # as it is, or by language
 LEVELS = (1, 2, 3, 4)  # of impact and urgency: high, medium, low, none to speak of
 DEFAULT_MATRIX: Mapping[tuple[int, int], int] = {
     (impact, urgency): min(max(impact + urgency - 1, HIGHEST), LOWEST)
@@ -20,7 +21,7 @@ class Raise:
 
     reason: str
     steps: int
-    name: str = ""
+    name: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def weigh(
     urgency: int,
     *,
     vip: int = 0,
-    vip_name: str = "",
+    vip_name: Name = "",
     service_criticality: int | None = None,
     service_name: str = "",
     matrix: Mapping[tuple[int, int], int] = DEFAULT_MATRIX,

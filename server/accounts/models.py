@@ -7,12 +7,14 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class Department(Base):
     """A department; the tree is made by `parent_id`."""
 
     __tablename__ = "department"
+    __called__ = N_("Department")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True)
@@ -24,6 +26,7 @@ class Person(Base):
     """Someone who uses Watchdesk, or whom a ticket concerns. Never deleted, only disabled."""
 
     __tablename__ = "person"
+    __called__ = N_("Person")
     __secret__ = ("password_hash",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,6 +57,7 @@ class Group(Base):
     """A support group. A vendor group sees only what is assigned to it."""
 
     __tablename__ = "support_group"
+    __called__ = N_("Support group")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True)
@@ -71,6 +75,7 @@ class GroupMember(Base):
     """A person in a group."""
 
     __tablename__ = "group_member"
+    __called__ = N_("Member of a group")
 
     group_id: Mapped[int] = mapped_column(ForeignKey("support_group.id"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
@@ -80,6 +85,7 @@ class Role(Base):
     """A set of permissions. Shipped roles follow the practices' declarations; others are edited."""
 
     __tablename__ = "role"
+    __called__ = N_("Role")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True)
@@ -95,6 +101,7 @@ class PersonRole(Base):
     """A role of a person."""
 
     __tablename__ = "person_role"
+    __called__ = N_("Role of a person")
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     role_id: Mapped[int] = mapped_column(ForeignKey("role.id"), primary_key=True, index=True)
@@ -120,6 +127,7 @@ class ApiToken(Base):
     """A token of a person for programs. Only its hash is kept; it is shown once."""
 
     __tablename__ = "api_token"
+    __called__ = N_("API token")
     __secret__ = ("token_hash",)
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -40,23 +40,34 @@ KINDS = {
     "insert": N_("{table} {keys} created"),
     "update": N_("{table} {keys} changed"),
     "delete": N_("{table} {keys} removed"),
-    "update many": N_("many of {table} changed"),
-    "delete many": N_("many of {table} removed"),
+    "update many": N_("{table}: many changed"),
+    "delete many": N_("{table}: many removed"),
 }
 
 
 def _what(row: AuditRow) -> str:
-    """The changed tables with the keys of their rows, in a line."""
+    """The kinds of the changed records with the keys of their rows, in a line."""
     told: dict[tuple[str, str], dict[str, None]] = {}
     for change in row.changes:
         key = "/".join(str(part) for part in change.get("key", ()))
-        told.setdefault((change["kind"], change["table"]), {})[key] = None
-    return "; ".join(
+        told.setdefault((change["kind"], called(change["table"])), {})[key] = None
+    return _("; ").join(
         _(KINDS.get(kind, "{table} {keys}")).format(
             table=table, keys=", ".join(list(found)[:5]) + (" …" if len(found) > 5 else "")
         )
         for (kind, table), found in told.items()
     )
+
+
+def called(table: str) -> str:
+    """How people call the records of a table; its own name where it is gone since."""
+    return _(audit.names()[table]) if table in audit.names() else table
+
+
+def _kinds(_session: Session, _actor: Actor) -> list[Choice]:
+    tables = " " + AuditRow.tables + " "
+    found = [Choice(table, name, tables.contains(f" {table} ")) for table, name in audit.names().items()]
+    return sorted(found, key=lambda one: _(one.label))
 
 
 LOG = Listing(
@@ -78,7 +89,7 @@ LOG = Listing(
     filters=(
         Filter("who", N_("Who"), "text", AuditRow.actor),
         Filter("through", N_("Through"), "text", AuditRow.source),
-        Filter("table", N_("Table"), "text", AuditRow.tables),
+        Filter("table", N_("Kind of record"), "choice", choices=_kinds),
         Filter("at", N_("Time"), "date", AuditRow.at),
     ),
     prepare=_rows,
@@ -138,7 +149,7 @@ async def check_chain(call: Call) -> web.Response:
 async def audit_row(call: Call, row_id: int) -> web.Response:
     """One transaction: each changed row, before and after."""
     row = await call.db.read(_row, row_id)
-    return shown(call, "accounts/audit_row.html", "audit", row=row)
+    return shown(call, "accounts/audit_row.html", "audit", row=row, called=called)
 
 
 @pages.get("/settings/access", permission="audit.read")

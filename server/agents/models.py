@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class AgentState(enum.StrEnum):
@@ -23,6 +24,7 @@ class Agent(Base):
     """A program on some machine that polls for us. Known from its join token on."""
 
     __tablename__ = "agent"
+    __called__ = N_("Agent")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
@@ -87,6 +89,7 @@ class JoinToken(Base):
     """A word that makes one program one agent, once."""
 
     __tablename__ = "join_token"
+    __called__ = N_("Join token")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"), index=True)
@@ -99,6 +102,7 @@ class Credential(Base):
     """What opens devices. Written, never read again by people; sent only to agents that need it."""
 
     __tablename__ = "credential"
+    __called__ = N_("Credential")
     __secret__ = ("sealed",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,6 +123,7 @@ class Target(Base):
     """A device that an agent asks. On the wire it is `t<id>`."""
 
     __tablename__ = "target"
+    __called__ = N_("Target of an agent")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"), index=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rules.story import Severity, Stage
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 __all__ = ["Alert", "AlertEvent", "AlertGroup", "AlertMark", "AlertState", "Mute", "Severity", "Stage"]
 
@@ -39,6 +40,7 @@ class Alert(Base):
     """
 
     __tablename__ = "alert"
+    __called__ = N_("Alert")
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -146,6 +148,7 @@ class Mute(Base):
     """Do not tell of what matches, with owner, reason and end."""
 
     __tablename__ = "alert_mute"
+    __called__ = N_("Mute")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ci_id: Mapped[int | None]  # None: any

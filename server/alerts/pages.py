@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server.accounts import service as accounts
 from server.alerts import service
 from server.alerts.models import Alert, AlertGroup, AlertState, Mute, Severity, Stage
+from server.alerts.sections import sections
 from server.alerts.service import Funnel
 from server.alerts.words import CauseView, cause_view, joined_words
 from server.cmdb import service as cmdb
@@ -222,11 +223,11 @@ def _group(session: Session, row: AlertGroup, alerts: Sequence[Alert], cis: Mapp
 @pages.get("/alerts/{number}", permission="alert.read")
 async def record(call: Call, number: int) -> web.StreamResponse:
     """One alert: what the device said, each raw event, how it joined."""
-    view = await call.db.read(detail, number)
+    view = await call.db.read(detail, number, call.actor)
     return call.render("alerts/record.html", topics=("alerts",), **view)
 
 
-def detail(session: Session, number: int) -> dict[str, Any]:
+def detail(session: Session, number: int, actor: Actor) -> dict[str, Any]:
     """All that the page of one alert shows."""
     alert = service.alert(session, number)
     ci = cmdb.find_ci(session, alert.ci_id) if alert.ci_id is not None else None
@@ -239,6 +240,7 @@ def detail(session: Session, number: int) -> dict[str, Any]:
         "alert": alert,
         "row": _row(alert, ci, group),
         "group": group,
+        "sections": sections(session, alert, group.ticket if group is not None else "", actor),
         "cause": cause_view(session, group) if group is not None else None,
         "events": [
             (event, _(OUTCOMES.get(event.outcome, N_("noted")))) for event in service.events(session, number)

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Unique
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 NAME_LIMIT = 200
 
@@ -58,6 +59,7 @@ class Location(Base):
     """A place. Rooms carry a floor plan, see `server/rooms/plan.py` for its form."""
 
     __tablename__ = "location"
+    __called__ = N_("Location")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(60), unique=True)
@@ -74,6 +76,7 @@ class Ci(Base):
     """
 
     __tablename__ = "ci"
+    __called__ = N_("Configuration item")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -159,6 +162,7 @@ class Relation(Base):
     """
 
     __tablename__ = "ci_relation"
+    __called__ = N_("Relation of items")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(30))
@@ -212,6 +216,7 @@ class IdentityTask(Base):
     """An observation that a person has to place. One open task per device and question."""
 
     __tablename__ = "ci_identity_task"
+    __called__ = N_("Item to be matched")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[TaskKind]

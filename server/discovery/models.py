@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 NAME_LIMIT = 120
 PROFILE_LIMIT = 200_000  # characters of a profile's YAML
@@ -57,6 +58,7 @@ class RangeJob(Base):
     """Addresses that an agent looks at, by hand or on a schedule."""
 
     __tablename__ = "discovery_job"
+    __called__ = N_("Range job")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LIMIT), unique=True)
@@ -137,6 +139,7 @@ class Item(Base):
     """An address that waits for a person, or that a person decided about."""
 
     __tablename__ = "discovery_item"
+    __called__ = N_("Discovered address")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int]
@@ -159,6 +162,7 @@ class Answer(Base):
     """What a person said that devices of a shape are. Used from then on by every agent."""
 
     __tablename__ = "discovery_answer"
+    __called__ = N_("Learned answer")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     shape: Mapped[str] = mapped_column(String(400), unique=True)
@@ -174,6 +178,7 @@ class OwnProfile(Base):
     """A device profile of this site, beside those that came along. Its texts are its versions."""
 
     __tablename__ = "discovery_profile"
+    __called__ = N_("Device profile")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(90), unique=True)
@@ -186,6 +191,7 @@ class ProfileVersion(Base):
     """One text of an own profile; never changed."""
 
     __tablename__ = "discovery_profile_version"
+    __called__ = N_("Version of a device profile")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     profile_id: Mapped[int] = mapped_column(ForeignKey("discovery_profile.id"))
@@ -202,6 +208,7 @@ class Trial(Base):
     """A profile tried against one device, once."""
 
     __tablename__ = "discovery_trial"
+    __called__ = N_("Trial of a device profile")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"), index=True)
@@ -241,6 +248,7 @@ class IgnoredHeard(Base):
     """Traps or syslog that a person does not want to hear of, until a moment or until it is taken back."""
 
     __tablename__ = "heard_ignored"
+    __called__ = N_("Ignored source")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agent.id"))  # None: all agents
@@ -258,6 +266,7 @@ class OwnHeardRule(Base):
     """A rule of this site for what is heard. Agents get it as YAML, beside the rules that came along."""
 
     __tablename__ = "heard_rule"
+    __called__ = N_("Rule for what is heard")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)  # of its alert

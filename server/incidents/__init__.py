@@ -9,8 +9,10 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from server.alerts.news import GROUP_NEWS
+from server.alerts.sections import provide_section
 from server.incidents import guesses
 from server.incidents.api import api
+from server.incidents.beforehand import fixes_of_alert
 from server.incidents.bulk import bulk
 from server.incidents.learning import on_verdict
 from server.incidents.models import OPEN_STATES, Incident
@@ -26,6 +28,8 @@ from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, PaletteEntry, Permission, Practice
 from server.knowledge.learning import VERDICT
 from server.sla.service import SLA_NEWS
+
+provide_section(fixes_of_alert)
 
 LINES = ("first_line", "second_line", "third_line")
 HEADS = ("incident_supervisor", "incident_manager")

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from rules.priority import URGENCY_OF_SEVERITY, Weighed, impact_of, weigh
 from rules.topology import RelationKind
 from server.accounts import service as accounts
-from server.accounts.models import Person
 from server.alerts.models import Alert, AlertGroup
 from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
@@ -87,9 +86,7 @@ def gravity(alert: Alert, group: AlertGroup | None) -> tuple[int, bool, datetime
     return GRAVITY.index(alert.severity.value), not root, alert.started_at, alert.id
 
 
-def weigh_machine(
-    session: Session, ci: Ci | None, alerts: Sequence[Alert], affected: Person | None = None
-) -> Weighed:
+def weigh_machine(session: Session, ci: Ci | None, alerts: Sequence[Alert]) -> Weighed:
     """The priority that the alerts, the item and what hangs on it ask for."""
     living = [alert for alert in alerts if alert.resolved_at is None] or list(alerts)
     urgency = min((_urgency(alert) for alert in living), default=3)
@@ -98,14 +95,7 @@ def weigh_machine(
     impact = impact_of(ci.criticality if ci is not None else None, len(stops))
     impact = min([impact, *impacts])
     name, criticality = gravest_service(session, ci, stops)
-    return weigh(
-        impact,
-        urgency,
-        vip=affected.vip if affected is not None else 0,
-        vip_name=affected.username if affected is not None else "",
-        service_criticality=criticality,
-        service_name=name,
-    )
+    return weigh(impact, urgency, service_criticality=criticality, service_name=name)
 
 
 def gravest_service(session: Session, ci: Ci | None, stops: Iterable[int]) -> tuple[str, int | None]:

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 SUMMARY_LIMIT = 400
 TEXT_LIMIT = 20_000
@@ -67,6 +68,7 @@ class Incident(Base):
     """One incident. `context` is what the machine filled in when it opened, see `opening.py`."""
 
     __tablename__ = "incident"
+    __called__ = N_("Incident")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -154,6 +156,7 @@ class IncidentCi(Base):
     """A CI that an incident touches."""
 
     __tablename__ = "incident_ci"
+    __called__ = N_("Item of an incident")
 
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True)
     ci_id: Mapped[int] = mapped_column(primary_key=True, index=True)
@@ -164,6 +167,7 @@ class Watch(Base):
     """Somebody who wants to know."""
 
     __tablename__ = "incident_watch"
+    __called__ = N_("Watch of an incident")
 
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True)
     person_id: Mapped[int] = mapped_column(primary_key=True, index=True)
@@ -173,6 +177,7 @@ class WorkLog(Base):
     """Time spent."""
 
     __tablename__ = "incident_work"
+    __called__ = N_("Work on an incident")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
@@ -186,6 +191,7 @@ class IncidentTask(Base):
     """A piece of work for a helper."""
 
     __tablename__ = "incident_task"
+    __called__ = N_("Task of an incident")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
@@ -200,6 +206,7 @@ class Route(Base):
     """Which group gets incidents of a category that no CI's owner claims."""
 
     __tablename__ = "incident_route"
+    __called__ = N_("Route of a category")
 
     category: Mapped[str] = mapped_column(String(80), primary_key=True)
     group_id: Mapped[int]

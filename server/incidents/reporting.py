@@ -115,7 +115,7 @@ def _weighed(session: Session, values: Mapping[str, Any], ci: Ci | None) -> Weig
         int(values.get("impact") or 3),
         int(values.get("urgency") or 3),
         vip=affected.vip if affected is not None else 0,
-        vip_name=affected.username if affected is not None else "",
+        vip_name=affected.name if affected is not None else "",
         service_criticality=criticality,
         service_name=name,
     )

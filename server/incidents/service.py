@@ -96,7 +96,7 @@ def _weigh_anew(
         int(values.get("impact") or incident.impact),
         int(values.get("urgency") or incident.urgency),
         vip=int(raises.get("vip", {}).get("steps", 0)),
-        vip_name=str(raises.get("vip", {}).get("name", "")),
+        vip_name=raises.get("vip", {}).get("name", ""),
         service_criticality=1 if "service" in raises else None,
         service_name=str(raises.get("service", {}).get("name", "")),
     )

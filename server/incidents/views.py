@@ -110,7 +110,7 @@ def priority_words(incident: Incident) -> str:
         if raised["reason"] == "service":
             text = _("{text}, raised by {service} (critical)").format(text=text, service=raised["name"])
         else:
-            text = _("{text}, raised for {person}").format(text=text, person=raised["name"])
+            text = _("{text}, raised for {person}").format(text=text, person=loc(raised["name"]))
     return _("{text}, set by a person").format(text=text) if incident.priority_set else text
 
 

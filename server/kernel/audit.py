@@ -4,7 +4,8 @@ Nothing calls it: SQLAlchemy's session events see what a transaction did, and ju
 commit one row is appended, in the same transaction. Each row's hash covers the hash before it
 and the canonical JSON of its own content, so a row that is altered, removed or slipped in breaks
 the chain at its place; `verify` says where. Rows of models with `__audited__ = False` are left
-out (a comment there says why); columns in `__secret__` are recorded as "changed" only.
+out (a comment there says why); columns in `__secret__` are recorded as "changed" only; `__called__`
+is what people call the model's records.
 """
 
 import enum
@@ -16,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import String, event, insert, inspect, select
@@ -152,6 +154,14 @@ def _rows(session: Session, batch: int) -> Iterator[AuditRow]:
             return
         last = rows[-1].id
         session.expunge_all()
+
+
+@cache
+def names() -> dict[str, str]:
+    """What people call the records of each audited table (marked with N_), by table."""
+    models = (mapper.class_ for mapper in Base.registry.mappers)
+    audited = (one for one in models if getattr(one, "__audited__", True))
+    return {one.__tablename__: getattr(one, "__called__", one.__tablename__) for one in audited}
 
 
 FIELDS = ("id", "at", "actor", "source", "request_id", "tables", "changes")

@@ -12,6 +12,7 @@ from sqlalchemy import String, UniqueConstraint, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.kernel.db import Base, insert_missing
+from server.kernel.i18n import N_
 
 DIGITS = 6
 
@@ -30,6 +31,7 @@ class TicketLink(Base):
     """A link between two records, from `a` to `b`: duplicate_of, caused_by, child_of, relates_to ..."""
 
     __tablename__ = "ticket_link"
+    __called__ = N_("Link of records")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     a: Mapped[str] = mapped_column(String(20), index=True)

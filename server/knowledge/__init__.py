@@ -12,17 +12,19 @@ from server.kernel.db import Database
 from server.kernel.errors import DeskError
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
-from server.knowledge import asking_again, shelves, tending, training
+from server.knowledge import asking_again, running, shelves, tending, training
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
-from server.knowledge.bulk import bulk
+from server.knowledge.bulk_pages import many
 from server.knowledge.file_pages import filed
 from server.knowledge.manager_api import managing
 from server.knowledge.manager_pages import manager
+from server.knowledge.many_api import many_api
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
 from server.knowledge.portal_pages import shelf
 from server.knowledge.ranking_api import ranking_api
+from server.knowledge.run_pages import ran
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
@@ -60,8 +62,8 @@ PRACTICE = Practice(
     name="knowledge",
     title=N_("Knowledge"),
     topics={"knowledge": "knowledge.read"},
-    routes=(manager, bulk, filed, shelf, asking, pages, answers, managing, ranking_api, api),
-    jobs=(*tending.JOBS, *training.JOBS, *asking_again.JOBS),
+    routes=(manager, many, filed, ran, shelf, asking, pages, answers, managing, many_api, ranking_api, api),
+    jobs=(*tending.JOBS, *training.JOBS, *asking_again.JOBS, *running.JOBS),
     schedules=(*tending.SCHEDULES, *training.SCHEDULES, *asking_again.SCHEDULES),
     startup=(_start,),
     cleanup=(_stop,),

@@ -1,19 +1,22 @@
 """Many articles at once: submit, review, publish, confirm, retire. What is left out is named."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from server.kernel.i18n import N_, ngettext
+from server.accounts import service as accounts
+from server.accounts.sessions import actor_of
+from server.kernel.call import Actor
+from server.kernel.db import Database
+from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from server.kernel.i18n import N_
 from server.kernel.listing import Bulk
-from server.kernel.listing.many import Chosen, Skipped, each, why
-from server.kernel.web import Call, Pages, web
-from server.knowledge import finding, service, words
-from server.knowledge.models import Article, State
+from server.knowledge import finding, runs, service, words
+from server.knowledge.models import Article, Fate, Run, RunKind, RunLine, State
+from server.knowledge.runs import PORTION, Hold
 
-bulk = Pages("knowledge")
 HOME = "/knowledge"
 FROM: Mapping[str, frozenset[State]] = {
     "submit": frozenset({State.DRAFT}),
@@ -54,62 +57,68 @@ ACTIONS = (
 )
 
 
-def _moved(session: Session, call: Call, form: Chosen, key: str) -> tuple[int, Skipped]:
-    def one(number: str) -> Article:
-        article = finding.visible(session, number, call.actor)
-        if key == "confirm":
-            return service.confirm(session, number, by=call.actor.id, now=call.now)
-        if article.state not in FROM[key]:
-            raise service.IllegalStepError(article, TO[key])
-        service.may_move(call.actor, article, TO[key])
-        own_review = call.settings.knowledge_own_review
-        return service.move(session, number, TO[key], by=call.actor.id, now=call.now, own_review=own_review)
-
-    return each(session, form.id, one)
+PERMISSION = {one.key: one.permission or "" for one in ACTIONS}
 
 
-async def _done(call: Call, key: str) -> web.Response:
-    done, skipped = await call.db.run(_moved, call, call.form_as(Chosen), key)
-    text = ngettext("{n} article done.", "{n} articles done.", done).format(n=done)
-    if not skipped:
-        return call.redirect(_back(call), N_("{text}"), text=text)
-    toast = N_("{text} Left out {k}: {why}")
-    return call.redirect(_back(call), toast, text=text, k=len(skipped), why=why(skipped))
+def step(
+    session: Session, number: str, key: str, actor: Actor, *, own_review: bool, now: datetime
+) -> Article:
+    """Take one article a step further, as far as this person may.
+
+    Raises:
+        NotFoundError: there is none that this person sees.
+        ForbiddenError, ConflictError, InvalidError: a right, its state or its text forbids it.
+    """
+    article = finding.visible(session, number, actor)
+    if key == "confirm":
+        return service.confirm(session, number, by=actor.id, now=now)
+    if article.state not in FROM[key]:
+        raise service.IllegalStepError(article, TO[key])
+    service.may_move(actor, article, TO[key])
+    return service.move(session, number, TO[key], by=actor.id, now=now, own_review=own_review)
 
 
-def _back(call: Call) -> str:
-    """The page of knowledge where the rows were ticked, with its filters."""
-    came = urlsplit(call.request.headers.get("Referer", ""))
-    if came.netloc != call.request.host or came.path not in {HOME, f"{HOME}/review"}:
-        return HOME
-    return f"{came.path}?{came.query}" if came.query else came.path
+def begin(session: Session, key: str, numbers: Sequence[str], actor: Actor, *, now: datetime) -> Run:
+    """Take many articles a step further, in the background, with the rights that this person has now."""
+    actor.needs(PERMISSION[key])
+    rights = sorted(right for right in actor.permissions if right.startswith("knowledge."))
+    given = {"numbers": list(dict.fromkeys(numbers)), "rights": rights}
+    total = len(given["numbers"])
+    return runs.begin(session, RunKind(key), given, by=actor.id, now=now, total=total)
 
 
-@bulk.post("/knowledge/bulk/submit", permission="knowledge.write")
-async def submit(call: Call) -> web.Response:
-    """Hand the drafts among the ticked to the reviewer."""
-    return await _done(call, "submit")
+async def take_all(db: Database, run_id: int, *, hold: Hold, own_review: bool, now: datetime) -> None:
+    """Take the step with each article of a run; what is not possible is left out and named."""
+    run = await db.read(lambda session: session.get_one(Run, run_id))
+    numbers = run.given["numbers"]
+    for at in range(run.done, len(numbers), PORTION):
+        part = numbers[at : at + PORTION]
+        await db.run(_portion, run_id, at, part, hold=hold, own_review=own_review, now=now)
 
 
-@bulk.post("/knowledge/bulk/review", permission="knowledge.publish")
-async def review(call: Call) -> web.Response:
-    """The submitted ones among the ticked are right, and are published later."""
-    return await _done(call, "review")
-
-
-@bulk.post("/knowledge/bulk/publish", permission="knowledge.publish")
-async def publish(call: Call) -> web.Response:
-    """Publish those of the ticked that wait for it."""
-    return await _done(call, "publish")
-
-
-@bulk.post("/knowledge/bulk/confirm", permission="knowledge.publish")
-async def confirm(call: Call) -> web.Response:
-    """The published ones among the ticked are still right."""
-    return await _done(call, "confirm")
-
-
-@bulk.post("/knowledge/bulk/retire", permission="knowledge.publish")
-async def retire(call: Call) -> web.Response:
-    """Retire the ticked ones."""
-    return await _done(call, "retire")
+def _portion(
+    session: Session,
+    run_id: int,
+    first: int,
+    numbers: Sequence[str],
+    *,
+    hold: Hold,
+    own_review: bool,
+    now: datetime,
+) -> None:
+    run = runs.goes_on(session, run_id, hold=hold)
+    person = accounts.person(session, run.by_id)
+    rights = run.given["rights"] if person.active else ()
+    actor = actor_of(session, person, via="session", scopes=rights)
+    new = []
+    for place, number in enumerate(numbers, first):
+        try:
+            with session.begin_nested():
+                title = step(session, number, run.kind.value, actor, own_review=own_review, now=now).title
+        except (ConflictError, ForbiddenError, InvalidError, NotFoundError) as error:
+            new.append(runs.refused(run, place, number, error))
+            continue
+        new.append(
+            RunLine(run_id=run_id, place=place, fate=Fate.DONE, source=number, title=title, number=number)
+        )
+    runs.told(session, run, new)

@@ -1,28 +1,30 @@
 """Entering what an import read: articles, the pictures that they show, and the links between them.
 
-An upload is kept for a day after it was tried, so that it need not be sent again.
+An upload is kept for a day after it was tried, so that it need not be sent again. It is taken in as a run.
 """
 
-import asyncio
 import secrets
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
 
 from server.kernel.db import Database
 from server.kernel.errors import DeskError, InvalidError, NotFoundError
+from server.kernel.events import emit
 from server.kernel.i18n import N_
-from server.knowledge import files, searching, service
+from server.knowledge import files, runs, searching, service
 from server.knowledge.documents import LONGEST_PART, PARTS
-from server.knowledge.importing import ONE_MOST, Item
-from server.knowledge.models import Article, ImportUpload, State
+from server.knowledge.importing import ONE_MOST, Item, compared, read
+from server.knowledge.models import Article, Fate, ImportUpload, Run, RunKind, RunLine, State
 from server.knowledge.references import Reference, is_relative, led, neighbour
+from server.knowledge.runs import PORTION, Hold
 
-PORTION = 50  # articles of one transaction
 PICTURES_MOST = 100 * 1024 * 1024  # bytes of all pictures of an upload, each counted where it is shown
 
 
@@ -48,133 +50,173 @@ def kept(session: Session, token: str, *, by: int) -> ImportUpload:
     return upload
 
 
-async def take_in(
-    db: Database,
-    token: str,
-    items: Sequence[Item],
-    *,
-    submit: bool,
-    pointing: bool = False,
-    by: int,
-    now: datetime,
-) -> list[Item]:
-    """Enter what can be taken as drafts, or at once for review; the upload is forgotten.
-
-    A few articles at a time, so that nobody who writes meanwhile waits for all of them. What a fault in the
-    middle leaves out is entered when the same file is imported again: what is known is left out.
+def begin(session: Session, token: str, *, submit: bool, pointing: bool, by: int, now: datetime) -> Run:
+    """Take an upload in, in the background; nobody can take it in a second time.
 
     Args:
-        db: the system of record.
+        session: the running transaction.
         token: of the upload.
-        items: what `read` and `compared` made of it.
-        submit: whether those that have a solution are handed to the reviewer.
+        submit: whether those that have a solution are handed to the reviewer at once; else they are drafts.
         pointing: whether documents that only point at another one are entered too.
         by: who imports.
         now: the present moment.
 
     Raises:
         NotFoundError: the upload is not kept any more, or is being taken in.
-        InvalidError: the pictures are too many bytes together; nothing is entered.
     """
-    await asyncio.to_thread(_weigh, await db.read(kept, token, by=by), items)
-    upload = await db.run(_claim, token, by=by)
-    done: list[Item] = []
-    for portion in _portions(items):
-        done += await db.run(_enter, portion, pointing=pointing, by=by, now=now)
-    articles = {one.path: one.number for one in done if one.path and one.number}
-    articles |= {one.path: one.same_as for one in done if one.path and one.same_as.startswith("KB-")}
-    for portion in _portions([one for one in done if one.number]):
-        await db.run(_join, upload, portion, articles, submit=submit, by=by, now=now)
-    return done
-
-
-def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    yield from (items[at : at + PORTION] for at in range(0, len(items), PORTION))
-
-
-def _claim(session: Session, token: str, *, by: int) -> ImportUpload:
-    """The upload, which nobody can take in a second time."""
     upload = kept(session, token, by=by)
     session.delete(upload)
-    return upload
+    given = {"submit": submit, "pointing": pointing}
+    return runs.begin(
+        session, RunKind.IMPORT, given, by=by, now=now, name=upload.name, content=upload.content
+    )
 
 
-def _enter(session: Session, items: Sequence[Item], *, pointing: bool, by: int, now: datetime) -> list[Item]:
-    return [
-        replace(item, number=service.write(session, item.texts, by=by, now=now).number)
-        if item.fits and (pointing or not item.points_at)
-        else item
-        for item in items
+async def take_in(db: Database, run_id: int, *, hold: Hold, now: datetime) -> None:
+    """Enter what can be taken of an upload, then attach its pictures and lead its links to the articles.
+
+    A document that is known already is left out, so nothing comes twice if the same file is imported again.
+    """
+    upload, items = await db.read(_read, run_id)
+    await db.run(_sized, run_id, len(items), hold=hold)
+    for at in range(upload.done, len(items), PORTION):
+        await db.run(_enter, run_id, at, items[at : at + PORTION], hold=hold, now=now)
+    numbers = await db.read(_numbers, run_id)
+    articles = {items[place].path: number for place, (_, number) in numbers.items() if items[place].path}
+    entered = [
+        replace(items[place], number=number) for place, (fate, number) in numbers.items() if fate is Fate.DONE
     ]
+    for at in range(upload.joined, len(entered), PORTION):
+        await db.run(_join, upload, entered[at : at + PORTION], articles, hold=hold, now=now)
 
 
-def _weigh(upload: ImportUpload, items: Sequence[Item]) -> None:
-    """Raise InvalidError if the pictures are too many bytes together."""
+def _read(session: Session, run_id: int) -> tuple[Run, list[Item]]:
+    """The run with its upload, and its documents: always the same ones in the same order."""
+    run = session.scalars(select(Run).where(Run.id == run_id).options(undefer(Run.content))).one()
+    return run, compared(session, read(run.name, run.content or b""))
+
+
+def _sized(session: Session, run_id: int, total: int, *, hold: Hold) -> None:
+    runs.goes_on(session, run_id, hold=hold).total = total
+
+
+def _enter(
+    session: Session, run_id: int, first: int, items: Sequence[Item], *, hold: Hold, now: datetime
+) -> None:
+    run = runs.goes_on(session, run_id, hold=hold)
+    pointing = bool(run.given["pointing"])
+    new = []
+    for place, item in enumerate(items, first):
+        entered = ""
+        if item.fits and (pointing or not item.points_at):
+            entered = service.write(session, item.texts, by=run.by_id, now=now).number
+        new.append(_line(run, place, item, entered))
+    runs.told(session, run, new)
+
+
+def _line(run: Run, place: int, item: Item, entered: str) -> RunLine:
+    """What became of a document."""
+    fate, number, reason = Fate.DONE, entered, ""
+    places: dict[str, Any] = {}
+    if item.error:
+        fate, reason, places = Fate.REFUSED, item.error, dict(item.places)
+    elif item.same_as:
+        fate, places = Fate.KNOWN, {"source": item.same_as}
+        number = item.same_as if item.same_as.startswith("KB-") else ""
+    elif item.goes_with:
+        fate, places = Fate.PICTURE, {"source": item.goes_with}
+    elif not entered:
+        fate, places = Fate.POINTING, {"target": item.points_at}
+    return RunLine(
+        run_id=run.id,
+        place=place,
+        fate=fate,
+        source=item.source[:200],
+        title=item.title[:200],
+        number=number,
+        reason=reason,
+        places=places,
+    )
+
+
+def _numbers(session: Session, run_id: int) -> dict[int, tuple[Fate, str]]:
+    """The articles of the documents that have one, by place in the upload."""
+    rows = session.execute(
+        select(RunLine.place, RunLine.fate, RunLine.number)
+        .where(RunLine.run_id == run_id, RunLine.number != "")
+        .order_by(RunLine.place)
+    )
+    return {place: (fate, number) for place, fate, number in rows}
+
+
+def weigh(name: str, content: bytes, items: Sequence[Item]) -> None:
+    """Raise InvalidError if the pictures of an upload are too many bytes together."""
     room = PICTURES_MOST
-    with _opened(upload) as archive:
+    with _opened(name, content) as archive:
         for item in items:
-            room -= sum(len(content) for _path, content in _contents(archive, upload, item) if item.fits)
+            room -= sum(len(picture) for _path, picture in _contents(archive, content, item) if item.fits)
             if room < 0:
                 raise InvalidError(
                     N_("{name} shows more than {limit} bytes of pictures; divide it."),
                     field="/file",
                     limit=PICTURES_MOST,
-                    name=upload.name,
+                    name=name,
                 )
 
 
 @contextmanager
-def _opened(upload: ImportUpload) -> Iterator[zipfile.ZipFile | None]:
+def _opened(name: str, content: bytes) -> Iterator[zipfile.ZipFile | None]:
     """The upload as an archive, None where it is a single document."""
-    if not upload.name.lower().endswith(".zip"):
+    if not name.lower().endswith(".zip"):
         yield None
         return
-    with files.opened(upload.content, upload.name) as archive:
+    with files.opened(content, name) as archive:
         yield archive
 
 
 def _join(
     session: Session,
-    upload: ImportUpload,
+    upload: Run,
     items: Sequence[Item],
     articles: Mapping[str, str],
     *,
-    submit: bool,
-    by: int,
+    hold: Hold,
     now: datetime,
 ) -> None:
     """Attach the pictures of what was entered, lead links between documents to their articles, submit."""
-    with _opened(upload) as archive:
+    run = runs.goes_on(session, upload.id, hold=hold)
+    content, by = upload.content or b"", run.by_id
+    with _opened(upload.name, content) as archive:
         for item in items:
             article = service.article(session, item.number)
             pictures = {
-                path: files.address(article, files.attach(session, article, path, content, by=by, now=now))
-                for path, content in _contents(archive, upload, item)
+                path: files.address(article, files.attach(session, article, path, picture, by=by, now=now))
+                for path, picture in _contents(archive, content, item)
             }
             _lead(session, article, item, articles, pictures)
-            if submit and article.solution.strip():
+            if run.given["submit"] and article.solution.strip():
                 service.move(session, article.number, State.SUBMITTED, by=by, now=now)
+    run.joined += len(items)
+    emit(session, "knowledge", {})
 
 
-def _contents(
-    archive: zipfile.ZipFile | None, upload: ImportUpload, item: Item
-) -> Iterator[tuple[str, bytes]]:
+def _contents(archive: zipfile.ZipFile | None, content: bytes, item: Item) -> Iterator[tuple[str, bytes]]:
     """The pictures that a document shows; what is no picture by its content is left out."""
     if not item.pictures:
         return
     with ExitStack() as stack:
         where = archive
         if where is None or item.path.lower().endswith(".docx"):
-            raw = upload.content if where is None else files.part(where, item.path, limit=ONE_MOST)
+            raw = content if where is None else files.part(where, item.path, limit=ONE_MOST)
             where = stack.enter_context(files.opened(raw, item.source))
         for path in item.pictures:
             try:
-                content = files.part(where, path, limit=files.LARGEST)
-                fits = files.media_of(content, path) in files.SAFE_TO_SHOW
+                picture = files.part(where, path, limit=files.LARGEST)
+                fits = files.media_of(picture, path) in files.SAFE_TO_SHOW
             except DeskError:
                 continue
             if fits:
-                yield path, content
+                yield path, picture
 
 
 def _lead(

@@ -1,5 +1,6 @@
 """Files at articles, and articles from files."""
 
+import asyncio
 from typing import Any
 
 from aiohttp.web_request import FileField
@@ -85,6 +86,7 @@ async def try_it(call: Call) -> web.Response:
     try:
         name, content = _sent(call)
         items = await call.db.read(_tried, name, content)
+        await asyncio.to_thread(entering.weigh, name, content, items)
     except DeskError as error:
         return _shown(call, error=said_of(error), status=error.status)
     upload = await call.db.run(entering.keep, name, content, by=call.actor.id, now=call.now)
@@ -97,23 +99,20 @@ def _tried(session: Session, name: str, content: bytes) -> list[importing.Item]:
 
 @filed.post("/knowledge/import/{token}", permission="knowledge.publish")
 async def take_in(call: Call, token: str) -> web.Response:
-    """Take in what was tried."""
-    upload = await call.db.read(entering.kept, token, by=call.actor.id)
-    items = await call.db.read(_tried, upload.name, upload.content)
-    done = await entering.take_in(
-        call.db,
+    """Take in what was tried; the run goes on in the background."""
+    run = await call.db.run(
+        entering.begin,
         token,
-        items,
         submit=bool(call.form.get("submit")),
         pointing=bool(call.form.get("pointing")),
         by=call.actor.id,
         now=call.now,
     )
-    return _shown(call, items=done, done=True)
+    return call.redirect(f"/knowledge/runs/{run.id}")
 
 
 def _shown(call: Call, *, status: int = 200, **context: Any) -> web.Response:
-    nothing: dict[str, Any] = {"items": [], "token": "", "done": False, "error": ""}
+    nothing: dict[str, Any] = {"items": [], "token": "", "error": ""}
     context = nothing | context
     context["items"] = sorted(context["items"], key=lambda one: not one.error)
     shown = sum(len(one.pictures) for one in context["items"] if one.fits)

@@ -8,6 +8,7 @@ from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 LEAST_SCORE = 0.55  # more than nine of ten questions without an answer meet silence
 
@@ -24,6 +25,7 @@ class Ranker(Base):
     """Weights that were learned, with the figures that decided; where none is live, those of the program."""
 
     __tablename__ = "knowledge_ranker"
+    __called__ = N_("Learned ranking")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     standing: Mapped[Standing]
@@ -65,6 +67,7 @@ class Silence(Base):
     """
 
     __tablename__ = "knowledge_silence"
+    __called__ = N_("Threshold of suggestions")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     least: Mapped[float] = mapped_column(default=LEAST_SCORE)

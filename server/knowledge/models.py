@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class State(StrEnum):
@@ -71,10 +72,32 @@ class Verdict(StrEnum):
     NOT_RELEVANT = "not_relevant"
 
 
+class RunKind(StrEnum):
+    """What a run does: it enters the documents of an upload, or takes one step with many articles."""
+
+    IMPORT = "import"
+    SUBMIT = "submit"
+    REVIEW = "review"
+    PUBLISH = "publish"
+    CONFIRM = "confirm"
+    RETIRE = "retire"
+
+
+class Fate(StrEnum):
+    """What became of one document or article of a run."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    KNOWN = "known"  # a document that says what an article says already
+    POINTING = "pointing"  # a document that only points at another one
+    PICTURE = "picture"  # goes with the document that shows it
+
+
 class Article(Base):
     """A knowledge article; its texts are Markdown. Earlier versions are in ArticleVersion."""
 
     __tablename__ = "article"
+    __called__ = N_("Knowledge article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -121,6 +144,7 @@ class ArticleNote(Base):
     """What somebody said about an article: a remark, a report of an error, a comment."""
 
     __tablename__ = "article_note"
+    __called__ = N_("Note on an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -137,6 +161,7 @@ class ArticleProposal(Base):
     """A change of a published article that waits for the reviewer; at most one for each article."""
 
     __tablename__ = "article_proposal"
+    __called__ = N_("Proposed change of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -164,6 +189,7 @@ class ArticleFile(Base):
     """A file at an article. It is kept under a random name; `name` is only what people see."""
 
     __tablename__ = "article_file"
+    __called__ = N_("File of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int] = mapped_column(ForeignKey("article.id"), index=True)
@@ -199,6 +225,47 @@ class ImportUpload(Base):
     at: Mapped[datetime]
 
 
+class Run(Base):
+    """Long work on many documents or articles, done in portions in the background; see `runs.py`."""
+
+    __tablename__ = "knowledge_run"
+    __audited__ = False  # the articles that it changes are audited
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RunKind]
+    name: Mapped[str] = mapped_column(String(120), default="")  # of the upload
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # of the upload, until it ends
+    given: Mapped[dict[str, Any]] = mapped_column(default=dict)  # how it is done: see where it is begun
+    by_id: Mapped[int]
+    at: Mapped[datetime]
+    total: Mapped[int | None]  # None: not read yet
+    done: Mapped[int] = mapped_column(default=0)  # how many have a line
+    joined: Mapped[int] = mapped_column(default=0)  # of an import: entered ones whose links lead somewhere
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(Text, default="")  # msgid: why it ended before its end
+    places: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("ix_knowledge_run_at", "at"),)
+
+
+class RunLine(Base):
+    """What became of one document or article of a run."""
+
+    __tablename__ = "knowledge_run_line"
+    __audited__ = False  # follows from audited rows
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("knowledge_run.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)  # from 0, in the order of what was given
+    fate: Mapped[Fate]
+    source: Mapped[str] = mapped_column(String(200))  # the document, or the article's number
+    title: Mapped[str] = mapped_column(String(200), default="")
+    number: Mapped[str] = mapped_column(String(20), default="")  # the article that it became or says the same
+    reason: Mapped[str] = mapped_column(Text, default="")  # msgid: why it was refused
+    places: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("ix_knowledge_run_line_fate", "run_id", "fate"),)
+
+
 class PortalSearch(Base):
     """A search of an end user and what came of it: what was solved here need not be reported."""
 
@@ -218,6 +285,7 @@ class ArticleVersion(Base):
     """An article as it was before a change."""
 
     __tablename__ = "article_version"
+    __called__ = N_("Version of an article")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     article_id: Mapped[int]
@@ -249,6 +317,7 @@ class Outcome(Base):
     """What one ticket says of one suggestion; a later verdict takes the earlier one's place."""
 
     __tablename__ = "knowledge_outcome"
+    __called__ = N_("Outcome of a suggestion")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     suggestion: Mapped[str] = mapped_column(String(20), index=True)  # KB-000012 or INC-000012
@@ -278,6 +347,7 @@ class Gap(Base):
     """A ticket for which nothing was known: a hint at the article that is missing."""
 
     __tablename__ = "knowledge_gap"
+    __called__ = N_("Knowledge gap")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket: Mapped[str] = mapped_column(String(20), unique=True)

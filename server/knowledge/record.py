@@ -97,12 +97,12 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
     article = finding.visible(session, number, actor)
     versions = finding.versions(session, article)
     outcomes = finding.outcomes(session, number)
-    notes = _notes(session, article)
+    said = notes(session, article)
     reviews = actor.may("knowledge.publish")
     wish = proposals.waiting(session, article)
     proposal = wish if wish is not None and (reviews or wish.by_id == actor.id) else None
     known = {article.author_id, article.reviewer_id, *(one.by_id for one in versions)}
-    known |= {one.by_id for one in notes} | {proposal.by_id if proposal else None}
+    known |= {one.by_id for one in said} | {proposal.by_id if proposal else None}
     people = people_by_ids(session, {one for one in known if one is not None})
     translations = finding.translations(session, article, actor)
     pointed = pointed_at(session, article, actor)
@@ -125,7 +125,7 @@ def view(session: Session, number: str, *, actor: Actor) -> View:
         pointed=pointed,
         steps=sorted(STEPS[article.state]),
         files=files.of_article(session, article),
-        notes=[(one, name_of(people, one.by_id)) for one in notes],
+        notes=[(one, name_of(people, one.by_id)) for one in said],
         proposal=proposal,
         proposed=differences(service.texts_of(article), proposal.texts) if proposal else [],
         proposed_by=name_of(people, proposal.by_id) if proposal else None,
@@ -172,7 +172,8 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[st
     return found
 
 
-def _notes(session: Session, article: Article) -> list[ArticleNote]:
+def notes(session: Session, article: Article) -> list[ArticleNote]:
+    """The latest notes, the newest first."""
     rows = session.scalars(
         select(ArticleNote)
         .where(ArticleNote.article_id == article.id)

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -67,17 +68,26 @@ class Term:
 
 
 def words_of(said: str) -> Iterator[str]:
-    """The words by which a text is found."""
-    for found in _PIECE.finditer(unicodedata.normalize("NFKC", said)):
-        piece = found.group()
+    """The words by which a text is found, in the order in which they first occur."""
+    pieces = (found.group() for found in _PIECE.finditer(unicodedata.normalize("NFKC", said)))
+    for piece in dict.fromkeys(pieces):
         if piece[0] >= "\u3400" and re.match(rf"[{_HAN}]", piece):
             yield from (piece[at : at + 2] for at in range(len(piece)))  # the last sign stands alone
-            continue
-        marks = [mark.start() for mark in _PART.finditer(piece)]
-        after = [0, *(start for start in marks if start and not piece[start - 1].isalnum())]
-        for start in list(dict.fromkeys([*after, *marks]))[:MOST_PARTS]:  # of too many, those a person sees
-            yield piece[start:].lower()[:LONGEST_WORD]
-        yield from (STEM + stem for stem in _stems(piece))
+        elif len(piece) <= LONGEST_WORD:
+            yield from _kept(piece)
+        else:
+            yield from _of_piece(piece)
+
+
+def _of_piece(piece: str) -> tuple[str, ...]:
+    marks = [mark.start() for mark in _PART.finditer(piece)]
+    after = [0, *(start for start in marks if start and not piece[start - 1].isalnum())]
+    starts = list(dict.fromkeys([*after, *marks]))[:MOST_PARTS]  # of too many, those a person sees
+    parts = (piece[start:].lower()[:LONGEST_WORD] for start in starts)
+    return (*parts, *(STEM + stem for stem in _stems(piece)))
+
+
+_kept = lru_cache(maxsize=8_192)(_of_piece)  # the same words stand in many articles
 
 
 def _stems(piece: str) -> Iterable[str]:
@@ -186,7 +196,7 @@ def index(session: Session, article: Article) -> None:
     session.execute(delete(ArticleWord).where(ArticleWord.article_id == article.id))
     rows = [{"word": word, "article_id": article.id, "weight": weight} for word, weight in weights.items()]
     if rows:
-        session.execute(insert(ArticleWord), rows)
+        session.connection().execute(insert(ArticleWord), rows)  # past the ORM, which would look at each
     article.words_form = FORM
 
 

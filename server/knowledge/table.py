@@ -18,6 +18,8 @@ from server.knowledge.bulk import ACTIONS
 from server.knowledge.finding import visible_to
 from server.knowledge.models import Article, Kind, Outcome, State, Verdict
 
+WHOLE = 2_000  # articles of one step
+
 
 @dataclass(frozen=True)
 class Row:
@@ -154,4 +156,5 @@ ARTICLES = Listing(
     row_id=lambda row: str(row.number),
     row_url=lambda row: f"/knowledge/{row.number}",
     topic="knowledge",
+    whole=WHOLE,
 )

@@ -16,7 +16,7 @@ from server.kernel import keys
 from server.kernel.events import emit
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
-from server.knowledge import portal, proposals, searching, service
+from server.knowledge import portal, proposals, runs, searching, service
 from server.knowledge.models import (
     Article,
     ArticleNote,
@@ -223,12 +223,13 @@ def forget_uploads(session: Session, *, now: datetime) -> None:
 
 
 async def tend(work: Work) -> None:
-    """Expire what is due or idle, forget tried imports and old searches, make the words that are missing."""
+    """Expire what is due or idle, forget old uploads, runs and searches, make the words that are missing."""
     await work.db.run(expire_due, now=work.now)
     if after := idle_limit(work.app[keys.SETTINGS].knowledge_unused_days):
         await work.db.run(expire_unused, after=after, now=work.now)
     await work.db.run(forget_uploads, now=work.now)
     await work.db.run(portal.forget, now=work.now)
+    await work.db.run(runs.forget, now=work.now)
     while await work.db.run(searching.index_stale):
         pass
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from server.cmdb.classes import catalogue
 from server.kernel.i18n import N_, _, current_language, loc
-from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
+from server.knowledge.models import Audience, Fate, Kind, NoteKind, Run, RunKind, RunLine, State, Verdict
 
 STATES = {
     State.DRAFT: N_("Draft"),
@@ -51,6 +51,21 @@ REASONS = {
     "due": N_("Review is due"),
     "unused": N_("Lies unused"),
 }
+RUNS = {
+    RunKind.IMPORT: N_("Import"),
+    RunKind.SUBMIT: N_("Submit for review"),
+    RunKind.REVIEW: N_("Mark as reviewed"),
+    RunKind.PUBLISH: N_("Publish"),
+    RunKind.CONFIRM: N_("Still right"),
+    RunKind.RETIRE: N_("Retire"),
+}
+FATES = {
+    Fate.REFUSED: N_("not done"),
+    Fate.DONE: N_("done"),
+    Fate.KNOWN: N_("known already"),
+    Fate.POINTING: N_("only pointing elsewhere"),
+    Fate.PICTURE: N_("pictures"),
+}
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
@@ -87,6 +102,33 @@ def reason(value: str) -> str:
 def verdict(value: Verdict) -> str:
     """A verdict in the reader's language."""
     return _(VERDICTS[value])
+
+
+def run(one: Run) -> str:
+    """What a run does, in the reader's language."""
+    return f"{_(RUNS[one.kind])}: {one.name}" if one.name else _(RUNS[one.kind])
+
+
+def fate(value: Fate) -> str:
+    """What became of some, in the reader's language."""
+    return _(FATES[value])
+
+
+def said(msgid: str, places: Mapping[str, object]) -> str:
+    """A kept sentence in the reader's language."""
+    told = {name: loc(value) if isinstance(value, dict) else value for name, value in places.items()}
+    return _(msgid).format(**told)
+
+
+def of_line(line: RunLine) -> str:
+    """Why a document or an article was left out of a run; "" where it was not."""
+    if line.fate is Fate.REFUSED:
+        return said(line.reason, line.places)
+    if line.fate is Fate.KNOWN:
+        return "" if line.number else _("the same as {source}").format(**line.places)
+    if line.fate is Fate.PICTURE:
+        return _("a picture of {source}").format(**line.places)
+    return _("only points at {target}").format(**line.places) if line.fate is Fate.POINTING else ""
 
 
 def listed(names: Sequence[str]) -> str:

@@ -22,11 +22,12 @@ SECRET_LEAST = 16
 
 @dataclass(frozen=True)
 class ChannelView:
-    """A channel with its health: how many wait and are dead, and whether its breaker is open."""
+    """A channel with its health: how many wait, failed, or came before it was set up; its breaker."""
 
     code: str
     waiting: int
     dead: int
+    off: int
     failures: int
     open_until: datetime | None
     last_error: str
@@ -118,7 +119,8 @@ def channels(session: Session) -> list[ChannelView]:
                     states.get((code, s), 0)
                     for s in (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
                 ),
-                states.get((code, DeliveryState.DEAD), 0) + states.get((code, DeliveryState.OFF), 0),
+                states.get((code, DeliveryState.DEAD), 0),
+                states.get((code, DeliveryState.OFF), 0),
                 row.failures if row is not None else 0,
                 row.open_until if row is not None else None,
                 row.last_error if row is not None else "",

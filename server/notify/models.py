@@ -8,6 +8,7 @@ from sqlalchemy import Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class DeliveryState(StrEnum):
@@ -26,6 +27,7 @@ class Webhook(Base):
     """An address of a program that wants to know."""
 
     __tablename__ = "notify_webhook"
+    __called__ = N_("Webhook")
     __secret__ = ("sealed",)
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -84,6 +84,7 @@ LOG = Listing(
     views=(
         View("all", N_("All"), ""),
         View("failed", N_("Failed"), "state:dead"),
+        View("off", N_("Channel not set up"), "state:off"),
         View("waiting", N_("Waiting"), "state:queued"),
     ),
     prepare=_rows,

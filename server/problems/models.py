@@ -8,6 +8,7 @@ from sqlalchemy import Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 TITLE_LIMIT = 200
 TEXT_LIMIT = 20_000
@@ -34,6 +35,7 @@ class Problem(Base):
     """The cause behind incidents. A known error is also an article, which incidents like it are shown."""
 
     __tablename__ = "problem"
+    __called__ = N_("Problem")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -60,6 +62,7 @@ class ProblemIncident(Base):
     """An incident that a problem explains."""
 
     __tablename__ = "problem_incident"
+    __called__ = N_("Incident of a problem")
 
     problem_id: Mapped[int] = mapped_column(ForeignKey("problem.id"), primary_key=True)
     incident: Mapped[str] = mapped_column(String(20), primary_key=True, index=True)

@@ -1,7 +1,7 @@
 """What the page of a room shows: the drawing with live values, the numbers, the table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import hypot
 from typing import Any
@@ -16,6 +16,7 @@ from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_, _, format_number, loc, ngettext, pgettext
 from server.rooms import attention
+from server.rooms.labels import Label, Mark, of_door
 from server.rooms.plan import Box, Plan, Spot, read
 from server.rooms.stock import Stock, take_stock
 
@@ -33,6 +34,7 @@ UNIT_LINES = {
     "panel": ("contact_state",),
 }
 UNITS_SHOWN = 3
+MARK_RADIUS = {"climate": 20}  # of a sensor on the plan; the others 13
 ROWS_SHOWN = 300  # of the table
 WATTS = 1000.0
 
@@ -80,6 +82,7 @@ class Sensed:
     kind: str
     url: str
     box: Box | None = None
+    label: Label | None = None  # of a door
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def view(session: Session, code: str, *, actor: Actor, now: datetime) -> RoomVie
     feeds = feed_states(stock)
     sensors = [_sensor(stock, spot) for spot in plan.sensors] if plan else []
     aisles = [_aisle(box, sensors) for box in plan.aisles] if plan else []
-    doors = [_door(stock, box) for box in plan.doors] if plan else []
+    doors = [_labelled(_door(stock, box), plan) for box in plan.doors] if plan else []
     units = [_unit(stock, box) for box in plan.units] if plan else []
     said = [(one.severity, one.name, one.lines[0][0]) for one in units if one.severity != "unknown"]
     said += [(one.severity, one.name, one.text) for one in (*sensors, *doors) if one.severity != "unknown"]
@@ -365,6 +368,21 @@ def _door(stock: Stock, box: Box) -> Sensed:
     return Sensed(
         name, state_word(found.text), severity, box.x, box.y, found.text, "door", f"/cis/{ci.number}", box
     )
+
+
+def _labelled(door: Sensed, plan: Plan) -> Sensed:
+    """A door with the place of its label, which no sensor's mark covers."""
+    assert door.box is not None
+    label = of_door(
+        door.box,
+        door.name,
+        door.text,
+        marks=[Mark(one.x, one.y, MARK_RADIUS.get(one.kind, 13)) for one in plan.sensors],
+        boxes=plan.units,
+        width=plan.width,
+        depth=plan.depth,
+    )
+    return replace(door, label=label)
 
 
 def _inside(stock: Stock) -> str:

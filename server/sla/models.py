@@ -8,6 +8,7 @@ from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kernel.db import Base
+from server.kernel.i18n import N_
 
 
 class ClockKind(StrEnum):
@@ -21,6 +22,7 @@ class SlaTarget(Base):
     """Targets of one priority; without a row the defaults of `targets.py` hold."""
 
     __tablename__ = "sla_target"
+    __called__ = N_("Service level target")
 
     priority: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     response_s: Mapped[int]
@@ -32,6 +34,7 @@ class BusinessCalendar(Base):
     """Working hours, holidays and moved working days."""
 
     __tablename__ = "business_calendar"
+    __called__ = N_("Business calendar")
 
     code: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[dict[str, str]]

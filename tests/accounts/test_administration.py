@@ -224,3 +224,13 @@ async def test_the_first_run_makes_one_administrator_by_its_token(desk: Desk) ->
     assert (await desk.stranger.post("/setup", {**form, "token": token})).status == 303
     assert (await desk.stranger.get("/setup")).status == 404
     assert (await desk.stranger.post("/setup", {**form, "token": token})).status == 404
+
+
+async def test_the_audit_page_names_kinds_of_records_in_the_readers_language(desk: Desk) -> None:
+    await desk.admin.post("/settings/departments", {"code": "ops", "name_en": "Operations"})
+    assert "Department 1 created" in await desk.admin.text("/settings/audit?table=department")
+    await desk.admin.post("/appearance", {"language": "zh", "back": "/"})
+    found = await desk.admin.text("/settings/audit?table=department")
+    assert "新建 部门 1" in found
+    assert "新建 人员" not in found
+    assert (await desk.admin.get("/settings/audit?table=nonsense")).status == 422

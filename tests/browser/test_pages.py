@@ -47,6 +47,7 @@ FOR_ADMIN = (
     "/knowledge/gaps",
     "/knowledge/quality",
     "/knowledge/import",
+    "/knowledge/runs",
     "/problems",
     "/problems/new",
     "/problems/patterns",

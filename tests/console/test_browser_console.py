@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from sqlalchemy.orm import Session
 
 from server.kernel.events import emit
+from server.knowledge import service as knowledge
+from server.knowledge.models import State
+from tests.conftest import NOON
 from tests.desk_client import Desk
 
 CHROMIUM = shutil.which("chromium") or ""
@@ -237,4 +241,31 @@ async def test_charts_have_gaps_units_and_a_table(look: Look) -> None:
         "n => n.map(p => p.getAttribute('stroke')).join()"
     )
     assert light != dark
+    assert seen.complaints == []
+
+
+def _articles(session: Session, by: int) -> None:
+    for n in range(52):
+        texts = {"title": f"Fan {n} fails", "solution": "Swap it", "language": "en"}
+        one = knowledge.write(session, texts, by=by, now=NOON)
+        knowledge.move(session, one.number, State.SUBMITTED, by=by, now=NOON)
+
+
+async def test_all_that_match_are_chosen_asked_about_and_their_run_is_watched(look: Look, desk: Desk) -> None:
+    await desk.db.run(_articles, desk.bob.person_id)
+    seen = await look()
+    await seen.go("/knowledge?state=submitted")
+    bar = seen.page.locator("[data-bulk]")
+    await seen.page.locator("[data-tick]").first.check()
+    assert not await bar.get_by_role("button", name="Choose all 52").is_visible()
+    await seen.page.locator("[data-tick-all]").check()
+    await bar.get_by_role("button", name="Choose all 52 that match").click()
+    assert await bar.locator("[data-bulk-count]").text_content() == "all 52 that match"
+    await bar.get_by_role("button", name="Publish").click()
+    await seen.page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    await seen.page.wait_for_url("**/knowledge/runs/*")
+    assert "0 of 52" in await seen.page.locator(".krun").inner_text()
+    await desk.work()
+    await seen.page.locator(".wd-st", has_text="finished").wait_for()  # told by the desk, not by a reload
+    assert "52" in await seen.page.locator(".wd-kpis").inner_text()
     assert seen.complaints == []

@@ -8,6 +8,7 @@ from aiohttp import ClientResponse
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from server.accounts.models import Person
 from server.incidents import record, table
 from server.incidents.models import Incident, State
 from server.kernel.call import Actor
@@ -305,3 +306,16 @@ async def test_what_was_done_is_taken_back_from_its_toast(desk: Desk) -> None:
     assert (await now_is(desk, number)).priority == before.priority
     await _undo(desk, await desk.post(f"/incidents/{number}/watch", {"on": "1"}))
     assert "Stop watching" not in await desk.text(f"/incidents/{number}")
+
+
+async def test_a_priority_raised_for_a_person_says_the_name_in_the_readers_language(desk: Desk) -> None:
+    def honoured(session: Session) -> None:
+        session.get_one(Person, desk.charlie.person_id).vip = 1
+
+    await desk.db.run(honoured)
+    number = await reported(desk, affected_id=str(desk.charlie.person_id))
+    assert "raised for Charlie Li" in await desk.text(f"/incidents/{number}")
+    version = str((await now_is(desk, number)).version)
+    assert await step(desk, number, "priority", impact="3", urgency="3", version=version) == 303
+    assert (await desk.post("/appearance", {"language": "zh", "back": "/"})).status == 303
+    assert "因 李查理 提升" in await desk.text(f"/incidents/{number}")

@@ -10,7 +10,7 @@ from server.accounts import people
 from server.accounts.models import Department, Person
 from server.kernel import audit
 from server.kernel.audit import AuditRow
-from server.kernel.db import Database
+from server.kernel.db import Base, Database
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -145,3 +145,14 @@ def test_a_person_is_told_by_username(db: Database) -> None:
     db.run_now(lambda session: people.create(session, "bob", {"en": "B"}, now=NOON) and None)
     assert db.read_now(lambda session: session.scalar(select(Person.username))) == "bob"
     assert db.read_now(_rows)[-1].actor == "system"
+
+
+def test_every_record_that_is_audited_has_a_name_that_no_other_has() -> None:
+    models = [
+        mapper.class_
+        for mapper in Base.registry.mappers
+        if mapper.class_.__module__.startswith("server.") and getattr(mapper.class_, "__audited__", True)
+    ]
+    names = [getattr(one, "__called__", None) for one in models]
+    assert [one.__name__ for one, name in zip(models, names, strict=True) if not name] == []
+    assert len(set(names)) == len(names)

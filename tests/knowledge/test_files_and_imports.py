@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from server.kernel.db import Database
 from server.kernel.errors import DeskError, InvalidError
 from server.kernel.listing.export import neutral
-from server.knowledge import documents, entering, files, importing, service
+from server.knowledge import documents, files, importing, service
 from server.knowledge.models import Article, ArticleFile, FileContent, ImportUpload, State
 from tests.desk_client import Browser, Desk
-from tests.knowledge.conftest import NOON, Publish
+from tests.knowledge.conftest import NOON, Publish, taken_in
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 TITLES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)
@@ -355,17 +355,12 @@ def test_each_document_of_a_folder_is_told_with_what_becomes_of_it(db: Database,
 def test_taking_in_enters_exactly_what_was_told_and_a_second_time_nothing(db: Database) -> None:
     raw = zipped(FOLDER)
 
-    def round_trip() -> list[importing.Item]:
-        upload = db.run_now(entering.keep, "kb.zip", raw, by=1, now=NOON)
-        items = tried(db, "kb.zip", raw)
-        return asyncio.run(entering.take_in(db, upload.token, items, submit=True, by=1, now=NOON))
-
     told = tried(db, "kb.zip", raw)
-    done = round_trip()
+    done = taken_in(db, "kb.zip", raw, submit=True)
     assert [one.source for one in done if one.number] == [one.source for one in told if one.fits]
     states = db.read_now(lambda s: [article.state for article in s.scalars(select(Article))])
     assert states == [State.SUBMITTED] * 3
-    assert [one for one in round_trip() if one.number] == []
+    assert [one for one in taken_in(db, "kb.zip", raw, submit=True) if one.number] == []
     assert db.read_now(lambda s: s.scalar(select(func.count()).select_from(ImportUpload))) == 0
 
 
@@ -435,8 +430,14 @@ async def test_an_import_is_tried_then_done_in_the_console(desk: Desk) -> None:
     token = page.partition('action="/knowledge/import/')[2].partition('"')[0]
     assert (await desk.json("/api/v1/articles"))["total"] == 0
     assert (await desk.admin.post(f"/knowledge/import/{token}")).status == 404
-    done = await desk.post(f"/knowledge/import/{token}", {"submit": "1"})
-    assert "3 articles are entered." in await done.text()
+    begun_ = await desk.post(f"/knowledge/import/{token}", {"submit": "1"})
+    run = begun_.headers["Location"]
+    assert "It goes on when this page is closed" in await desk.text(run)
+    await desk.work()
+    page = await desk.text(run)
+    for said in ("b/broken.docx", "the same as a/feed.md", "b/mojibake.md"):
+        assert said in page
+    assert run in await desk.text("/knowledge/runs")
     assert (await desk.json("/api/v1/articles?state=submitted"))["total"] == 3
     assert (await desk.post(f"/knowledge/import/{token}")).status == 404
 

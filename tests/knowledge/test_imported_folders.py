@@ -2,17 +2,20 @@
 
 import asyncio
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.kernel.db import Database
-from server.kernel.errors import InvalidError
+from server.kernel.errors import InvalidError, NotFoundError
+from server.kernel.jobs import LeaseLostError
 from server.knowledge import documents, entering, files, importing, service
-from server.knowledge.models import Article, ArticleFile, State
+from server.knowledge.models import Article, ImportUpload, Run, State
 from tests.desk_client import Desk
-from tests.knowledge.conftest import NOON
+from tests.knowledge.conftest import NOON, held, taken_in
 from tests.knowledge.test_files_and_imports import PNG, REFUSED, WORD_NS, form, paragraph, word, zipped
 
 FOLDER = {
@@ -37,12 +40,6 @@ DRAWN = (
 )
 
 
-def entered(db: Database, name: str, raw: bytes, **how: Any) -> list[importing.Item]:
-    upload = db.run_now(entering.keep, name, raw, by=1, now=NOON)
-    items = db.read_now(importing.compared, importing.read(name, raw))
-    return asyncio.run(entering.take_in(db, upload.token, items, submit=False, by=1, now=NOON, **how))
-
-
 def titled(db: Database, title: str) -> Article:
     return db.read_now(lambda session: session.scalars(select(Article).where(Article.title == title)).one())
 
@@ -52,7 +49,7 @@ def names(db: Database, article: Article) -> list[str]:
 
 
 def test_pictures_come_along_and_links_lead_to_articles(db: Database) -> None:
-    items = {one.source: one for one in entered(db, "kb.zip", zipped(FOLDER))}
+    items = {one.source: one for one in taken_in(db, "kb.zip", zipped(FOLDER))}
     tray, fan = titled(db, "Tray jams"), titled(db, "Fan fails")
     assert names(db, tray) == names(db, fan) == ["tray.png"]
     [shown] = db.read_now(files.of_article, tray)
@@ -66,7 +63,7 @@ def test_pictures_come_along_and_links_lead_to_articles(db: Database) -> None:
 
 
 def test_T20_what_is_no_picture_by_its_content_is_told_and_left_out(db: Database) -> None:  # noqa: N802
-    items = {one.source: one for one in entered(db, "kb.zip", zipped(FOLDER))}
+    items = {one.source: one for one in taken_in(db, "kb.zip", zipped(FOLDER))}
     assert items["docs/img/evil.png"].error
     evil = titled(db, "Evil")
     assert names(db, evil) == []
@@ -74,49 +71,69 @@ def test_T20_what_is_no_picture_by_its_content_is_told_and_left_out(db: Database
 
 
 def test_a_document_that_only_points_is_left_out_unless_it_is_wanted(db: Database) -> None:
-    items = {one.source: one for one in entered(db, "kb.zip", zipped(FOLDER))}
+    items = {one.source: one for one in taken_in(db, "kb.zip", zipped(FOLDER))}
     stub = items["docs/old.md"]
     assert (stub.points_at, stub.number, stub.fits) == ("Tray jams", "", True)
     tray = titled(db, "Tray jams")
-    again = {one.source: one for one in entered(db, "kb.zip", zipped(FOLDER), pointing=True)}
+    again = {one.source: one for one in taken_in(db, "kb.zip", zipped(FOLDER), pointing=True)}
     assert [name for name, one in again.items() if one.number] == ["docs/old.md"]
     assert titled(db, "Old tray page").solution == f"See [Tray jams](/knowledge/{tray.number})."
 
 
-def test_T20_pictures_are_bounded_together_however_often_one_is_shown(  # noqa: N802
-    db: Database, monkeypatch: pytest.MonkeyPatch
+async def test_T20_pictures_are_bounded_together_however_often_one_is_shown(  # noqa: N802
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entering, "PICTURES_MOST", len(PNG) * 3)
     folder = {f"{n}.md": f"# Page {n}\n\nText {n} ![x](a.png)".encode() for n in range(4)} | {"a.png": PNG}
-    with pytest.raises(InvalidError, match="pictures"):
-        entered(db, "kb.zip", zipped(folder))
-    assert db.read_now(lambda session: session.scalars(select(ArticleFile)).all()) == []
-    assert db.read_now(lambda session: session.scalars(select(Article)).all()) == []
+    answer = await desk.post("/knowledge/import", form("kb.zip", zipped(folder)))
+    assert answer.status == 422
+    assert "bytes of pictures" in await answer.text()
+    assert await desk.db.read(lambda session: session.scalars(select(ImportUpload)).all()) == []
 
 
-async def test_an_import_that_is_taken_in_twice_at_once_enters_each_document_once(db: Database) -> None:
-    raw = zipped({f"{n}.md": f"# Page {n}\n\nText {n} of the folder".encode() for n in range(120)})
-    upload = await db.run(entering.keep, "kb.zip", raw, by=1, now=NOON)
-    items = await db.read(importing.compared, importing.read("kb.zip", raw))
-    both = [entering.take_in(db, upload.token, items, submit=True, by=1, now=NOON) for _ in range(2)]
-    done = await asyncio.gather(*both, return_exceptions=True)
-    assert sum(isinstance(one, list) for one in done) == 1
-    states = await db.read(lambda session: session.scalars(select(Article.state)).all())
-    assert len(states) == 120
-    assert set(states) == {State.SUBMITTED}
+def begun(db: Database, pages: int) -> Run:
+    raw = zipped({f"{n}.md": f"# Page {n}\n\nText {n} of the folder".encode() for n in range(pages)})
+    upload = db.run_now(entering.keep, "kb.zip", raw, by=1, now=NOON)
+    return db.run_now(entering.begin, upload.token, submit=True, pointing=False, by=1, now=NOON)
+
+
+def test_an_upload_is_taken_in_once(db: Database) -> None:
+    upload = db.run_now(entering.keep, "a.md", b"# Fan fails\n\nSwap it", by=1, now=NOON)
+    how: Any = {"submit": True, "pointing": False, "now": NOON}
+    with pytest.raises(NotFoundError):
+        db.run_now(entering.begin, upload.token, by=2, **how)
+    db.run_now(entering.begin, upload.token, by=1, **how)
+    with pytest.raises(NotFoundError):
+        db.run_now(entering.begin, upload.token, by=1, **how)
+
+
+@pytest.mark.parametrize("portions", range(1, 8))
+def test_an_import_that_broke_off_anywhere_goes_on_there(sqlite_db: Database, portions: int) -> None:
+    run = begun(sqlite_db, 120)  # read, three portions entered, three joined
+    left = iter(range(portions))
+
+    def lost(_session: Session) -> None:
+        if next(left, None) is None:
+            raise LeaseLostError("the server is gone")
+
+    with suppress(LeaseLostError):
+        asyncio.run(entering.take_in(sqlite_db, run.id, hold=lost, now=NOON))
+    asyncio.run(entering.take_in(sqlite_db, run.id, hold=held, now=NOON))
+    rows = sqlite_db.read_now(lambda session: session.execute(select(Article.title, Article.state)).all())
+    assert sorted(rows) == sorted((f"Page {n}", State.SUBMITTED) for n in range(120))
+    after = sqlite_db.read_now(lambda session: session.get_one(Run, run.id))
+    assert (after.total, after.done, after.joined) == (120, 120, 120)
 
 
 async def test_others_write_while_a_large_folder_is_entered(db: Database) -> None:
-    raw = zipped({f"{n}.md": f"# Page {n}\n\nText {n} of the folder".encode() for n in range(150)})
-    upload = await db.run(entering.keep, "kb.zip", raw, by=1, now=NOON)
-    items = await db.read(importing.compared, importing.read("kb.zip", raw))
+    run = await asyncio.to_thread(begun, db, 150)
     texts = {"title": "Fan fails", "solution": "Swap it", "language": "en"}
-    going = asyncio.create_task(entering.take_in(db, upload.token, items, submit=False, by=1, now=NOON))
+    going = asyncio.create_task(entering.take_in(db, run.id, hold=held, now=NOON))
     beside = 0
     while not going.done():
         await db.run(service.write, texts, by=2, now=NOON)
         beside += 1
-    assert len(await going) == 150
+    await going
     assert beside > 1
 
 
@@ -164,7 +181,7 @@ def test_word_brings_pictures_links_bullets_and_tables(sqlite_db: Database, *, f
     told = relations(relation("r1", "media/a.png"), relation("r2", "https://m.example/x", "External"))
     raw = drawn({**told, "word/numbering.xml": NUMBERING.encode(), "word/media/a.png": PNG}, body)
     name, content = ("kb.zip", zipped({"in/s.docx": raw})) if folder else ("s.docx", raw)
-    [item] = entered(sqlite_db, name, content)
+    [item] = taken_in(sqlite_db, name, content)
     assert item.number, item
     article = titled(sqlite_db, "Scanner stops")
     [shown] = sqlite_db.read_now(files.of_article, article)
@@ -182,7 +199,7 @@ def test_T20_a_word_document_reaches_nothing_outside_itself(db: Database) -> Non
     )
     blips = "".join(f'<w:r><a:blip r:embed="r{n}"/><a:blip r:link="r{n}"/></w:r>' for n in range(5))
     link = '<w:hyperlink r:id="r7"><w:r><w:t>press</w:t></w:r></w:hyperlink>'
-    entered(db, "s.docx", drawn(told, f"{paragraph('Trap', 'Title')}<w:p>{blips}{link}</w:p>"))
+    taken_in(db, "s.docx", drawn(told, f"{paragraph('Trap', 'Title')}<w:p>{blips}{link}</w:p>"))
     article = titled(db, "Trap")
     assert article.solution == "press"
     assert names(db, article) == []
@@ -199,7 +216,7 @@ def test_XML_with_entities_is_refused_in_every_part_of_a_word_document(part: str
 def test_T20_a_bomb_within_a_document_of_a_folder_stops_only_that_document(db: Database) -> None:  # noqa: N802
     bomb = zipped({"word/document.xml": b" " * (30 * 1024 * 1024)})
     good = word(paragraph("Good", "Title") + paragraph("text"))
-    items = {one.source: one for one in entered(db, "kb.zip", zipped({"a.docx": bomb, "b.docx": good}))}
+    items = {one.source: one for one in taken_in(db, "kb.zip", zipped({"a.docx": bomb, "b.docx": good}))}
     assert items["a.docx"].error
     assert items["b.docx"].number
 
@@ -214,6 +231,7 @@ async def test_a_picture_in_the_text_is_shown_in_the_console_and_on_the_shelf(de
     assert "1 picture comes along." in page
     token = page.partition('action="/knowledge/import/')[2].partition('"')[0]
     await desk.post(f"/knowledge/import/{token}", {"submit": "1"})
+    await desk.work()
     found = await desk.json("/api/v1/articles?words=printer")
     number = found["items"][0]["number"]
     await desk.admin.post(f"/knowledge/{number}/move", {"to": "published"})

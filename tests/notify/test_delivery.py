@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -258,3 +259,17 @@ def test_t24_line_breaks_in_headers_are_neutralised() -> None:
     assert one_line("a\r\nBcc: x@example.com\x00b") == "a Bcc: x@example.com b"
     places = {"number": "INC-1\r\nX: 1", "priority": 1, "summary": "s"}
     assert "\n" not in render("incident.opened", places, "en")[0]
+
+
+async def test_what_no_channel_could_take_is_not_counted_as_failed(desk: Desk, clock: ManualClock) -> None:
+    step = update(Person).where(Person.id == desk.person_id).values(email="alice@example.com")
+    await desk.db.run(lambda session: session.execute(step))
+    await say(desk, clock, "a")
+    await desk.work()
+    assert await states(desk) == [DeliveryState.OFF]
+    page = await desk.admin.text("/settings/notifications?view=off")
+    assert "1 message not sent: the channel is not set up" in page
+    assert re.search(r"Failed</span> <span class=.wd-cnt.>0<", page)
+    assert re.search(r"Channel not set up</span> <span class=.wd-cnt.>1<", page)
+    [email] = [one for one in await desk.db.read(hooks.channels) if one.code == "email"]
+    assert (email.dead, email.off) == (0, 1)

@@ -129,6 +129,7 @@ class Listing:
         prepare: turns the page's rows into what the cells show, in one go: names, deadlines.
         row_id, row_url, preview_url: of a prepared row.
         topic: news of this topic offer fresh rows.
+        whole: how many rows at most an action may be asked for that go beyond the page; 0: ticked ones only.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Listing:
     row_url: Callable[[Any], str] | None = None
     preview_url: Callable[[Any], str] | None = None
     topic: str = ""
+    whole: int = 0
     page_size: int = PAGE_SIZE
 
     def column(self, key: str) -> Column | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.orm import Session
 
@@ -111,6 +111,16 @@ class ListPage:
         """The same rows as a file."""
         query = self.wish.query()
         return f"{self.listing.url}{query}{'&' if query else '?'}format=csv"
+
+    @property
+    def whole(self) -> int:
+        """For how many rows beyond the page an action may be asked at once; 0 where the page shows all."""
+        return min(self.total, self.listing.whole) if self.total > len(self.rows) else 0
+
+    @property
+    def matching(self) -> str:
+        """What is asked for, as `listing.many.matching` takes it."""
+        return urlencode(self.wish.pairs() or [("view", "")])
 
     @property
     def clear_url(self) -> str:

@@ -22,6 +22,7 @@ class SavedView(Base):
     """A named query of a table page."""
 
     __tablename__ = "saved_view"
+    __called__ = N_("Saved view")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     listing: Mapped[str] = mapped_column(String(40))

@@ -84,15 +84,31 @@ function bulk() {
     if (text) said.push(`${button.textContent.trim()}: ${text}`);
   }
   bar.querySelector("[data-bulk-skip]").textContent = said.join(" · ");
+  const offer = bar.querySelector("[data-whole]");
+  if (offer) offer.hidden = ticks.length < all.length;
+  bar.dataset.confirm = "";
   for (const old of document.querySelectorAll("input[data-bulk-id]")) old.remove();
   const forms = [bar, ...[...bar.querySelectorAll("[data-dialog]")].map((one) => document.getElementById(one.dataset.dialog)?.querySelector("form")).filter(Boolean)];
   for (const form of forms) for (const box of ticks) form.append(make("input", { type: "hidden", name: "id", value: box.value, "data-bulk-id": true }));
+}
+
+function chooseWhole(offer) {
+  const bar = offer.form;
+  offer.hidden = true;
+  bar.querySelector("[data-bulk-count]").textContent = offer.dataset.said;
+  bar.querySelector("[data-bulk-skip]").textContent = "";
+  for (const button of bar.querySelectorAll("[data-bulk-action]")) { button.title = ""; button.ariaDisabled = "false"; }
+  for (const old of document.querySelectorAll("input[data-bulk-id]")) old.remove();
+  bar.append(make("input", { type: "hidden", name: "matching", value: offer.dataset.whole, "data-bulk-id": true }));
 }
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-tick-all]")) { for (const box of document.querySelectorAll("[data-tick]")) box.checked = event.target.checked; bulk(); }
 });
 document.addEventListener("click", (event) => {
+  const offer = event.target.closest("[data-whole]"), act = event.target.closest("[data-ask]");
+  if (offer) { chooseWhole(offer); return; }
+  if (act?.form.elements.matching) act.form.dataset.confirm = act.dataset.ask;
   if (event.target.closest("[data-untick]")) { for (const box of document.querySelectorAll("[data-tick]")) box.checked = false; bulk(); return; }
   if (event.target.matches("[data-tick]")) { ticked(event.target.closest("tr"), event.shiftKey); return; }
   const row = event.target.closest("[data-rows] tbody tr[data-row]");
