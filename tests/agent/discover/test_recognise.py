@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.discover.candidate import FIELDS
 from agent.discover.evidence import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, evidence, number_of, text_of
 from agent.discover.found import SURE, Found
-from agent.discover.identity import FIELDS, candidates
+from agent.discover.identity import candidates
 from agent.discover.linear import probabilities, softmax
 from agent.discover.models import Models, unpack
 from agent.discover.models import packaged as models
