@@ -76,18 +76,18 @@ async def test_P15_with_a_fifth_of_a_thousand_hanging_the_others_are_asked_in_ti
     settings = Settings(data=str(tmp_path / "data"), poll=Polling(concurrency=200))
     agent = Agent(settings, Identity("http://127.0.0.1:9", 7, "agent", "s3cret"), clock=FastClock())  # type: ignore[arg-type]
     network = Network()
-    agent.poller = network  # type: ignore[assignment]
+    agent.polling.poller = network  # type: ignore[assignment]
     targets = [
         TargetConfig(
             n, f"d{n}", f"10.0.{n // 250}.{n % 250}", 161, "snmp", "ups-mib", every_s, timeout_s=timeout_s
         )
         for n in range(1, DEVICES + 1)
     ]
-    agent.schedule = noted = Noted("agent")
+    agent.polling.schedule = noted = Noted("agent")
     agent.apply(Config(generation="1", targets=targets, host=False))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ROUNDS * every_s / SPEED):
-            await agent._poll_loop()
+            await agent.polling.run()
     await agent.link.close()
     well = sorted(x for key, all_of in noted.late.items() if int(key[1:]) % HANGING for x in all_of)
     p99 = well[len(well) * 99 // 100]
@@ -114,17 +114,17 @@ async def test_P15_those_that_did_not_answer_have_half_of_the_room(tmp_path: Pat
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
-    agent.poller.poll = poll  # type: ignore[method-assign, assignment]
+    agent.polling.poller.poll = poll  # type: ignore[method-assign, assignment]
     targets = [
         TargetConfig(n, f"d{n}", f"10.0.0.{n}", 161, "snmp", "ups-mib", 60.0, timeout_s=60.0)
         for n in range(1, 32)
     ]
     agent.apply(Config(generation="1", targets=targets, host=False))
     for place in range(1, 32):
-        turn = agent.schedule._turns[f"t{place}"]
+        turn = agent.polling.schedule._turns[f"t{place}"]
         turn.failures = int(place < 31)
-        agent.schedule._at(turn, agent.clock.steady() - 1 / place)
-    loop = asyncio.create_task(agent._poll_loop())
+        agent.polling.schedule._at(turn, agent.clock.steady() - 1 / place)
+    loop = asyncio.create_task(agent.polling.run())
     await asyncio.wait_for(answered.wait(), 20)
     loop.cancel()
     with contextlib.suppress(asyncio.CancelledError):
