@@ -14,10 +14,11 @@ from server.cmdb.models import Ci, Location, LocationKind
 from server.cmdb.readings import Reading, number
 from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
-from server.kernel.i18n import N_, _, format_number, loc, ngettext, pgettext
+from server.kernel.i18n import N_, _, format_number, loc, ngettext
 from server.rooms import attention
 from server.rooms.plan import Box, Plan, Spot, read
 from server.rooms.stock import Stock, take_stock
+from server.rooms.words import float_of, people, providers_word, short, state_word
 
 MARKS = {"critical": "c", "major": "j", "minor": "m", "unknown": "u"}
 SENSED = {
@@ -212,11 +213,6 @@ def _racks(plan: Plan, stock: Stock, feeds: Mapping[str, str]) -> list[RackShown
     return shown
 
 
-def float_of(one: Reading) -> float:
-    """The number of a reading; 0 where there is none."""
-    return one.value if one.value is not None else 0.0
-
-
 def _unit(stock: Stock, box: Box) -> UnitShown:
     ci = stock.of(box.device)
     name = ci.name if ci else loc(box.name) or box.device or box.code
@@ -232,46 +228,6 @@ def _unit(stock: Stock, box: Box) -> UnitShown:
         lines = [(_("no data"), "")]
     worst = min((health, *(tone for _text, tone in lines if tone)), key=providers.RANK.__getitem__)
     return UnitShown(box, name, f"/cis/{ci.number}", MARKS.get(worst, ""), worst, lines[:UNITS_SHOWN])
-
-
-def short(one: Reading) -> str:
-    """A reading with the least words that say what it is."""
-    match one.metric:
-        case "ups_battery_charge_ratio":
-            return _("battery {value}").format(value=one.text)
-        case "ups_output_load_ratio":
-            return _("load {value}").format(value=one.text)
-        case "ups_output_source":
-            return (
-                _("on battery") if one.text == "battery" else _("mains") if one.text == "normal" else one.text
-            )
-        case "cooling_supply_air_temperature_celsius":
-            return _("supply {value}").format(value=one.text)
-        case "contact_state" if one.text in {"closed", "open"}:
-            return pgettext("breaker", "closed") if one.text == "closed" else pgettext("breaker", "open")
-    return state_word(one.text)
-
-
-def state_word(text: str) -> str:
-    """Words of states in the reader's language; others stay as the device says them."""
-    return _(WORDS[text]) if text in WORDS else text
-
-
-WORDS = {
-    "normal": N_("normal"),
-    "running": N_("running"),
-    "stopped": N_("stopped"),
-    "closed": N_("closed"),
-    "open": N_("open"),
-    "held_open": N_("held open"),
-    "forced_open": N_("forced open"),
-    "leak": N_("leak"),
-    "smoke": N_("smoke"),
-    "on": N_("running"),
-    "off": N_("stopped"),
-    "standby": N_("standby"),
-    "no_status": N_("no status"),
-}
 
 
 def _matching(found: Sequence[Reading], name: Mapping[str, str]) -> Reading | None:
@@ -311,11 +267,6 @@ def _sensor(stock: Stock, spot: Spot) -> Sensed:
         else " · ".join(state_word(one.text) for one in fresh)
     )
     return Sensed(name, text, severity, spot.x, spot.y, _digits(fresh[0]), spot.kind, url)
-
-
-def providers_word(severity: str) -> str:
-    """A word for the health of an item that measures nothing."""
-    return _("not seen") if severity == "unknown" else _("has an alert")
 
 
 def _digits(one: Reading) -> str:
@@ -375,11 +326,6 @@ def _inside(stock: Stock) -> str:
     if not known:
         return ""
     return people(round(sum(float_of(one) for one in known)))
-
-
-def people(count: int) -> str:
-    """How many people, in words."""
-    return ngettext("1 person", "{n} people", count).format(n=count) if count else _("Nobody")
 
 
 def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> list[Kpi]:
