@@ -106,7 +106,7 @@ async def poller() -> AsyncIterator[Poller]:
 
 
 def snmp(port: int) -> Target:
-    return Target("t1", "SW", "127.0.0.1", port, {"community": "public"}, timeout_s=2.0)
+    return Target("t1", "SW", "127.0.0.1", port, {"community": "public"}, timeout_s=10.0)
 
 
 def of(reading: Reading, metric: str) -> dict[str, float | None]:
