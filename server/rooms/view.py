@@ -1,6 +1,6 @@
 """What the page of a room shows: the drawing with live values, the numbers, the table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import hypot
@@ -329,72 +329,57 @@ def _inside(stock: Stock) -> str:
 
 
 def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> list[Kpi]:
-    kpis = []
+    alarms = [one for one in sensors if one.kind in {"leak", "smoke"}]
+    return [*_warmest(aisles), *_supply(stock), *([_alarmed(alarms)] if alarms else [])]
+
+
+def _warmest(aisles: Sequence[Sensed]) -> Iterator[Kpi]:
+    """Of the cold aisles and of the hot ones, where there are some."""
     for kind, label in (("cold", _("Warmest cold aisle")), ("hot", _("Hot aisle"))):
         known = [one for one in aisles if one.kind == kind and one.short != "?"]
         if any(one.kind == kind for one in aisles):
             warmest = max(known, key=lambda one: float(one.short), default=None)
-            kpis.append(
-                Kpi(
-                    label,
-                    warmest.text if warmest else "?",
-                    warmest.name if warmest else _("no sensor answers"),
-                )
+            yield Kpi(
+                label,
+                warmest.text if warmest else "?",
+                warmest.name if warmest else _("no sensor answers"),
             )
+
+
+def _supply(stock: Stock) -> Iterator[Kpi]:
+    """Load of the feeds and the shortest battery, where there is a UPS."""
     upses = [one for one in stock.items if one.class_code == "ups"]
-    watts = [(one, stock.value(one, "ups_output_watts")) for one in upses]
-    if upses:
-        said = [
-            format_number(float_of(value) / WATTS, 0) if value and not value.old else "?"
-            for _one, value in watts
-        ]
-        on_battery = [
-            one.name
-            for one in upses
-            if (got := stock.value(one, "ups_output_source")) and got.text == "battery"
-        ]
-        note = _("{names} on battery").format(names=", ".join(on_battery)) if on_battery else _("mains")
-        kpis.append(
-            Kpi(
-                _("Load {feeds}").format(
-                    feeds=" / ".join(str(one.attributes.get("feed", "")) for one in upses)
-                ),
-                " / ".join(said) + " kW",
-                note,
-                "bad" if on_battery else "",
-            )
-        )
-        left = [
-            value
-            for one in upses
-            if (value := stock.value(one, "ups_battery_runtime_seconds"))
-            and not value.old
-            and value.value is not None
-        ]
-        shortest = min(left, key=float_of, default=None)
-        kpis.append(
-            Kpi(
-                _("Battery"),
-                shortest.text if shortest else "?",
-                _("shortest of {n}").format(n=len(upses)),
-                "bad" if on_battery else "",
-            )
-        )
-    alarms = [one for one in sensors if one.kind in {"leak", "smoke"}]
-    if alarms:
-        bad = [one for one in alarms if one.severity in {"critical", "major", "minor"}]
-        silent = sum(one.severity == "unknown" for one in alarms)
-        heads = ngettext("1 sensor", "{n} sensors", len(alarms)).format(n=len(alarms))
-        note = _("{heads}, {n} silent").format(heads=heads, n=silent) if silent else heads
-        kpis.append(
-            Kpi(
-                _("Leak, smoke"),
-                bad[0].name if bad else _("none") if silent < len(alarms) else "?",
-                note,
-                "bad" if bad else "",
-            )
-        )
-    return kpis
+    if not upses:
+        return
+    watts = [stock.value(one, "ups_output_watts") for one in upses]
+    said = [format_number(float_of(one) / WATTS, 0) if one and not one.old else "?" for one in watts]
+    on_battery = [
+        one.name for one in upses if (got := stock.value(one, "ups_output_source")) and got.text == "battery"
+    ]
+    tone = "bad" if on_battery else ""
+    note = _("{names} on battery").format(names=", ".join(on_battery)) if on_battery else _("mains")
+    feeds = " / ".join(str(one.attributes.get("feed", "")) for one in upses)
+    yield Kpi(_("Load {feeds}").format(feeds=feeds), " / ".join(said) + " kW", note, tone)
+    left = [
+        value
+        for one in upses
+        if (value := stock.value(one, "ups_battery_runtime_seconds"))
+        and not value.old
+        and value.value is not None
+    ]
+    shortest = min(left, key=float_of, default=None)
+    text = shortest.text if shortest else "?"
+    yield Kpi(_("Battery"), text, _("shortest of {n}").format(n=len(upses)), tone)
+
+
+def _alarmed(alarms: Sequence[Sensed]) -> Kpi:
+    """What the sensors of leaks and smoke say together."""
+    bad = [one for one in alarms if one.severity in {"critical", "major", "minor"}]
+    silent = sum(one.severity == "unknown" for one in alarms)
+    heads = ngettext("1 sensor", "{n} sensors", len(alarms)).format(n=len(alarms))
+    note = _("{heads}, {n} silent").format(heads=heads, n=silent) if silent else heads
+    value = bad[0].name if bad else _("none") if silent < len(alarms) else "?"
+    return Kpi(_("Leak, smoke"), value, note, "bad" if bad else "")
 
 
 def _rows(stock: Stock) -> list[Mapping[str, Any]]:
