@@ -1,6 +1,6 @@
 """What the page of a room shows: the drawing with live values, the numbers, the table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import hypot
@@ -333,24 +333,23 @@ def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> 
     return [*_warmest(aisles), *_supply(stock), *([_alarmed(alarms)] if alarms else [])]
 
 
-def _warmest(aisles: Sequence[Sensed]) -> Iterator[Kpi]:
+def _warmest(aisles: Sequence[Sensed]) -> list[Kpi]:
     """Of the cold aisles and of the hot ones, where there are some."""
+    kpis = []
     for kind, label in (("cold", _("Warmest cold aisle")), ("hot", _("Hot aisle"))):
         known = [one for one in aisles if one.kind == kind and one.short != "?"]
         if any(one.kind == kind for one in aisles):
             warmest = max(known, key=lambda one: float(one.short), default=None)
-            yield Kpi(
-                label,
-                warmest.text if warmest else "?",
-                warmest.name if warmest else _("no sensor answers"),
-            )
+            note = warmest.name if warmest else _("no sensor answers")
+            kpis.append(Kpi(label, warmest.text if warmest else "?", note))
+    return kpis
 
 
-def _supply(stock: Stock) -> Iterator[Kpi]:
+def _supply(stock: Stock) -> list[Kpi]:
     """Load of the feeds and the shortest battery, where there is a UPS."""
     upses = [one for one in stock.items if one.class_code == "ups"]
     if not upses:
-        return
+        return []
     watts = [stock.value(one, "ups_output_watts") for one in upses]
     said = [format_number(float_of(one) / WATTS, 0) if one and not one.old else "?" for one in watts]
     on_battery = [
@@ -359,7 +358,7 @@ def _supply(stock: Stock) -> Iterator[Kpi]:
     tone = "bad" if on_battery else ""
     note = _("{names} on battery").format(names=", ".join(on_battery)) if on_battery else _("mains")
     feeds = " / ".join(str(one.attributes.get("feed", "")) for one in upses)
-    yield Kpi(_("Load {feeds}").format(feeds=feeds), " / ".join(said) + " kW", note, tone)
+    load = Kpi(_("Load {feeds}").format(feeds=feeds), " / ".join(said) + " kW", note, tone)
     left = [
         value
         for one in upses
@@ -369,7 +368,7 @@ def _supply(stock: Stock) -> Iterator[Kpi]:
     ]
     shortest = min(left, key=float_of, default=None)
     text = shortest.text if shortest else "?"
-    yield Kpi(_("Battery"), text, _("shortest of {n}").format(n=len(upses)), tone)
+    return [load, Kpi(_("Battery"), text, _("shortest of {n}").format(n=len(upses)), tone)]
 
 
 def _alarmed(alarms: Sequence[Sensed]) -> Kpi:
