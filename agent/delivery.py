@@ -46,7 +46,6 @@ class Delivery:
     ids: dict[int, int] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     quarantined: int = 0
-    refused_values: int = 0
     failures: int = 0
     reason: str = ""
     _random: random.Random = field(default_factory=random.Random)
@@ -135,7 +134,6 @@ class Delivery:
         definitions = self.registry.definitions(unknown)
         for key in unknown - definitions.keys():
             self.ids[key] = 0
-            self.refused_values += 1
         keys = sorted(definitions)
         for start in range(0, len(keys), SERIES_AT_ONCE):
             some = keys[start : start + SERIES_AT_ONCE]

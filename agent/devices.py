@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.reading import Target
 from agent.texts import _
-from rules import catalog, heard, profile
+from rules import catalog, heard_reading, profile
 from rules.alert_rule import Rule
 from rules.document import DocumentError
 from rules.heard import HeardRule
@@ -126,10 +126,12 @@ class Library:
 
 def heard_rules(folder: Path | None) -> tuple[dict[str, HeardRule], list[str]]:
     """The package's rules for traps and syslog with those of a folder over them, and what is wrong there."""
-    rules, faults = dict(heard.packaged()), []
+    rules, faults = dict(heard_reading.packaged()), []
     for path in sorted(folder.glob("*.yaml")) if folder is not None else []:
         try:
-            rules |= {one.name: one for one in heard.read(path.read_text(encoding="utf-8"), str(path))}
+            rules |= {
+                one.name: one for one in heard_reading.read(path.read_text(encoding="utf-8"), str(path))
+            }
         except (DocumentError, OSError, UnicodeDecodeError) as error:
             faults.append(str(error))
     if folder is not None and not folder.is_dir():
@@ -165,7 +167,7 @@ def library(config: Config | None, *, listening: bool = False, own: Path | None 
             if not name.startswith(HEARD):
                 rules |= {rule.name: rule for rule in catalog.read(text, f"{name}.yaml")}
             elif listening:
-                listened |= {one.name: one for one in heard.read(text, f"{name}.yaml")}
+                listened |= {one.name: one for one in heard_reading.read(text, f"{name}.yaml")}
         except DocumentError as error:
             faults.append(str(error))
     return Library(profiles, tuple(rules.values()), tuple(faults), listened)

@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from agent.vault import Identity
-from rules import wire
+from rules import codec, wire
 from rules.wire import Answer, Config, Enrol, Enrolled, Report, SeriesAnswer, SeriesDef, SeriesRequest
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_read=30)
@@ -67,7 +67,7 @@ class Link:
 
     async def enrol(self, request: Enrol) -> Enrolled | Told:
         """Become known; the identity, or what was said instead."""
-        told = await self._ask("POST", "/agent/v1/enrol", wire.encode(request))
+        told = await self._ask("POST", "/agent/v1/enrol", codec.encode(request))
         return _typed(told, Enrolled)
 
     async def config(self, etag: str) -> tuple[Config, str] | Told:
@@ -78,7 +78,7 @@ class Link:
 
     async def series(self, definitions: list[SeriesDef]) -> list[int] | Told:
         """The server's ids of these series, 0 for each it refuses."""
-        told = await self._ask("POST", "/agent/v1/series", wire.encode(SeriesRequest(definitions)))
+        told = await self._ask("POST", "/agent/v1/series", codec.encode(SeriesRequest(definitions)))
         found = _typed(told, SeriesAnswer)
         if isinstance(found, Told):
             return found
@@ -88,7 +88,7 @@ class Link:
 
     async def report(self, report: Report) -> Answer | Told:
         """The server's answer to a report."""
-        return _typed(await self._ask("POST", "/agent/v1/reports", wire.encode(report)), Answer)
+        return _typed(await self._ask("POST", "/agent/v1/reports", codec.encode(report)), Answer)
 
     async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str] | None = None) -> Told:
         try:

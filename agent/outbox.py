@@ -70,7 +70,6 @@ class Depth:
     records: int
     items: int
     size: int  # bytes on disk
-    oldest_at: float | None
 
 
 class Outbox:
@@ -229,8 +228,7 @@ class Outbox:
         """How much of a stream waits."""
         stream = self._streams[name]
         records = [one for place in stream.segments for one in place.records]
-        oldest = records[0].at if records else None
-        return Depth(len(records), sum(one.items for one in records), stream.size, oldest)
+        return Depth(len(records), sum(one.items for one in records), stream.size)
 
     def last(self, name: Stream) -> int:
         """The number of the newest record."""

@@ -1,10 +1,9 @@
-"""The living program: polls on schedule, watches, keeps, delivers, and follows its configuration."""
+"""The living program: has devices polled, keeps and delivers what comes of it, follows its configuration."""
 
 import asyncio
 import contextlib
 import logging
 import signal
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from agent.clock import Clock
 from agent.collect import Collector
 from agent.config import Settings
 from agent.delivery import Delivery
-from agent.devices import HOST, Device, Library, library
+from agent.devices import HOST
 from agent.discover.runs import Runs
 from agent.durable import replace
 from agent.knowledge import packaged as packaged_knowledge
@@ -24,13 +23,10 @@ from agent.link import Link, Told
 from agent.listeners.names import Names
 from agent.listeners.standing import Standing, is_heard
 from agent.listeners.station import Station
-from agent.observe import Observer, own_name
 from agent.outbox import Outbox
 from agent.parcel import Parcel
-from agent.poll import Poller
-from agent.reading import Reading
+from agent.polling import Polling
 from agent.registry import Registry
-from agent.schedule import Schedule
 from agent.selfwatch import Selfwatch
 from agent.vault import Identity, load_config, save_config
 from agent.version import VERSION
@@ -57,23 +53,22 @@ class Agent:
 
     def __post_init__(self) -> None:
         data = self.settings.directory
-        self.poller = Poller(checks=self.settings.commands)
         self.outbox = open_outbox(self.settings, self.clock.wall)
         self.registry = Registry(data / "series.log")
         self.collector = Collector(self.registry)
         self.watch = Watch()
-        self.observer = Observer()
-        self.schedule = Schedule(seed=str(self.identity.agent_id))
-        self.library: Library = library(None, listening=self.settings.listening, own=self.settings.own_heard)
-        self.devices: dict[str, Device] = {}
-        self.chosen: dict[str, str] = {}
         self.config: Config | None = None
         self.etag = ""
         self.news = asyncio.Event()
         self.changed = asyncio.Event()
-        self.wake = asyncio.Event()
-        self.room = asyncio.Semaphore(self.settings.poll.concurrency)
-        self.doubted = asyncio.Semaphore(max(1, self.settings.poll.concurrency // 2))
+        self.polling = Polling(
+            self.settings,
+            self.clock,
+            self.collector,
+            self.watch,
+            seed=str(self.identity.agent_id),
+            on_news=self.news.set,
+        )
         self.link = Link(self.identity.server, self.identity, version=VERSION, ca=self.settings.ca)
         self.delivery = Delivery(
             self.outbox,
@@ -84,12 +79,12 @@ class Agent:
             self.clock.wall,
             on_generation=self._wanted,
         )
-        self.own = Selfwatch(self.schedule, self.outbox, self.delivery, self.collector)
+        self.own = Selfwatch(self.polling.schedule, self.outbox, self.delivery, self.collector)
         self.heard = Standing(
             Names(packaged_knowledge),
-            name_of=self._name_of,
+            name_of=self.polling.name_of,
             polled=self.watch.judges,
-            hasten=self._hasten,
+            hasten=self.polling.hasten,
         )
         self.station = Station(
             self.settings.traps,
@@ -101,7 +96,7 @@ class Agent:
             wall=self.clock.wall,
         )
         self.own.others = self.station.metrics
-        self.runs = Runs(data, self.collector, self.clock, self.news.set, self.library)
+        self.runs = Runs(data, self.collector, self.clock, self.news.set, self.polling.library)
         self._restore(data)
 
     async def run(self) -> None:
@@ -111,7 +106,7 @@ class Agent:
         try:
             async with asyncio.TaskGroup() as group:
                 for task in (
-                    self._poll_loop,
+                    self.polling.run,
                     self._flush_loop,
                     self._config_loop,
                     self.delivery.run,
@@ -130,33 +125,23 @@ class Agent:
             kept: False where it only stands in for one that never came: then nothing that stood is ended.
         """
         at, wall = self.clock.steady(), self.clock.wall()
-        if self.config is None or (config.profiles, config.alerts) != (
-            self.config.profiles,
-            self.config.alerts,
-        ):
-            self.library = library(config, listening=self.settings.listening, own=self.settings.own_heard)
-            for fault in self.library.faults:
-                log.error("a file of the server is left out: %s", fault)
-        wanted: dict[str, Device] = {}
-        for one in config.targets:
-            device = self.library.device(one, self.chosen.get(f"t{one.id}"))
-            wanted[device.target.key] = device
-        if config.host:
-            wanted[HOST] = self.library.host(own_name())
+        wanted = self.polling.wanted(config)
         if kept:
-            for key in (self.devices.keys() | self.watch.waiting.keys()) - wanted.keys():
-                self._remove(key, at=at, wall=wall)
+            for key in self.polling.known - wanted.keys():
+                self.polling.remove(key, at=at, wall=wall)
+                self.collector.tell(self.heard.remove(key, wall=wall))
         for key, device in wanted.items():
-            self._put(key, device, at=at)
+            self.polling.put(key, device, at=at)
         self.collector.tell(self.watch.dropped(at=at, wall=wall))
-        self.station.know(self.library.heard.values())
+        self.station.know(self.polling.library.heard.values())
         self.station.ignore(config.ignored)
-        self.station.heed((one.target for one in self.devices.values()), host=config.host and kept)
-        self.runs.follow(config, self.library)
+        targets = (one.target for one in self.polling.devices.values())
+        self.station.heed(targets, host=config.host and kept)
+        self.runs.follow(config, self.polling.library)
         self.config = config
         if self.collector.has_news:
             self.news.set()
-        self.wake.set()
+        self.polling.wake.set()
 
     def flush(self, *, samples: bool) -> None:
         """Put what was gathered on the disk, then let it be sent. One step: nothing comes in between."""
@@ -169,92 +154,6 @@ class Agent:
         self.runs.settle()
         self.outbox.release()
         self.delivery.wake.set()
-
-    async def _poll_loop(self) -> None:
-        async with asyncio.TaskGroup() as polls:
-            while True:
-                await self.room.acquire()
-                key = await self._next()
-                if self.schedule.failing(key):
-                    self.room.release()
-                    polls.create_task(self._poll_doubted(key))
-                else:
-                    polls.create_task(self._poll(key))
-
-    async def _next(self) -> str:
-        """The next device that is due."""
-        while True:
-            key = self.schedule.take(self.clock.steady())
-            if key is not None:
-                return key
-            pause = self.schedule.wait(self.clock.steady())
-            self.wake.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(pause if pause is not None else 1.0, 1.0)):
-                    await self.wake.wait()
-
-    async def _poll_doubted(self, key: str) -> None:
-        """Ask one that did not answer last time: its kind has half of the room, the others wait for none."""
-        async with self.doubted:
-            await self.room.acquire()
-            await self._poll(key)
-
-    async def _poll(self, key: str) -> None:
-        up = False
-        begun = self.clock.steady()
-        try:
-            device = self.devices.get(key)
-            if device is not None:
-                up = await self._ask(key, device)
-        finally:
-            self.room.release()
-            now = self.clock.steady()
-            for parent in self.schedule.done(key, now, up=up, took_s=now - begun):
-                self.schedule.hasten(parent, now)
-            self.wake.set()
-
-    async def _ask(self, key: str, device: Device) -> bool:
-        trace = uuid.uuid4().hex
-        if device.probing:
-            device = await self._choose(key, device)
-        identify = self.observer.due(key, self.clock.steady())
-        plan = device.identifying if identify else device.plan
-        try:
-            reading = await self.poller.poll(device.target, plan)
-        except Exception:  # one device's bug must not blind the agent for all others
-            log.exception("polling %s failed (trace %s)", key, trace)
-            reading = Reading(up=False, reason="bad_response", detail="The agent failed on the answer.")
-        if self.devices.get(key) is not device:
-            return reading.up
-        at, wall = self.clock.steady(), self.clock.wall()
-        self.collector.take(key, device.plan, reading, wall=wall)
-        if not reading.up:
-            self.observer.forget(key)
-        elif identify:
-            told = self.observer.observe(device.target, plan, reading, at=at, wall=wall, trace=trace)
-            if told is not None:
-                self.collector.observe(told)
-        news = self.watch.take(key, reading, at=at, wall=wall, trace=trace)
-        if news:
-            self.collector.tell(news)
-            self.news.set()
-        return reading.up
-
-    async def _choose(self, key: str, device: Device) -> Device:
-        """Learn which profile a device without one fits; the device as it is polled from now on."""
-        reading = await self.poller.poll(device.target, self.library.probe())
-        if not reading.up or self.devices.get(key) is not device:
-            return device
-        answered = frozenset(
-            one.metric.removeprefix("answers:") for one in reading.values if one.raw is not None
-        )
-        self.chosen[key] = self.library.choose(reading.identity, answered)
-        one = next((one for one in self.config.targets if f"t{one.id}" == key), None) if self.config else None
-        if one is None:
-            return device
-        found = self.library.device(one, self.chosen[key])
-        self._put(key, found, at=self.clock.steady())
-        return found
 
     async def _flush_loop(self) -> None:
         following = saved = self.clock.steady()
@@ -305,38 +204,10 @@ class Agent:
         if self.config is None or generation != self.config.generation:
             self.changed.set()
 
-    def _put(self, key: str, device: Device, *, at: float) -> None:
-        before = self.devices.get(key)
-        if before is not None and before.target != device.target:
-            self.poller.forget(key)
-            self.observer.forget(key)
-        self.devices[key] = device
-        self.watch.put(key, device.target.name, device.plan, self.library.rules, at=at)
-        self.schedule.put(key, device.every_s, at, parents=device.parents)
-
-    def _remove(self, key: str, *, at: float, wall: float) -> None:
-        self.devices.pop(key, None)
-        self.chosen.pop(key, None)
-        self.schedule.drop(key)
-        self.poller.forget(key)
-        self.observer.forget(key)
-        self.collector.forget(key)
-        self.collector.tell(self.watch.remove(key, at=at, wall=wall))
-        self.collector.tell(self.heard.remove(key, wall=wall))
-
     def _tell(self, news: list[AlertNews]) -> None:
         """News that no poll brought."""
         self.collector.tell(news)
         self.news.set()
-
-    def _name_of(self, key: str) -> str | None:
-        device = self.devices.get(key)
-        return device.target.name if device is not None else None
-
-    def _hasten(self, key: str) -> None:
-        """Poll a device at once."""
-        self.schedule.hasten(key, self.clock.steady())
-        self.wake.set()
 
     def _snapshot(self) -> None:
         events = self.outbox.last("events")
@@ -356,7 +227,7 @@ class Agent:
                 for news in msgspec.msgpack.decode(record.body, type=Parcel).alerts:
                     if is_heard(news):
                         if record.number > heard:
-                            self.heard.replay(news, self.library.heard)
+                            self.heard.replay(news, self.polling.library.heard)
                     elif record.number > events:
                         self.watch.replay(news, at=self.clock.steady())
 
@@ -367,7 +238,7 @@ class Agent:
             self._snapshot()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S / 2):
-                await self.poller.close()
+                await self.polling.poller.close()
         await self.link.close()
         self.outbox.close()
 

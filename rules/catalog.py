@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path as FilePath
 
-from rules import heard
+from rules import heard, heard_reading
 from rules.alert_form import RuleTest
 from rules.alert_rule import Rule, read
 from rules.document import Document, DocumentError, seconds
@@ -64,7 +64,7 @@ def run_tests(path: str | FilePath) -> list[Outcome]:
         outcomes.append(Outcome(str(path), line, rule, name or f"test {number + 1}", expected, got))
 
     if _listens(document):
-        for index, one in enumerate(heard.read(text, str(path))):
+        for index, one in enumerate(heard_reading.read(text, str(path))):
             for number, by_ear in enumerate(one.tests):
                 told(index, number, one.name, by_ear.name, heard.expected(by_ear), heard.trial(one, by_ear))
         return outcomes

@@ -17,8 +17,3 @@ def identity(ci: str, rule: str, key: Mapping[str, str]) -> str:
     """
     told = json.dumps([ci, rule, sorted(key.items())], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:32]
-
-
-def deduplication(fingerprint: str, status: str, started_at: float) -> str:
-    """The key of one piece of news: told again it is the same, a later episode is another."""
-    return hashlib.sha256(f"{fingerprint}\n{status}\n{started_at:.3f}".encode()).hexdigest()[:32]

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rules.causes import PRIOR, Candidate, Cause, expected
+from rules.causes import Candidate, Cause, expected
+from rules.reach import PRIOR
 from rules.symptom import Symptom
 from rules.topology import Graph
 

@@ -216,31 +216,6 @@ class Graph:
 
     # -- what falls with what -----------------------------------------------------------------
 
-    def fallout(self, known: Mapping[int, Liveness]) -> dict[int, Liveness]:
-        """What stops when the given nodes are down or unknown: node to DOWN or UNKNOWN.
-
-        Follows bearing edges (power, cooling, network, dependency, host) from the dependents' side;
-        a redundancy group stands while one of its members does. The given nodes are included.
-        """
-        state = {node: value for node, value in known.items() if node in self.nodes}
-        queue = deque(state)
-        while queue:
-            for edge in self.users(queue.popleft(), *BEARING):
-                if edge.source in known:
-                    continue
-                new = self._standing(edge.source, state)
-                if new is not Liveness.UP and _RANK[new] > _RANK[state.get(edge.source, Liveness.UP)]:
-                    state[edge.source] = new
-                    queue.append(edge.source)
-        return {node: value for node, value in state.items() if value is not Liveness.UP}
-
-    def _standing(self, node: int, state: Mapping[int, Liveness]) -> Liveness:
-        groups: dict[tuple[RelationKind, str], list[Liveness]] = {}
-        for edge in self.needs(node, *BEARING):
-            key = (edge.kind, _group(edge))
-            groups.setdefault(key, []).append(state.get(edge.target, Liveness.UP))
-        return worst(best(states) for states in groups.values())
-
     def impact_path(self, node: int, limit: int = 50) -> tuple[tuple[int, RelationKind, int], ...]:
         """How a failure of `node` travels: (dependent, kind, what it depends on), nearest first."""
         steps: list[tuple[int, RelationKind, int]] = []

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from agent.discover.choice import Chance, choose
 from agent.discover.classes import top_class
+from agent.discover.enumerations import labels
 from agent.discover.evidence import Evidence
 from agent.discover.found import Sensor, Source
 from agent.discover.linear import probabilities, scores
 from agent.discover.models import KIND, POWER, Models
 from agent.discover.scale import in_unit, meant, mend, optical, scale_features, stated
-from agent.discover.sensors import Possible, labels, possible
+from agent.discover.sensor_features import Possible
+from agent.discover.sensors import possible
 from agent.discover.units import UNIT_OF
 from agent.knowledge import words_of
 from ml.linear import Model

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from agent.discover.candidate import FIELDS, Candidate, Field
 from agent.discover.classes import Classed, classify
 from agent.discover.evidence import SYS_NAME, Evidence, evidence
 from agent.discover.found import Found, Guess
-from agent.discover.identity import FIELDS, Candidate, Field, candidates
+from agent.discover.identity import candidates
 from agent.discover.interfaces import interfaces
 from agent.discover.linear import probabilities, scores, softmax
 from agent.discover.models import CHOICE, CLASS, SURE, Models

@@ -6,7 +6,7 @@ The scale is the MIB's where it states one, else the power of ten that a model f
 
 import math
 
-from agent.discover.sensors import Possible
+from agent.discover.sensor_features import Possible
 from agent.discover.units import LIGHT, NOTHING, PLAUSIBLE
 from agent.knowledge import Fact, words_of
 

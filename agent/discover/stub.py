@@ -3,8 +3,8 @@
 import json
 import re
 
+from agent.discover.enumerations import labels as enumeration
 from agent.discover.found import Found, Sensor
-from agent.discover.sensors import labels as enumeration
 from agent.knowledge import Knowledge
 
 MAX_METRICS = 40

@@ -7,7 +7,7 @@ from agent.discover import by_profile
 from agent.discover.answers import fingerprint
 from agent.discover.evidence import enterprise_of
 from agent.discover.found import SURE, Attempt, Found, Guess, Link
-from agent.discover.scout import Seen
+from agent.discover.seen import Seen
 from agent.discover.traits import AGENTS
 from agent.observe import MAX_MACS, mac
 from rules import wire

@@ -20,15 +20,17 @@ from typing import Any
 
 import msgspec
 
+from agent.discover.candidate import FIELDS, Candidate
 from agent.discover.classes import classify, top_class
 from agent.discover.evidence import Evidence, evidence, words_in
-from agent.discover.identity import FIELDS, Candidate, candidates
+from agent.discover.identity import candidates
 from agent.discover.models import CHOICE, CLASS, KIND, POWER, SURE, Models
 from agent.discover.readings import NONE, SECONDS
 from agent.discover.recognise import RIGHT, class_signs, field_signs, ranked
 from agent.discover.recording import recordings
 from agent.discover.scale import scale_features
-from agent.discover.sensors import Possible, possible
+from agent.discover.sensor_features import Possible
+from agent.discover.sensors import possible
 from agent.discover.traits import traits
 from agent.discover.vendor import vendor
 from agent.knowledge import Knowledge

@@ -38,7 +38,7 @@ from agent.parcel import Parcel
 from agent.reading import Target
 from agent.registry import Registry
 from agent.texts import _
-from rules import heard
+from rules import heard_reading
 from rules.wire import Gap
 
 FLUSH_S = 0.2
@@ -88,7 +88,7 @@ class Round:
             show=self.collector.hear,
             wall=time.time,
         )
-        self.station.know(heard.packaged().values())
+        self.station.know(heard_reading.packaged().values())
         self.station.heed(self.targets, host=False)
 
     @property

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from agent.playback.plant import Device
 from agent.playback.room import Room
 
-MAX_HEADERS, MAX_BODY = 16_384, 65_536
+MAX_BODY = 65_536
 IDLE_S = 60.0
 
 

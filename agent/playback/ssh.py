@@ -21,7 +21,6 @@ from agent.playback.shell import Shell
 if TYPE_CHECKING:
     import paramiko
 
-SESSION_S = 600.0
 MAX_SESSIONS = 16
 REPLY_FIRST_S = 0.03
 logger = logging.getLogger(__name__)

@@ -64,7 +64,6 @@ class Engine:
         self._fresh = 0
         self._timer: asyncio.TimerHandle | None = None
         self.strange = 0  # answers nobody waited for
-        self.retried = 0
 
     def _room(self) -> int:
         """Enlarge the receive buffer as far as allowed; how many answers it holds."""
@@ -202,7 +201,6 @@ class Engine:
             if now >= exchange.until:
                 self._give_up(exchange)
             elif age >= exchange.retry_s * exchange.tries:
-                self.retried += 1
                 self._send(exchange)
             elif exchange.fresh and age > FRESH_S:
                 exchange.fresh = False

@@ -113,18 +113,6 @@ def with_role(session: Session, role: str) -> Sequence[Person]:
     ).all()
 
 
-def with_permission(session: Session, permission: str) -> Sequence[Person]:
-    """The active people who have a permission, by user name."""
-    roles = [row.id for row in session.scalars(select(Role)) if permission in row.permissions]
-    return session.scalars(
-        select(Person)
-        .join(PersonRole, PersonRole.person_id == Person.id)
-        .where(PersonRole.role_id.in_(roles), Person.active)
-        .distinct()
-        .order_by(Person.username_key)
-    ).all()
-
-
 def department(session: Session, department_id: int) -> Department:
     """A department by id.
 

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from server.accounts import people
@@ -60,8 +60,3 @@ def complete(
     people.set_roles(session, person.id, [ADMINISTRATOR])
     session.add(AccessEvent(at=now, kind="setup", account=person.username_key, source=""))
     return person
-
-
-def pending(session: Session) -> bool:
-    """Whether a token waits to be used."""
-    return session.scalar(select(SetupToken.id).limit(1)) is not None

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
-from rules.correlate import Correlator, Decision, Kind
+from rules.correlate import Correlator
+from rules.decision import Decision, Kind
 from rules.rootcause import explain
 from rules.story import Episode, Severity, Stage, Story
 from server.alerts.bulk import insert_rows, update_rows

@@ -6,6 +6,9 @@ from sqlalchemy.orm import Session
 
 from server.cmdb import ageing, models, table
 from server.cmdb.api import api
+from server.cmdb.api_places import places_api
+from server.cmdb.api_relations import relations_api
+from server.cmdb.api_sources import sources_api
 from server.cmdb.classes import catalogue
 from server.cmdb.pages import pages
 from server.kernel.call import Actor
@@ -65,7 +68,7 @@ PRACTICE = Practice(
     name="cmdb",
     title=N_("Configuration"),
     topics={"ci": "ci.read"},
-    routes=(pages, api),
+    routes=(pages, api, relations_api, places_api, sources_api),
     permissions=(
         Permission("ci.read", N_("See configuration items, places and the graph"), roles=READERS),
         Permission("ci.edit", N_("Enter and change configuration items and relations"), roles=EDITORS),

@@ -15,7 +15,6 @@ from server.kernel.i18n import N_
 
 ENTERED = "entered"
 CRITICALITIES = range(1, 5)
-SETTABLE = ("location", "owner", "owner_group", "criticality", "state", "class")
 
 
 def create(

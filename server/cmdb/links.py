@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from rules import identify
-from rules.links import same_port
+from rules.neighbours import same_port
 from rules.wire import ObservedRelation
 from server.cmdb.classes import catalogue
 from server.cmdb.marks import touch_graph

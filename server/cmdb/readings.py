@@ -11,7 +11,6 @@ from server.metrics.service import Latest
 
 PER_CENT = 100
 THOUSAND = 1000
-MINUTE_S = 60
 WHOLE_FROM = 0.1  # ratios from here on are shown as whole per cent
 OLD_AFTER = timedelta(minutes=10)
 

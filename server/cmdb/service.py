@@ -1,8 +1,7 @@
 """What other practices ask of the CMDB."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -97,8 +96,3 @@ def recent_changes(
         .limit(50)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def brief(one: Ci) -> Mapping[str, Any]:
-    """Number, name, class and icon, as chips and API answers show a CI."""
-    return {"number": one.number, "name": one.name, "class": one.class_code, "icon": icon(one.class_code)}

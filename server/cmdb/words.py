@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from rules.reconcile import UNRANKED, Verdict
 from server.accounts.models import Group, Person
 from server.cmdb.classes import catalogue
-from server.cmdb.models import CiState, Location, LocationKind, Presence
+from server.cmdb.models import CiState, Location, Presence
 from server.kernel.i18n import (
     N_,
     _,
@@ -48,15 +48,6 @@ PRESENCES_SHORT = {
     Presence.SUSPECT: N_("suspect"),
 }
 CRITICALITIES = {1: N_("1 critical"), 2: N_("2 high"), 3: N_("3 normal"), 4: N_("4 low")}
-PLACE_KINDS = {
-    LocationKind.SITE: N_("Site"),
-    LocationKind.BUILDING: N_("Building"),
-    LocationKind.FLOOR: N_("Floor"),
-    LocationKind.ROOM: N_("Room"),
-    LocationKind.ROW: N_("Row"),
-    LocationKind.RACK: N_("Rack"),
-    LocationKind.ZONE: N_("Zone"),
-}
 SOURCES = {
     "agent": N_("agent {name}"),
     "discovery": N_("discovery by {name}"),

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import catalog, heard
+from rules import catalog, heard, heard_reading
 from rules.heard import HeardRule, judge_line, judge_trap
 from rules.message import fill
 from rules.syslog import told as line_told
@@ -209,7 +209,7 @@ def _check_name(session: Session, form: RuleForm, row: OwnHeardRule | None) -> N
         raise InvalidError(
             N_("A name begins with a capital and has letters and digits only, as DoorOpened."), field="/name"
         )
-    if form.name in heard.packaged() or form.name in catalog.packaged():
+    if form.name in heard_reading.packaged() or form.name in catalog.packaged():
         raise InvalidError(
             N_("A built-in rule is called {name}; choose another name."), field="/name", name=form.name
         )

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules import wire
-from rules.links import INTRODUCED, Directory, End, Member, Neighbour, Picture, merge, usable
+from rules.links import INTRODUCED, End, Picture, merge
+from rules.neighbours import Directory, Member, Neighbour, usable
 from server.agents import service as agents
 from server.cmdb import links as cmdb_links
 from server.cmdb import service as cmdb

@@ -209,13 +209,8 @@ def faults(session: Session, text: str) -> list[Fault]:
     return []
 
 
-def save(session: Session, text: str, *, note: str = "", by: int | None, now: datetime) -> OwnProfile:
-    """Keep a text as a new version of the profile it names; agents use it from then on.
-
-    Raises:
-        InvalidError: the text is no profile; says line and column.
-    """
-    text = text.replace("\r\n", "\n")
+def must_be_sound(session: Session, text: str) -> None:
+    """Raise InvalidError, which says line and column, where a text is no profile."""
     wrong = faults(session, text)
     if wrong:
         raise InvalidError(
@@ -225,6 +220,16 @@ def save(session: Session, text: str, *, note: str = "", by: int | None, now: da
             column=wrong[0].column,
             message=wrong[0].message,
         )
+
+
+def save(session: Session, text: str, *, note: str = "", by: int | None, now: datetime) -> OwnProfile:
+    """Keep a text as a new version of the profile it names; agents use it from then on.
+
+    Raises:
+        InvalidError: the text is no profile; says line and column.
+    """
+    text = text.replace("\r\n", "\n")
+    must_be_sound(session, text)
     name = profiles.read(text, FILE).profile
     row = session.scalar(select(OwnProfile).where(OwnProfile.name == name))
     if row is None:

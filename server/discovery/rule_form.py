@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rules import heard
+from rules import heard, heard_reading
 from rules.document import DocumentError, seconds, written
 from rules.heard import HeardRule
 from rules.pattern import Pattern
@@ -92,7 +92,7 @@ def read(form: RuleForm) -> HeardRule:
     _check_whole(form)
     text = text_of(form)
     try:
-        (rule,) = heard.read(text, FILE)
+        (rule,) = heard_reading.read(text, FILE)
     except DocumentError as error:
         raise InvalidError(
             N_("Agents cannot use this: {reason}"), field=f"/{_field(text, error)}", reason=error.message

@@ -16,8 +16,8 @@ from server.agents.models import Credential
 from server.agents.targets import NewTarget, check
 from server.discovery.jobs import TOPIC
 from server.discovery.models import Trial
-from server.discovery.profiles import FILE, faults, library
-from server.kernel.errors import InvalidError, NotFoundError
+from server.discovery.profiles import FILE, library, must_be_sound
+from server.kernel.errors import NotFoundError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
 
@@ -39,15 +39,7 @@ class NewTrial:
 
 def begin(session: Session, new: NewTrial, *, by: int | None, now: datetime) -> Trial:
     """Have an agent try a profile; raises InvalidError naming line and column, or the field."""
-    wrong = faults(session, new.text)
-    if wrong:
-        raise InvalidError(
-            N_("Line {line}, column {column}: {message}"),
-            field="/text",
-            line=wrong[0].line,
-            column=wrong[0].column,
-            message=wrong[0].message,
-        )
+    must_be_sound(session, new.text)
     form = profiles.read(new.text, FILE)
     whole = profiles.resolve(form, {**library(session), form.profile: form}, FILE)
     transport = whole.transport or "snmp"

@@ -100,14 +100,6 @@ FIELDS: Mapping[str, str] = {
     "serial": N_("Serial number"),
     "name": N_("Name"),
 }
-GUESS_SOURCES: Mapping[str, str] = {
-    "profile": N_("profile"),
-    "standard": N_("standard MIB"),
-    "registry": N_("registry"),
-    "reading": N_("reading"),
-    "learned": N_("learned"),
-    "operator": N_("answered by a person"),
-}
 TOLD_BY: Mapping[str, str] = {
     "lldp": "LLDP",
     "cdp": "CDP",

@@ -14,9 +14,9 @@ from server.incidents import guesses
 from server.incidents.api import api
 from server.incidents.beforehand import fixes_of_alert
 from server.incidents.bulk import bulk
+from server.incidents.following import on_group_news
 from server.incidents.learning import on_verdict
 from server.incidents.models import OPEN_STATES, Incident
-from server.incidents.opening import on_group_news
 from server.incidents.pages import pages
 from server.incidents.report import report
 from server.incidents.steps import steps

@@ -39,9 +39,9 @@ from server.alerts.taking import settle, take
 from server.cmdb import editing
 from server.incidents import advice, facts, record, reporting, service
 from server.incidents.bench_faults import FAULTS, LURE, LURING, Fault
+from server.incidents.following import on_group_news
 from server.incidents.learning import query_of
 from server.incidents.models import Incident, State
-from server.incidents.opening import on_group_news
 from server.kernel.call import Actor
 from server.kernel.db import Base, Database
 from server.kernel.i18n import use_language

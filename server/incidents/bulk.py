@@ -1,7 +1,8 @@
 """Many incidents at once: pass on, merge, link, close. What is left out is named with its reason."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -61,7 +62,43 @@ def _link(session: Session, form: Linking, actor: Actor, now: datetime) -> tuple
 
 
 def _close(session: Session, form: Chosen, actor: Actor, now: datetime) -> tuple[int, Skipped]:
-    return each(session, form.id, lambda number: service.close(session, number, actor=actor, now=now))
+    return do_to_each(session, form.id, "close", actor=actor, now=now)
+
+
+STEPS = {"accept": service.accept, "start": service.start, "close": service.close}
+Step = Literal["accept", "start", "close", "assign"]
+
+
+def do_to_each(
+    session: Session,
+    numbers: Sequence[str],
+    step: Step,
+    *,
+    group: str | None = None,
+    actor: Actor,
+    now: datetime,
+) -> tuple[int, Skipped]:
+    """Do one step to many; returns how many were done, and why the others were not.
+
+    Args:
+        session: the running transaction.
+        numbers: of the incidents.
+        step: what is done.
+        group: code, for assign; None leaves each in its group.
+        actor: who does it.
+        now: when.
+
+    Raises:
+        InvalidError: there is no such group; nothing is done.
+    """
+    if step == "assign":
+        service.group_id_of(session, group)
+        return each(
+            session,
+            numbers,
+            lambda number: service.assign(session, number, group=group, actor=actor, now=now),
+        )
+    return each(session, numbers, lambda number: STEPS[step](session, number, actor=actor, now=now))
 
 
 def _told(call: Call, outcome: tuple[int, Skipped]) -> web.Response:

@@ -6,7 +6,12 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.incidents import learning
-from server.incidents.models import Incident, Kind, PendingReason, State
+from server.incidents.models import (
+    Incident,
+    Kind,
+    PendingReason,
+    State,
+)
 from server.incidents.timeline import tell
 from server.kernel.i18n import N_
 from server.kernel.ticket import link
@@ -132,3 +137,12 @@ def close_into(session: Session, child: Incident, parent: Incident, *, by: int |
     link(session, child.number, parent.number, "child_of", now=now)
     tell(session, child, Kind.LINK, N_("Merged into {number}"), now=now, by=by, number=parent.number)
     tell(session, parent, Kind.LINK, N_("Took in {number}"), now=now, by=by, number=child.number)
+
+
+def set_deadlines(session: Session, incident: Incident, *, now: datetime) -> None:
+    """Copy the clocks' deadlines onto the incident, for lists."""
+    for clock in sla.views(session, [incident.number], now=now).get(incident.number, []):
+        if clock.kind is sla.ClockKind.RESPONSE:
+            incident.response_due_at = clock.due_at
+        else:
+            incident.resolution_due_at = clock.due_at

@@ -18,13 +18,12 @@ from server.incidents.models import Incident, State
 from server.incidents.particulars import RecordView, record
 from server.incidents.states import STEPS
 from server.kernel.call import Actor
-from server.kernel.i18n import N_, _, current_language, format_duration, format_moment, loc
+from server.kernel.i18n import N_, _, current_language, format_moment, loc
 from server.knowledge.finding import known_errors, verdicts_on
 from server.knowledge.models import Verdict
 from server.knowledge.reasons import Reasons, reasons
 from server.knowledge.suggest import Suggestion
 from server.metrics.titles import title
-from server.sla.service import ClockKind
 
 LATEST = 4  # entries of the preview
 NOW_SHOWN = 4  # values of the preview
@@ -318,14 +317,6 @@ def _linked(session: Session, base: RecordView, actor: Actor) -> list[Linked]:
 def _address(number: str) -> str:
     room = {"PRB": "problems", "KB": "knowledge"}.get(number.partition("-")[0], "incidents")
     return f"/{room}/{number}"
-
-
-def response_words(base: RecordView) -> str:
-    """How the answer came, for the side: "answered in 3 min", or "" while it is due."""
-    clock = next((one for one in base.clocks if one.kind is ClockKind.RESPONSE), None)
-    if clock is None or clock.stopped_at is None:
-        return ""
-    return _("answered in {span}").format(span=format_duration(clock.spent))
 
 
 def preview(session: Session, number: str, *, actor: Actor, now: datetime) -> Page:

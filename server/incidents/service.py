@@ -18,7 +18,7 @@ from server.incidents.models import (
     Kind,
     PendingReason,
 )
-from server.incidents.opening import set_deadlines
+from server.incidents.moves import set_deadlines
 from server.incidents.states import check
 from server.incidents.telling import say
 from server.incidents.timeline import tell

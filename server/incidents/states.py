@@ -45,7 +45,6 @@ STEPS: Mapping[str, Step] = {
     )
 }
 # The machine resolves what is over from any open state, and reopens what comes back.
-MACHINE_RESOLVES = frozenset((S.NEW, S.ASSIGNED, *ACTIVE, S.PENDING))
 
 
 class IllegalTransitionError(ConflictError):

@@ -1,15 +1,14 @@
-"""What people do around an incident: notes, links, watching, time spent, tasks, many at once."""
+"""What people do around an incident: notes, links, watching, time spent, tasks."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from server.incidents.models import TEXT_LIMIT, Incident, IncidentTask, Kind, Watch, WorkLog
-from server.incidents.service import accept, assign, checked, close, get, needs, start, visible
+from server.incidents.service import checked, get, needs, visible
 from server.incidents.timeline import tell
 from server.kernel.call import Actor
-from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from server.kernel.errors import ForbiddenError, InvalidError, NotFoundError
 from server.kernel.i18n import N_
 from server.kernel.ticket import link
 
@@ -99,42 +98,3 @@ def finish_task(session: Session, number: str, task_id: int, *, actor: Actor, no
         tell(session, incident, Kind.MOVE, N_("Task done: {title}"), now=now, by=actor.id, title=task.title)
     session.flush()
     return task
-
-
-BULK = {"accept": accept, "start": start, "close": close}
-
-
-def bulk(
-    session: Session,
-    numbers: Sequence[str],
-    action: str,
-    *,
-    group: str | None = None,
-    actor: Actor,
-    now: datetime,
-) -> tuple[int, dict[str, str]]:
-    """Do one thing to many; returns how many were done, and why the others were not.
-
-    Args:
-        session: the running transaction.
-        numbers: at most 200.
-        action: accept, start, close or assign.
-        group: code, for assign.
-        actor: who does it.
-        now: when.
-    """
-    if len(numbers) > 200:
-        raise InvalidError(N_("At most {limit} at once."), field="/numbers", limit=200)
-    done, skipped = 0, {}
-    for number in dict.fromkeys(numbers):
-        try:
-            if action == "assign":
-                assign(session, number, group=group, actor=actor, now=now)
-            elif action in BULK:
-                BULK[action](session, number, actor=actor, now=now)
-            else:
-                raise InvalidError(N_("There is no such action."), field="/action")
-            done += 1
-        except (ConflictError, NotFoundError) as error:
-            skipped[number] = str(error)
-    return done, skipped

@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 import typer
 
-from rules import wire
+from rules import codec, wire
 from server.intake import bench_alerts, taking
 from server.intake.bench_plant import AGENTS, DEVICES, SERIES, TOGETHER, Plant, Start, TemporaryDatabase
 from server.intake.items import Delivery
@@ -37,7 +37,7 @@ def samples(total: int) -> dict[str, object]:
             now = datetime.now(UTC)
             deliveries = []
             for body in bodies[begin : begin + TOGETHER]:
-                report, refused = wire.decode_report(body)
+                report, refused = codec.decode_report(body)
                 items += sum(block.count() for block in report.samples)
                 deliveries.append(Delivery(report, now, refused))
             answers = db.run_now(taking.take, deliveries, plant.scopes, now=now)
@@ -95,7 +95,7 @@ def _sample_reports(plant: Plant, total: int) -> Iterable[bytes]:
                 values[-1] = 1.0
                 blocks.append(wire.SampleBlock(at + device / 100, ids[device].tobytes(), values.tobytes()))
                 made += SERIES + 1
-            yield wire.encode(
+            yield codec.encode(
                 wire.Report(
                     agent=agent_id,
                     stream="samples",

@@ -33,7 +33,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import wire
+from rules import codec, wire
 from server.alerts.models import Alert
 from server.incidents.models import Incident, IncidentEntry
 from server.intake import taking
@@ -91,7 +91,7 @@ def _throughput(plant: Plant, reports: Iterable[bytes], *, after: int = 0) -> di
         now = plant.begun_at + timedelta(seconds=EVERY_S / len(plant.ids) * (after + first + TOGETHER))
         deliveries = []
         for body in bodies[first : first + TOGETHER]:
-            report, refused = wire.decode_report(body)
+            report, refused = codec.decode_report(body)
             items += len(report.alerts)
             deliveries.append(Delivery(report, now, refused))
         answers = plant.db.run_now(taking.take, deliveries, plant.scopes, now=now)
@@ -149,7 +149,7 @@ def _reports(plant: Plant, total: int, batch: int, *, new: bool) -> Iterator[byt
                 msgspec.structs.replace(one, at=at - 1 + step / batch)
                 for step, one in enumerate(islice(source, batch))
             ]
-            yield wire.encode(
+            yield codec.encode(
                 wire.Report(
                     agent=agent_id,
                     stream="events",
@@ -210,7 +210,7 @@ async def _latency(db: Database, folder: Path, total: int) -> dict[str, object]:
         for sequence, device in enumerate(devices, 2):
             begin = time.perf_counter()
             trace = f"latency-{sequence}"
-            body = wire.encode(_critical(agent.agent_id, device, sequence, trace))
+            body = codec.encode(_critical(agent.agent_id, device, sequence, trace))
             async with agent_http.post("/agent/v1/reports", data=body) as answer:
                 answer.raise_for_status()
             while not db.read_now(_has_incident, trace):

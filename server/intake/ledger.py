@@ -27,8 +27,3 @@ def trim(session: Session, *, now: datetime) -> int:
     session.flush()
     session.execute(delete(Refusal).where(Refusal.at < now - KEPT))
     return int(session.execute(delete(TakenReport).where(old)).rowcount)  # type: ignore[attr-defined]
-
-
-def report_of(session: Session, trace: str) -> TakenReport | None:
-    """The report that carried a trace id: the first stage of the closed loop."""
-    return session.scalar(select(TakenReport).where(TakenReport.trace == trace).limit(1))

@@ -6,7 +6,7 @@ from typing import TypeVar
 import structlog
 from aiohttp import web
 
-from rules import wire
+from rules import codec, wire
 from server.agents import service as agents
 from server.agents.models import Agent
 from server.intake import registering
@@ -88,10 +88,10 @@ async def reports(call: Call) -> web.Response:
     agent = agent_of(call)
     try:
         if len(body) > THREADED:
-            report, refused = await asyncio.to_thread(wire.decode_report, body)
+            report, refused = await asyncio.to_thread(codec.decode_report, body)
         else:
-            report, refused = wire.decode_report(body)
-    except wire.WireError as error:
+            report, refused = codec.decode_report(body)
+    except codec.WireError as error:
         raise _wire_problem(error) from error
     if report.agent != agent.id:
         log.warning("report in another agent's name", agent=agent.id, claimed=report.agent)
@@ -102,15 +102,15 @@ async def reports(call: Call) -> web.Response:
 
 def _decoded(body: bytes, kind: type[S]) -> S:
     try:
-        message = wire.decode(body, kind)
-    except wire.WireError as error:
+        message = codec.decode(body, kind)
+    except codec.WireError as error:
         raise _wire_problem(error) from error
-    if wire.has_nul(message):
+    if codec.has_nul(message):
         raise InvalidError(N_("The body cannot be read: {reason}"), reason="a text holds a NUL")
     return message
 
 
-def _wire_problem(error: wire.WireError) -> InvalidError | TooLargeError:
+def _wire_problem(error: codec.WireError) -> InvalidError | TooLargeError:
     if error.code in {"too_large", "too_many_items"}:
         return TooLargeError(N_("The report is too large: {reason}"), limit=error.limit, reason=str(error))
     return InvalidError(N_("The body cannot be read: {reason}"), reason=str(error))
@@ -118,7 +118,7 @@ def _wire_problem(error: wire.WireError) -> InvalidError | TooLargeError:
 
 def _answer(message: object, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(
-        body=wire.encode(message),  # type: ignore[arg-type]  # a Struct of the wire
+        body=codec.encode(message),  # type: ignore[arg-type]  # a Struct of the wire
         content_type=wire.MEDIA_TYPE,
         headers=headers,
     )

@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 POLL_POSTGRESQL_S = 1.0  # other servers queue work too; they also notify
 POLL_SQLITE_S = 30.0  # one process: it wakes itself; commands of the same machine are seen by this
 AWAY_S = 2.0  # between two tries while the database takes nothing
-SETTLED = timedelta(seconds=10)
 
 
 class JobRunner:

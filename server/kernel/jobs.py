@@ -237,16 +237,6 @@ def fail(
     return row.state
 
 
-def retry_dead(session: Session, job_id: int, *, now: datetime) -> bool:
-    """Give a dead job a new set of tries; false when it is not among the dead letters."""
-    step = (
-        update(JobRow)
-        .where(JobRow.id == job_id, JobRow.state == JobState.DEAD)
-        .values(state=JobState.WAITING, attempts=0, run_at=now)
-    )
-    return _touched(session, step)
-
-
 def next_due(session: Session) -> datetime | None:
     """When the earliest waiting job or schedule is due."""
     job = session.scalar(select(func.min(JobRow.run_at)).where(JobRow.state == JobState.WAITING))

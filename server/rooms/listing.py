@@ -24,7 +24,6 @@ class RoomRow:
     alerting: int
     items: int
     unseen: int
-    has_plan: bool
 
 
 def all_rooms(session: Session) -> list[RoomRow]:
@@ -54,7 +53,6 @@ def all_rooms(session: Session) -> list[RoomRow]:
             len(alerting.get(one.id, {})),
             items[one.id],
             unseen[one.id],
-            bool(one.plan),
         )
         for one in spots
         if one.kind is LocationKind.ROOM

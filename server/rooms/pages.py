@@ -4,6 +4,7 @@ from server.cmdb import words
 from server.kernel.i18n import _
 from server.kernel.web import Call, Pages, web
 from server.rooms import listing, view
+from server.rooms.words import short, state_word
 
 pages = Pages("rooms")
 
@@ -26,8 +27,8 @@ async def room(call: Call, code: str) -> web.Response:
         view=shown,
         show=asked if asked in {"plan", "table"} else "",
         finding=finding(shown),
-        state_word=view.state_word,
-        short=view.short,
+        state_word=state_word,
+        short=short,
         seen=lambda ci: _(words.PRESENCES_SHORT[ci.presence]),
     )
 

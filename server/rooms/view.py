@@ -14,11 +14,12 @@ from server.cmdb.models import Ci, Location, LocationKind
 from server.cmdb.readings import Reading, number
 from server.kernel.call import Actor
 from server.kernel.errors import NotFoundError
-from server.kernel.i18n import N_, _, format_number, loc, ngettext, pgettext
+from server.kernel.i18n import N_, _, format_number, loc, ngettext
 from server.rooms import attention
 from server.rooms.labels import Label, Mark, of_door
 from server.rooms.plan import Box, Plan, Spot, read
 from server.rooms.stock import Stock, take_stock
+from server.rooms.words import float_of, people, providers_word, short, state_word
 
 MARKS = {"critical": "c", "major": "j", "minor": "m", "unknown": "u"}
 SENSED = {
@@ -215,11 +216,6 @@ def _racks(plan: Plan, stock: Stock, feeds: Mapping[str, str]) -> list[RackShown
     return shown
 
 
-def float_of(one: Reading) -> float:
-    """The number of a reading; 0 where there is none."""
-    return one.value if one.value is not None else 0.0
-
-
 def _unit(stock: Stock, box: Box) -> UnitShown:
     ci = stock.of(box.device)
     name = ci.name if ci else loc(box.name) or box.device or box.code
@@ -235,46 +231,6 @@ def _unit(stock: Stock, box: Box) -> UnitShown:
         lines = [(_("no data"), "")]
     worst = min((health, *(tone for _text, tone in lines if tone)), key=providers.RANK.__getitem__)
     return UnitShown(box, name, f"/cis/{ci.number}", MARKS.get(worst, ""), worst, lines[:UNITS_SHOWN])
-
-
-def short(one: Reading) -> str:
-    """A reading with the least words that say what it is."""
-    match one.metric:
-        case "ups_battery_charge_ratio":
-            return _("battery {value}").format(value=one.text)
-        case "ups_output_load_ratio":
-            return _("load {value}").format(value=one.text)
-        case "ups_output_source":
-            return (
-                _("on battery") if one.text == "battery" else _("mains") if one.text == "normal" else one.text
-            )
-        case "cooling_supply_air_temperature_celsius":
-            return _("supply {value}").format(value=one.text)
-        case "contact_state" if one.text in {"closed", "open"}:
-            return pgettext("breaker", "closed") if one.text == "closed" else pgettext("breaker", "open")
-    return state_word(one.text)
-
-
-def state_word(text: str) -> str:
-    """Words of states in the reader's language; others stay as the device says them."""
-    return _(WORDS[text]) if text in WORDS else text
-
-
-WORDS = {
-    "normal": N_("normal"),
-    "running": N_("running"),
-    "stopped": N_("stopped"),
-    "closed": N_("closed"),
-    "open": N_("open"),
-    "held_open": N_("held open"),
-    "forced_open": N_("forced open"),
-    "leak": N_("leak"),
-    "smoke": N_("smoke"),
-    "on": N_("running"),
-    "off": N_("stopped"),
-    "standby": N_("standby"),
-    "no_status": N_("no status"),
-}
 
 
 def _matching(found: Sequence[Reading], name: Mapping[str, str]) -> Reading | None:
@@ -314,11 +270,6 @@ def _sensor(stock: Stock, spot: Spot) -> Sensed:
         else " · ".join(state_word(one.text) for one in fresh)
     )
     return Sensed(name, text, severity, spot.x, spot.y, _digits(fresh[0]), spot.kind, url)
-
-
-def providers_word(severity: str) -> str:
-    """A word for the health of an item that measures nothing."""
-    return _("not seen") if severity == "unknown" else _("has an alert")
 
 
 def _digits(one: Reading) -> str:
@@ -395,78 +346,57 @@ def _inside(stock: Stock) -> str:
     return people(round(sum(float_of(one) for one in known)))
 
 
-def people(count: int) -> str:
-    """How many people, in words."""
-    return ngettext("1 person", "{n} people", count).format(n=count) if count else _("Nobody")
-
-
 def _kpis(stock: Stock, aisles: Sequence[Sensed], sensors: Sequence[Sensed]) -> list[Kpi]:
+    alarms = [one for one in sensors if one.kind in {"leak", "smoke"}]
+    return [*_warmest(aisles), *_supply(stock), *([_alarmed(alarms)] if alarms else [])]
+
+
+def _warmest(aisles: Sequence[Sensed]) -> list[Kpi]:
+    """Of the cold aisles and of the hot ones, where there are some."""
     kpis = []
     for kind, label in (("cold", _("Warmest cold aisle")), ("hot", _("Hot aisle"))):
         known = [one for one in aisles if one.kind == kind and one.short != "?"]
         if any(one.kind == kind for one in aisles):
             warmest = max(known, key=lambda one: float(one.short), default=None)
-            kpis.append(
-                Kpi(
-                    label,
-                    warmest.text if warmest else "?",
-                    warmest.name if warmest else _("no sensor answers"),
-                )
-            )
-    upses = [one for one in stock.items if one.class_code == "ups"]
-    watts = [(one, stock.value(one, "ups_output_watts")) for one in upses]
-    if upses:
-        said = [
-            format_number(float_of(value) / WATTS, 0) if value and not value.old else "?"
-            for _one, value in watts
-        ]
-        on_battery = [
-            one.name
-            for one in upses
-            if (got := stock.value(one, "ups_output_source")) and got.text == "battery"
-        ]
-        note = _("{names} on battery").format(names=", ".join(on_battery)) if on_battery else _("mains")
-        kpis.append(
-            Kpi(
-                _("Load {feeds}").format(
-                    feeds=" / ".join(str(one.attributes.get("feed", "")) for one in upses)
-                ),
-                " / ".join(said) + " kW",
-                note,
-                "bad" if on_battery else "",
-            )
-        )
-        left = [
-            value
-            for one in upses
-            if (value := stock.value(one, "ups_battery_runtime_seconds"))
-            and not value.old
-            and value.value is not None
-        ]
-        shortest = min(left, key=float_of, default=None)
-        kpis.append(
-            Kpi(
-                _("Battery"),
-                shortest.text if shortest else "?",
-                _("shortest of {n}").format(n=len(upses)),
-                "bad" if on_battery else "",
-            )
-        )
-    alarms = [one for one in sensors if one.kind in {"leak", "smoke"}]
-    if alarms:
-        bad = [one for one in alarms if one.severity in {"critical", "major", "minor"}]
-        silent = sum(one.severity == "unknown" for one in alarms)
-        heads = ngettext("1 sensor", "{n} sensors", len(alarms)).format(n=len(alarms))
-        note = _("{heads}, {n} silent").format(heads=heads, n=silent) if silent else heads
-        kpis.append(
-            Kpi(
-                _("Leak, smoke"),
-                bad[0].name if bad else _("none") if silent < len(alarms) else "?",
-                note,
-                "bad" if bad else "",
-            )
-        )
+            note = warmest.name if warmest else _("no sensor answers")
+            kpis.append(Kpi(label, warmest.text if warmest else "?", note))
     return kpis
+
+
+def _supply(stock: Stock) -> list[Kpi]:
+    """Load of the feeds and the shortest battery, where there is a UPS."""
+    upses = [one for one in stock.items if one.class_code == "ups"]
+    if not upses:
+        return []
+    watts = [stock.value(one, "ups_output_watts") for one in upses]
+    said = [format_number(float_of(one) / WATTS, 0) if one and not one.old else "?" for one in watts]
+    on_battery = [
+        one.name for one in upses if (got := stock.value(one, "ups_output_source")) and got.text == "battery"
+    ]
+    tone = "bad" if on_battery else ""
+    note = _("{names} on battery").format(names=", ".join(on_battery)) if on_battery else _("mains")
+    feeds = " / ".join(str(one.attributes.get("feed", "")) for one in upses)
+    load = Kpi(_("Load {feeds}").format(feeds=feeds), " / ".join(said) + " kW", note, tone)
+    left = [
+        value
+        for one in upses
+        if (value := stock.value(one, "ups_battery_runtime_seconds"))
+        and not value.old
+        and value.value is not None
+    ]
+    shortest = min(left, key=float_of, default=None)
+    text = shortest.text if shortest else "?"
+    return [load, Kpi(_("Battery"), text, _("shortest of {n}").format(n=len(upses)), tone)]
+
+
+def _alarmed(alarms: Sequence[Sensed]) -> Kpi:
+    """What the sensors of leaks and smoke say together."""
+    bad = [one for one in alarms if one.severity in {"critical", "major", "minor"}]
+    silent = sum(one.severity == "unknown" for one in alarms)
+    heads = ngettext("1 sensor", "{n} sensors", len(alarms)).format(n=len(alarms))
+    note = _("{heads}, {n} silent").format(heads=heads, n=silent) if silent else heads
+    value = bad[0].name if bad else _("none") if silent < len(alarms) else "?"
+    return Kpi(_("Leak, smoke"), value, note, "bad" if bad else "")
 
 
 def _rows(stock: Stock) -> list[Mapping[str, Any]]:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rules.calendar import ALWAYS, Calendar, after
@@ -94,13 +92,3 @@ def set_target(session: Session, priority: int, *, response_s: int, resolution_s
     else:
         row.response_s, row.resolution_s, row.calendar = response_s, resolution_s, calendar
     session.flush()
-
-
-def calendars(session: Session) -> list[BusinessCalendar]:
-    """The calendars kept in the database, by code."""
-    return list(session.scalars(select(BusinessCalendar).order_by(BusinessCalendar.code)))
-
-
-def local_zone(found: Targets) -> ZoneInfo:
-    """The zone that the targets' hours are in."""
-    return ZoneInfo(found.calendar.timezone)

@@ -75,18 +75,25 @@ async def test_T17_an_account_that_does_not_exist_answers_alike(with_password: D
 async def test_T17_an_account_that_does_not_exist_takes_as_long(with_password: Desk) -> None:  # noqa: N802
     took = {}
     for username in ("bob", "nobody.here"):
-        started = time.perf_counter()
+        started = time.process_time()  # the desk and its threads are in this process
         for _ in range(3):
             await _try(with_password, username, "wrong")
-        took[username] = time.perf_counter() - started
+        took[username] = time.process_time() - started
     assert 0.3 < took["bob"] / took["nobody.here"] < 3
 
 
 @pytest.mark.parametrize("password", ["x" * 100_000, "a\x00b", ""])
-async def test_T17_a_password_that_cannot_be_is_not_hashed(with_password: Desk, password: str) -> None:  # noqa: N802
-    started = time.perf_counter()
+async def test_T17_a_password_that_cannot_be_is_a_wrong_one(with_password: Desk, password: str) -> None:  # noqa: N802
     assert await _try(with_password, "bob", password) == 401
-    assert time.perf_counter() - started < 2
+
+
+async def test_T17_a_password_without_end_is_not_hashed(  # noqa: N802
+    with_password: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(passwords, "hasher", lambda: asked.append("hasher"))
+    assert await _try(with_password, "bob", "x" * 100_000) == 401
+    assert asked == []
 
 
 async def test_T16_a_sign_in_makes_a_fresh_session(with_password: Desk) -> None:  # noqa: N802

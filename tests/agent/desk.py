@@ -7,7 +7,7 @@ from typing import Self
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from rules import wire
+from rules import codec, wire
 from rules.wire import Answer, Config, Enrol, Enrolled, Report, SeriesAnswer, SeriesDef, SeriesRequest
 
 TYPE = wire.MEDIA_TYPE
@@ -49,11 +49,11 @@ class Desk:
         return [one for key in self.order for one in self.reports[key].alerts]
 
     async def _enrol(self, request: web.Request) -> web.Response:
-        asked = wire.decode(await request.read(), Enrol)
+        asked = codec.decode(await request.read(), Enrol)
         if asked.token != "right":
             return web.Response(status=403, text="The token is not known.")
         self.enrolled.append(asked)
-        return web.Response(body=wire.encode(Enrolled(7, "s3cret")), content_type=TYPE)
+        return web.Response(body=codec.encode(Enrolled(7, "s3cret")), content_type=TYPE)
 
     async def _config(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Agent 7:s3cret"
@@ -61,32 +61,32 @@ class Desk:
         etag = f'"{self.config.generation}"'
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304)
-        return web.Response(body=wire.encode(self.config), content_type=TYPE, headers={"ETag": etag})
+        return web.Response(body=codec.encode(self.config), content_type=TYPE, headers={"ETag": etag})
 
     async def _series(self, request: web.Request) -> web.Response:
-        asked = wire.decode(await request.read(), SeriesRequest)
+        asked = codec.decode(await request.read(), SeriesRequest)
         ids = []
         for one in asked.items:
             if one not in self.series:
                 self.series.append(one)
             ids.append(self.series.index(one) + 1)
-        return web.Response(body=wire.encode(SeriesAnswer(ids)), content_type=TYPE)
+        return web.Response(body=codec.encode(SeriesAnswer(ids)), content_type=TYPE)
 
     async def _reports(self, request: web.Request) -> web.Response:
         if self.down:
             return web.Response(status=503, headers={"Retry-After": "1"})
-        report, refused = wire.decode_report(await request.read())
+        report, refused = codec.decode_report(await request.read())
         assert not refused
-        size = sum(len(getattr(report, kind)) for kind in wire.ITEM_KINDS)
+        size = sum(len(getattr(report, kind)) for kind in codec.ITEM_KINDS)
         if size > self.limit:
             return web.Response(status=413)
         key = (report.stream, report.sequence)
         if key in self.reports:
             self.repeats += 1
-            return web.Response(body=wire.encode(Answer("duplicate")), content_type=TYPE)
+            return web.Response(body=codec.encode(Answer("duplicate")), content_type=TYPE)
         said = self.answer(report)
         if isinstance(said, web.Response):
             return said
         self.reports[key] = report
         self.order.append(key)
-        return web.Response(body=wire.encode(said or Answer("accepted")), content_type=TYPE)
+        return web.Response(body=codec.encode(said or Answer("accepted")), content_type=TYPE)

@@ -1,9 +1,9 @@
 """Settings, enrolment, the vault and the command line: sentences on standard error, exit 2."""
 
+import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,11 @@ def agent(*arguments: str, lang: str = "C") -> subprocess.CompletedProcess[str]:
 
 
 def test_the_program_starts_within_a_third_of_a_second_of_cpu() -> None:
-    began = time.monotonic()
+    before = os.times()
     assert agent("--help").returncode == 0
-    assert time.monotonic() - began < 2.0
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert spent < 1.0, "a third where the machine is quiet; a busy one shares its caches"
     heavy = "import sys, agent.cli; print([m for m in ('aiohttp', 'numpy', 'paramiko') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rules import wire
+from rules import codec, wire
 from server.agents import credentials
 from tests.desk_client import Desk
 
@@ -27,10 +27,10 @@ async def joined(desk: Desk, name: str = "agent-b1") -> tuple[int, str]:
     text = await (await desk.admin.post("/settings/agents/tokens", {"name": name, "site": "HQ"})).text()
     token = re.search(r"--token (\S+?)<", text)
     assert token is not None
-    ask = wire.encode(wire.Enrol(token[1], name, "srv-1", "0.1"))
+    ask = codec.encode(wire.Enrol(token[1], name, "srv-1", "0.1"))
     status, answer = await agent_post(desk, "/agent/v1/enrol", ask)
     assert status == 200
-    enrolled = wire.decode(answer, wire.Enrolled)
+    enrolled = codec.decode(answer, wire.Enrolled)
     return enrolled.agent_id, f"{enrolled.agent_id}:{enrolled.secret}"
 
 
@@ -49,7 +49,7 @@ async def test_agt_6_an_agent_joins_gets_its_device_and_delivers(desk: Desk) -> 
     assert response.status == 303
     headers = {"Authorization": f"Agent {proof}"}
     response = await desk.stranger._client.get("/agent/v1/config", headers=headers)
-    config = wire.decode(await response.read(), wire.Config)
+    config = codec.decode(await response.read(), wire.Config)
     target = config.targets[0]
     assert (target.address, target.port, target.credential["community"]) == (
         "127.10.1.11",
@@ -60,8 +60,8 @@ async def test_agt_6_an_agent_joins_gets_its_device_and_delivers(desk: Desk) -> 
     assert (await desk.stranger._client.get("/agent/v1/config", headers=again)).status == 304
 
     wanted = wire.SeriesRequest([wire.SeriesDef(f"t{target.id}", "ups_output_volts", unit="V")])
-    status, body = await agent_post(desk, "/agent/v1/series", wire.encode(wanted), proof)
-    series = wire.decode(body, wire.SeriesAnswer).ids
+    status, body = await agent_post(desk, "/agent/v1/series", codec.encode(wanted), proof)
+    series = codec.decode(body, wire.SeriesAnswer).ids
     assert status == 200
     at = 1795175940.0
     block = wire.SampleBlock(at, np.array(series, "<u4").tobytes(), np.array([230.5], "<f8").tobytes())
@@ -70,8 +70,8 @@ async def test_agt_6_an_agent_joins_gets_its_device_and_delivers(desk: Desk) -> 
         agent=agent_id, stream="samples", sequence=1, sent_at=at, samples=[block], observations=[seen]
     )
     for expected in ("accepted", "duplicate"):
-        status, body = await agent_post(desk, "/agent/v1/reports", wire.encode(report), proof)
-        assert (status, wire.decode(body, wire.Answer).status) == (200, expected)
+        status, body = await agent_post(desk, "/agent/v1/reports", codec.encode(report), proof)
+        assert (status, codec.decode(body, wire.Answer).status) == (200, expected)
     page = await desk.text(f"/settings/agents/{agent_id}")
     assert "UPS-B1-A" in page
     assert "CI-" in page
@@ -92,11 +92,11 @@ async def test_zstd_and_gzip_bodies_are_read_and_bombs_are_not(desk: Desk) -> No
     for sequence, (name, pack) in enumerate(packers.items(), 1):
         coded = {"Content-Encoding": name}
         report = wire.Report(agent=agent_id, stream="samples", sequence=sequence, sent_at=0.0)
-        packed = pack(wire.encode(report))
+        packed = pack(codec.encode(report))
         status, body = await agent_post(
             desk, "/agent/v1/reports", packed, proof, **{"Content-Encoding": name}
         )
-        assert (status, wire.decode(body, wire.Answer).status) == (200, "accepted")
+        assert (status, codec.decode(body, wire.Answer).status) == (200, "accepted")
         bomb = pack(bytes(64 * 1024 * 1024))
         status, body = await agent_post(desk, "/agent/v1/reports", bomb, proof, **coded)
         assert status == 413
@@ -114,7 +114,7 @@ async def test_bad_bodies_and_bad_proofs_are_refused_in_plain_words(desk: Desk) 
     agent_id, proof = await joined(desk)
     assert (await agent_post(desk, "/agent/v1/reports", b"\xc1", proof))[0] == 422
     assert (await agent_post(desk, "/agent/v1/reports", b"", proof))[0] == 422
-    report = wire.encode(wire.Report(agent=agent_id + 1, stream="samples", sequence=1, sent_at=0.0))
+    report = codec.encode(wire.Report(agent=agent_id + 1, stream="samples", sequence=1, sent_at=0.0))
     assert (await agent_post(desk, "/agent/v1/reports", report, proof))[0] == 403
     for wrong in ("", "x:y", f"{agent_id}:", f"{agent_id}:wrong", "99999999999999999999:x"):
         assert (await agent_post(desk, "/agent/v1/reports", report, wrong))[0] == 401
@@ -125,7 +125,7 @@ async def test_a_revocation_counts_at_once(desk: Desk) -> None:
     agent_id, proof = await joined(desk)
     response = await desk.admin.post(f"/settings/agents/{agent_id}/revoke")
     assert response.status == 303
-    report = wire.encode(wire.Report(agent=agent_id, stream="samples", sequence=1, sent_at=0.0))
+    report = codec.encode(wire.Report(agent=agent_id, stream="samples", sequence=1, sent_at=0.0))
     assert (await agent_post(desk, "/agent/v1/reports", report, proof))[0] == 401
 
 

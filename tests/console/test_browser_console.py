@@ -117,7 +117,6 @@ RUN_AXE = """async () => (await axe.run(document, {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], resultTypes: ["violations"],
 })).violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map(
   (n) => n.target + " " + (n.failureSummary || "")).join(" | "))"""
-STROKES = "n => n.map(p => p.getAttribute('stroke')).join()"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules import heard, wire
+from rules import heard_reading, wire
 from rules.heard import judge_line, judge_trap
 from rules.heard_form import FACILITIES, LEVELS
 from rules.pattern import Pattern
@@ -173,7 +173,7 @@ async def test_a_rule_is_made_of_a_message_tried_kept_and_told_to_agents(desk: D
     assert made.status == 303, await made.text()
     (own,) = (await desk.db.read(config, known.agent_id)).alerts.items()
     assert own[0].startswith("heard/own-")
-    (rule,) = heard.read(own[1], "own.yaml")
+    (rule,) = heard_reading.read(own[1], "own.yaml")
     (finding,) = judge_trap([rule], DOOR, {"1.3.6.1.4.1.32473.1.1.0": "hall"})
     assert (finding.key, rule.lasting, rule.severity) == ((("door", "hall"),), True, "minor")
     (row,) = await desk.json("/api/v1/discovery/heard/rules")
@@ -203,7 +203,7 @@ async def test_a_rule_of_an_item_goes_to_the_agents_that_ask_it_and_names_its_ta
         return agents.enrol(session, wire.Enrol(token.token, "agent-b2", "h2", "1"), now=NOON).agent_id
 
     (text,) = (await desk.db.read(config, known.agent_id)).alerts.values()
-    (rule,) = heard.read(text, "own.yaml")
+    (rule,) = heard_reading.read(text, "own.yaml")
     assert rule.devices == {f"t{target}"}
     assert (await desk.db.read(config, await desk.db.run(other))).alerts == {}
 
@@ -258,7 +258,7 @@ def test_whatever_a_form_of_a_trap_says_agents_read_the_same(
         "DoorOpened", "trap", severity, *said, trap=" ".join(told_), when=f"{oid} = 1, yes, 0x2",
         values="\n".join(f"{name} = {one}" for name, one in values.items()), key=", ".join(values),
     )  # fmt: skip
-    (rule,) = heard.read(text_of(form, ["t7"]), "own.yaml")
+    (rule,) = heard_reading.read(text_of(form, ["t7"]), "own.yaml")
     assert rule.trap is not None
     assert rule.trap.oids >= set(told_)
     assert rule.trap.when == ((oid, frozenset({"1", "yes", "0x2"})),)
@@ -266,7 +266,7 @@ def test_whatever_a_form_of_a_trap_says_agents_read_the_same(
     assert rule.summary == {"en": said[0], "zh": said[1]}
     assert rule.severity == severity
     assert rule.devices == frozenset({"t7"})
-    (rule,) = heard.read(text_of(replace(form, when=f"{oid} =~ (?i)a = [b, c]")), "own.yaml")
+    (rule,) = heard_reading.read(text_of(replace(form, when=f"{oid} =~ (?i)a = [b, c]")), "own.yaml")
     assert rule.trap is not None
     ((narrowed, pattern),) = rule.trap.when
     assert narrowed == oid
@@ -281,7 +281,7 @@ def test_the_rule_that_is_made_of_a_line_is_about_that_line(words: list[str], pr
     sample = wire.HeardSample("syslog", "t1", "10.0.0.1", AT, shape(line_), priority=priority, line=text)
     row = HeardMessage(kind="syslog", source="10.0.0.1", what=sample.what)
     form = beginnings.beginning(messages.Message(row, sample, "agent", "sw1", None))
-    (rule,) = heard.read(text_of(form), "own.yaml")
+    (rule,) = heard_reading.read(text_of(form), "own.yaml")
     assert judge_line(((rule, False),), line_)
 
 

@@ -33,7 +33,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import wire
+from rules import codec, wire
 from server.alerts.models import Alert, AlertEvent
 from server.incidents.models import OPEN_STATES, Incident
 from server.intake.models import TakenReport
@@ -104,12 +104,12 @@ class Load:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as http:
             for (name, token), mine in zip(tokens, targets, strict=True):
                 ask = wire.Enrol(token, name, "load", "load")
-                joined = wire.decode(await load._ask(http, "enrol", wire.encode(ask)), wire.Enrolled)
+                joined = codec.decode(await load._ask(http, "enrol", codec.encode(ask)), wire.Enrolled)
                 proof = f"Agent {joined.agent_id}:{joined.secret}"
                 agent = LoadAgent(joined.agent_id, name, proof, [f"t{target}" for target in mine])
                 wanted = [wire.SeriesDef(device, "load_value", unit="W") for device in agent.devices]
-                body = await load._ask(http, "series", wire.encode(wire.SeriesRequest(wanted)), agent)
-                ids = wire.decode(body, wire.SeriesAnswer).ids
+                body = await load._ask(http, "series", codec.encode(wire.SeriesRequest(wanted)), agent)
+                ids = codec.decode(body, wire.SeriesAnswer).ids
                 agent.series = dict(zip(agent.devices, ids, strict=True))
                 load.agents.append(agent)
         return load
@@ -146,7 +146,7 @@ class Load:
     ) -> None:
         """Send one report until it is acknowledged; then note it down."""
         report, entry = self._report(agent, seen, news)
-        body = wire.encode(report)
+        body = codec.encode(report)
         while not await self._acknowledged(http, agent, body):
             await asyncio.sleep(PAUSE_S * (1 + self.random.random()))
         self.ledger.append(entry)
@@ -207,7 +207,7 @@ class Load:
 
     async def _acknowledged(self, http: aiohttp.ClientSession, agent: LoadAgent, body: bytes) -> bool:
         try:
-            answer = wire.decode(await self._ask(http, "reports", body, agent), wire.Answer)
+            answer = codec.decode(await self._ask(http, "reports", body, agent), wire.Answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.answers[str(getattr(error, "status", "") or "lost")] += 1
             return False

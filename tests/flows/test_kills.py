@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from agent import segment
 from agent.outbox import STRIDE
 from agent.vault import Identity, save_identity
-from rules import wire
+from rules import codec, wire
 from server import app as desk
 from server.accounts import roles
 from server.agents import service as agents
@@ -231,9 +231,9 @@ async def enrol(url: str, token: str, home: Path) -> int:
     ask = wire.Enrol(token, AGENT_NAME, "here", "test")
     async with (
         aiohttp.ClientSession() as http,
-        http.post(f"{url}/agent/v1/enrol", data=wire.encode(ask)) as response,
+        http.post(f"{url}/agent/v1/enrol", data=codec.encode(ask)) as response,
     ):
-        joined = wire.decode(await response.read(), wire.Enrolled)
+        joined = codec.decode(await response.read(), wire.Enrolled)
     save_identity(home, Identity(url, joined.agent_id, AGENT_NAME, joined.secret))
     home.with_suffix(".toml").write_text(f'server = "{url}"\ndata = "{home}"\n')
     return joined.agent_id

@@ -25,8 +25,8 @@ from agent.transports import ber, check, ntp
 from agent.transports.facts import Facts
 from agent.transports.snmp_walk import MAX_ROUND_TRIPS, Ask, Session, Walk
 from agent.transports.trouble import TroubleError, text_of
+from rules import codec
 from rules import platform as platforms
-from rules import wire
 from rules.document import Document, DocumentError
 from rules.profile_form import Profile
 from rules.syslog import parse
@@ -75,8 +75,8 @@ def snmp_walk(data: bytes) -> None:
 def report(data: bytes) -> None:
     """A body at the agents' door."""
     try:
-        wire.decode_report(data)
-    except wire.WireError:
+        codec.decode_report(data)
+    except codec.WireError:
         return
 
 

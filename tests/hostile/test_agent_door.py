@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import wire
+from rules import codec, wire
 from server.agents import service as agents
 from server.alerts import taking as alerts
 from server.alerts.models import Alert
@@ -132,7 +132,7 @@ async def test_AGENT_one_odd_item_never_blocks_its_neighbours(door: Door) -> Non
         answer = await door.send(report)
         body = await answer.read()
         assert answer.status == 200, (kind, item, body[:300])
-        told = wire.decode(body, wire.Answer)
+        told = codec.decode(body, wire.Answer)
         assert told.status == "accepted"
         refused = [one for one in told.items if one.status == "rejected"]
         assert len(refused) == (0 if kind == "a newer kind" else 1), (kind, item, told.items)
@@ -157,7 +157,7 @@ async def test_AGENT_what_no_database_holds_is_cut_down_to_its_item(  # noqa: N8
     assert answer.status == 413
     assert door.taken() == 0
     answer = await door.send(door.report(1, alerts=[good]))
-    assert wire.decode(await answer.read(), wire.Answer).status == "accepted"
+    assert codec.decode(await answer.read(), wire.Answer).status == "accepted"
 
 
 async def test_TEXT_a_nul_in_an_alert_is_heard_on_both_databases(db: Database) -> None:  # noqa: N802
@@ -173,7 +173,7 @@ async def test_TEXT_a_nul_in_an_alert_is_heard_on_both_databases(db: Database) -
     seen = {"device": "host", "at": 1.0, "ci_class": "server", "name": "\x00", "keys": {"serial": ["\x00"]}}
     body = {"agent": db.run_now(join), "stream": "events", "sequence": 1, "sent_at": 1.0, "trace": "\x00",
             "alerts": [news], "observations": [seen]}  # fmt: skip
-    report, refused = wire.decode_report(msgspec.msgpack.encode(body))
+    report, refused = codec.decode_report(msgspec.msgpack.encode(body))
     assert refused == []
     (answer,) = db.run_now(taking.take, [items.Delivery(report, now)], Scopes(), now=now)
     assert answer.status == "accepted"
@@ -196,7 +196,7 @@ async def test_TEXT_what_a_device_says_is_stored_or_refused_and_never_breaks(doo
     answer = await door.send(door.report(alerts=[news], observations=[seen], trace=text))
     assert answer.status in {200, 422}, await answer.text()
     if answer.status == 200:
-        assert wire.decode(await answer.read(), wire.Answer).status == "accepted"
+        assert codec.decode(await answer.read(), wire.Answer).status == "accepted"
     admin = await door.lived.browser()
     for path in ("/alerts", "/cis", "/", f"/settings/agents/{door.id}"):
         page = await admin.text(path)
@@ -232,7 +232,7 @@ async def test_AGENT_series_of_nonsense_are_refused_singly_or_whole(door: Door) 
     strange = {"device": "host", "metric": "m", "labels": {"a" * 200: "b" * 200}, "states": {-(2**62): "x"}}
     answer = await door.send({"items": [strange, {"device": "t424242", "metric": "m"}]}, "series")
     assert answer.status == 200, await answer.text()
-    ids = wire.decode(await answer.read(), wire.SeriesAnswer).ids
+    ids = codec.decode(await answer.read(), wire.SeriesAnswer).ids
     assert ids[1] == 0
     odd: list[object] = [{"items": [5]}, {"items": None}, {"items": [{"device": "x", "metric": "m\x00"}]}, []]
     for bad in odd:

@@ -16,6 +16,7 @@ from server.alerts.memory import forget_memory
 from server.alerts.taking import settle, take
 from server.cmdb.models import Ci, CiState, Location, LocationKind, Presence, Relation, natural
 from server.incidents import particulars, reporting, service, together
+from server.incidents.bulk import do_to_each
 from server.incidents.models import Incident, State
 from server.incidents.states import IllegalTransitionError
 from server.kernel.call import Actor
@@ -300,6 +301,11 @@ def test_a_merged_incident_is_closed_into_the_other(db: Database, ids: dict[str,
 
 
 def test_bulk_tells_what_it_skips_and_why(db: Database, mine: str) -> None:
-    done, skipped = db.run_now(together.bulk, [mine, "INC-999999"], "accept", actor=ALICE, now=NOON)
+    done, skipped = db.run_now(do_to_each, [mine, "INC-999999"], "accept", actor=ALICE, now=NOON)
     assert done == 1
     assert list(skipped) == ["INC-999999"]
+
+
+def test_to_a_group_that_is_not_there_none_is_passed_on(db: Database, mine: str) -> None:
+    with pytest.raises(InvalidError):
+        db.run_now(do_to_each, [mine], "assign", group="nobody", actor=ALICE, now=NOON)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from rules import wire
+from rules import codec, wire
 from server.agents import service as agents
 from server.agents.models import Target
 from server.agents.silence import SILENCE
@@ -132,7 +132,7 @@ def test_what_a_report_says_becomes_samples_items_and_alerts_with_its_trace(site
         alert = session.scalars(select(Alert)).one()
         ci = session.scalars(select(Ci)).one()
         assert alert.ci_id == ci.id
-        taken = ledger.report_of(session, "trace-7")
+        taken = session.scalar(select(TakenReport).where(TakenReport.trace == "trace-7"))
         return alert.trace_id, taken.trace if taken else None, ci.name, metrics.latest(session, ci.id)
 
     trace, taken, name, latest = site.db.read_now(stages)
@@ -151,12 +151,12 @@ def test_what_was_measured_before_the_device_was_known_goes_to_its_item(site: Si
 
 def test_one_bad_item_never_blocks_its_neighbours(site: Site) -> None:
     good = site.report(1, samples=[site.samples(0.9)], alerts=[site.news(), site.news(rule="Other")])
-    told = msgspec.msgpack.decode(wire.encode(good))
+    told = msgspec.msgpack.decode(codec.encode(good))
     told["alerts"].insert(1, {"device": site.device, "severity": "purple"})
     told["alerts"].insert(0, msgspec.to_builtins(site.news(device="t999")))
     told["samples"].append({"at": AT, "series": b"123", "values": b""})
     told["observations"] = [{"strange": 1}]
-    report, refused = wire.decode_report(msgspec.msgpack.encode(told))
+    report, refused = codec.decode_report(msgspec.msgpack.encode(told))
     answer = site.db.run_now(taking.take, [Delivery(report, NOON, refused)], site.scopes, now=NOON)[0]
     assert answer.status == "accepted"
     refusals = {(one.kind, one.index): one.code for one in answer.items}

@@ -85,8 +85,6 @@ def test_a_failing_job_waits_longer_each_time_and_then_rests_among_the_dead(db: 
         for row in db.run_now(lambda session: jobs.claim(session, {"mail": 1}, now=NOON + timedelta(days=1)))
     ]
     assert db.run_now(jobs.fail, number, fence, "no answer", tries=3, now=NOON, jitter=0) is JobState.DEAD
-    assert db.run_now(jobs.retry_dead, number, now=NOON)
-    assert db.read_now(_states) == [JobState.WAITING]
 
 
 EVERY = Schedule("pack", job="mail", every=timedelta(minutes=10))

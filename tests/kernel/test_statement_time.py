@@ -37,10 +37,8 @@ def ones(session: Session) -> int:
 def test_T22_an_endless_statement_is_cut_and_the_connection_serves_on(db: Database, kind: str) -> None:  # noqa: N802
     ask = db.read_now if kind == "read" else db.run_now
     for _ in range(6):  # more often than there are connections
-        began = time.monotonic()
         with within(0.2), pytest.raises(TooLongError, match=r"0\.2 s"):
             ask(endless)
-        assert time.monotonic() - began < STATEMENT_S / 2
         assert ask(ones) == 1
 
 
@@ -54,13 +52,13 @@ def test_T22_the_limit_is_of_one_statement_not_of_what_follows(db: Database) -> 
     """Many short ones together may take longer than the limit of one."""
 
     def many(session: Session) -> int:
-        until = time.monotonic() + 0.6
+        until = time.monotonic() + 1.0
         told = 0
         while time.monotonic() < until:
             told += ones(session)
         return told
 
-    with within(0.3):
+    with within(0.8):
         assert db.read_now(many) > 1
         assert db.run_now(many) > 1
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.causes import Cause, candidates
-from rules.correlate import Correlator, Decision, Kind
+from rules.correlate import Correlator
+from rules.decision import Decision, Kind
 from rules.rootcause import explain
 from rules.story import Episode, Severity, Stage, Story, Weigher
 from rules.symptom import Symptom, intermittent, symptom_of

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import catalog, heard
+from rules import catalog, heard, heard_reading
 from rules.document import DocumentError
 from rules.heard import HeardRule, judge_trap, trial
 from rules.heard_form import HeardTest
 from rules.message import places
 
-RULES = heard.packaged()
+RULES = heard_reading.packaged()
 TESTS = [
     pytest.param(rule, test, id=f"{rule.name}-{number}")
     for rule in RULES.values()
@@ -74,7 +74,7 @@ def test_no_trap_begins_and_ends_the_same_condition_whatever_it_says() -> None:
 )
 def test_a_faulty_rule_is_refused_by_file_and_line(text: str, told: str) -> None:
     with pytest.raises(DocumentError) as caught:
-        heard.read(text, "own.yaml")
+        heard_reading.read(text, "own.yaml")
     assert told in str(caught.value)
     assert str(caught.value).startswith(f"own.yaml:{text.count(chr(10)) + 1}:")
 
@@ -85,7 +85,7 @@ def test_a_trap_is_narrowed_by_a_pattern_in_a_value_and_what_is_not_told_counts(
     column: bool,  # noqa: FBT001
 ) -> None:
     text = f"- {{{GOOD}, trap: 1.3.6, when: {{1.3.7: {{matches: '(?i)fan [0-9]+ (failed|lost)'}}}}}}"
-    rules = heard.read(text, "own.yaml")
+    rules = heard_reading.read(text, "own.yaml")
     instance = "1.3.7.4" if column else "1.3.7"
     for value in (said, f"{said}Fan 3 FAILED{said}"):
         fits = re.search("fan [0-9]+ (failed|lost)", value, re.IGNORECASE | re.ASCII) is not None
@@ -110,7 +110,7 @@ def test_a_port_stands_as_down_exactly_if_its_last_trap_said_so(ports: list[tupl
 def test_the_zero_that_v1_adds_does_not_count(arcs: list[int]) -> None:
     oid = ".".join(map(str, (1, 3, *arcs)))
     head, _, last = oid.rpartition(".")
-    (rule,) = heard.read(f"- {{{GOOD}, trap: {oid}}}", "own.yaml")
+    (rule,) = heard_reading.read(f"- {{{GOOD}, trap: {oid}}}", "own.yaml")
     assert rule.trap is not None
     assert rule.trap.names(oid)
     assert rule.trap.names(f"{head}.0.{last}")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.links import End, Joint, Member, Neighbour, Picture, merge, port_key
+from rules.links import End, Joint, Picture, merge
+from rules.neighbours import Member, Neighbour, port_key
 
 ALICE, BOB, CHARLIE = 1, 2, 3
 

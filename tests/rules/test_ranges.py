@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from rules.ranges import MAX_ADDRESSES, RangeError, addresses, parse
 
-WHOLE = "10.20.0.0/20"
 numbers = st.integers(int(ipaddress.ip_address("10.20.0.1")), int(ipaddress.ip_address("10.20.15.254")))
 
 

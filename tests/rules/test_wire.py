@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import wire
-from rules.wire import AlertNews, Gap, Observation, Report, SampleBlock, WireError, decode_report, encode
+from rules.codec import WireError, decode_report, encode
+from rules.wire import AlertNews, Gap, Observation, Report, SampleBlock
 
 NO_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")  # a NUL comes as U+FFFD
 TEXT = st.text(NO_NUL, max_size=50)

@@ -7,7 +7,8 @@ import pytest
 from agent.devices import library
 from agent.discover.guard import Guard
 from agent.discover.opened import Opened
-from agent.discover.scout import Scout, Seen
+from agent.discover.scout import Scout
+from agent.discover.seen import Seen
 from agent.discover.sweep import hail
 from rules.wire import RangeCredential, RangeJob
 from tests.agent.transports.conftest import SECRET, free_udp_port, snmpd, snmpd_process

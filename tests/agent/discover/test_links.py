@@ -33,7 +33,8 @@ from agent.playback.mibs.system import IDENTITY
 from agent.transports import ber
 from agent.transports.ber import Raw
 from agent.transports.trouble import TroubleError
-from rules.links import End, Member, Neighbour, merge
+from rules.links import End, merge
+from rules.neighbours import Member, Neighbour
 from tests.playback.living_room import quiet_stage
 
 PORTS = (

@@ -116,7 +116,7 @@ async def probed(snmp: Snmp, walk: Next | None) -> tuple[Found, Found, int]:
     ]
     try:
         ends = [
-            Target(f"t{number}", "box", "127.0.0.1", box.port, {"community": "public"}, timeout_s=1.0)
+            Target(f"t{number}", "box", "127.0.0.1", box.port, {"community": "public"}, timeout_s=5.0)
             for number, (_, box) in enumerate(boxes)
         ]
         one, other = await asyncio.gather(*(probe(snmp, end, known()) for end in ends))

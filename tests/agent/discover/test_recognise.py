@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.discover.candidate import FIELDS
 from agent.discover.evidence import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, evidence, number_of, text_of
 from agent.discover.found import SURE, Found
-from agent.discover.identity import FIELDS, candidates
+from agent.discover.identity import candidates
 from agent.discover.linear import probabilities, softmax
 from agent.discover.models import Models, unpack
 from agent.discover.models import packaged as models
@@ -151,8 +152,12 @@ def test_a_number_written_as_text_is_read_as_it_was_written(value: float) -> Non
     assert number_of(f"{value:.3f} V".encode()) == pytest.approx(round(value, 3))
 
 
+# What a device measures; a thousandth of the least float is none any more.
+MEASURED = st.floats(-1e5, 1e5, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-300)
+
+
 @settings(deadline=None, max_examples=50)
-@given(st.sampled_from(sorted(PLAUSIBLE)), st.floats(-1e5, 1e5, allow_nan=False))
+@given(st.sampled_from(sorted(PLAUSIBLE)), MEASURED)
 def test_mending_leaves_alone_what_can_be_and_only_moves_the_point(kind: str, value: float) -> None:
     mended, (low, high) = mend(value, kind), PLAUSIBLE[kind]
     if low <= value <= high:

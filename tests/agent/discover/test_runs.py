@@ -15,7 +15,8 @@ from agent.discover.found import Attempt, Found, Guess, Source
 from agent.discover.guard import HELD_AFTER, Guard
 from agent.discover.opened import Opened
 from agent.discover.runs import Runs
-from agent.discover.scout import Met, Scout, Seen
+from agent.discover.scout import Scout
+from agent.discover.seen import Met, Seen
 from agent.discover.sweep import Signs
 from agent.discover.tell import class_of, finding
 from agent.playback.describe import describe

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.discover.enumerations import GRADES, graded
 from agent.discover.evidence import evidence, number_of
 from agent.discover.scale import in_unit
-from agent.discover.sensors import GRADES, graded, possible
+from agent.discover.sensors import possible
 from agent.discover.units import UNITS, unit_of
 from agent.knowledge import packaged
 from agent.transports.ber import Raw

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.found import Found, Interface, Link
-from agent.discover.scout import Seen
+from agent.discover.seen import Seen
 from agent.discover.tell import MAX_KEYS, MAX_LINKS, finding
 from rules.wire import Finding, RangeJob
 

@@ -15,7 +15,7 @@ from agent.listeners.names import Names
 from agent.listeners.standing import Standing
 from agent.listeners.station import Station
 from agent.reading import Target
-from rules import heard
+from rules import heard_reading
 from rules.heard import HeardRule
 from rules.wire import AlertNews, HeardSample
 
@@ -92,7 +92,7 @@ async def listening(
         show=shown.append,
         wall=lambda: 1_700_000_000.0,
     )
-    station.know(heard.packaged().values() if rules is None else rules)
+    station.know(heard_reading.packaged().values() if rules is None else rules)
     station.heed(heeded, host=False)
     await station.open()
     assert not station._pending

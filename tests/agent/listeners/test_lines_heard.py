@@ -15,7 +15,7 @@ from agent.listeners.bench import free_port
 from agent.listeners.framing import MAX_MESSAGE, Frames
 from agent.listeners.syslog import decoded, split
 from agent.reading import Target
-from rules import heard
+from rules import heard_reading
 from tests.agent.listeners.conftest import ALICE, listening
 
 DISK = b"<3>Nov 20 09:01:11 web1 kernel: I/O error, dev sd%c, sector 12"
@@ -170,7 +170,7 @@ async def test_a_relay_speaks_for_the_hosts_that_its_lines_name(tmp_path: Path) 
 
 async def test_own_rules_of_the_server_are_heard_too(tmp_path: Path) -> None:
     port = free_port()
-    mine = heard.read(
+    mine = heard_reading.read(
         "- {alert: DoorOpened, syslog: '门磁(?P<door>\\d+)打开', key: {door: door}, severity: minor, "
         "summary: {zh: '{ci} 门 {door} 打开'}}",
         "mine.yaml",

@@ -17,7 +17,7 @@ from agent.listeners.sources import MAX_KINDS, Looks, Source
 from agent.listeners.traps import TrapEar
 from agent.listeners.usm import Security
 from agent.registry import Registry
-from rules import heard
+from rules import heard_reading
 from rules.syslog import MAX_SHAPE, shape, told
 from rules.wire import HeardSample, IgnoredHeard
 from tests.agent.listeners import messages
@@ -119,7 +119,7 @@ def test_a_rule_of_some_devices_and_facilities_is_about_no_others(
     device: str, line: bytes, wanted: int
 ) -> None:
     ear = LineEar(in_all=1e6, wake=lambda: None)
-    ear.know(heard.read(RULE % device, "own.yaml"))
+    ear.know(heard_reading.read(RULE % device, "own.yaml"))
     ear.heed({ADDRESS: Source(ALICE.key, ALICE.name, ALICE.address)})
     ear.take([(ADDRESS, line, None)])
     assert len(ear.waiting) == wanted
@@ -144,7 +144,7 @@ def test_whatever_comes_from_whom_nothing_raises_and_few_of_it_are_looked_at_in_
     lines = LineEar(in_all=1e6, wake=lambda: None)
     traps = TrapEar(Security(b"12345", 1, lambda: 0.0), in_all=1e6, wake=lambda: None)
     for ear in (lines, traps):
-        ear.know(heard.packaged().values())
+        ear.know(heard_reading.packaged().values())
         ear.heed({ADDRESS: Source("t1", "sw", "127.0.0.1", rate=1e6, tokens=1e6, burst=1e6)})
         who = (ADDRESS if number % 2 else b"\x7f\0\1" + bytes((number,)) for number in range(len(said)))
         ear.take([(one, data, None) for one, data in zip(who, said, strict=True)])

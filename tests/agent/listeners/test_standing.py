@@ -12,11 +12,11 @@ from agent.listeners.ear import Ear, Heard
 from agent.listeners.names import Names
 from agent.listeners.sources import Source, Stranger, Strangers, packed, table
 from agent.listeners.standing import Standing, is_heard
-from rules import heard
+from rules import heard_reading
 from rules.heard import Finding, HeardRule, judge_trap
 from rules.wire import AlertNews
 
-RULES = heard.packaged()
+RULES = heard_reading.packaged()
 DOWN, COLD = RULES["LinkDownHeard"], RULES["ColdStartHeard"]
 NOON = 1_700_000_000.0
 

@@ -24,12 +24,12 @@ class Script:
     lines: int = 0  # 0: it does not page
     page: str = "--More--"
     unpaged: str = ""  # the command that stops paging
-    delay_s: float = 0.0
     enable: str = ""  # the password of the privileged mode; then `needs` commands answer only there
     needs: frozenset[str] = frozenset()
     executes: bytes | None = None  # what a command outside the prompt prints; None: none is taken
     odd: str = "% Invalid input detected at '^' marker.\r\n"
     endless: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()  # commands after which nothing is said any more
     said: list[str] = field(default_factory=list)  # every line that was typed
     offered: list[tuple[str, str]] = field(default_factory=list)
 
@@ -84,8 +84,16 @@ class _Session:
             time.sleep(0.03)
             self._send(self._script.greeting + self._prompt)
             while (line := self._line()) is not None:
-                self._answer(line.strip())
+                if line.strip() in self._script.silent:
+                    self._hush()
+                else:
+                    self._answer(line.strip())
         except (OSError, EOFError):
+            pass
+
+    def _hush(self) -> None:
+        """Take what is typed until the line is given back, and say nothing."""
+        while self._key():
             pass
 
     def _send(self, text: str) -> None:
@@ -115,7 +123,6 @@ class _Session:
         script = self._script
         if line:
             script.said.append(line)
-        time.sleep(script.delay_s if line else 0)
         privileged = self._prompt.endswith("#")
         if line in script.endless:
             while True:

@@ -59,16 +59,22 @@ class Snmpd:
     def start(self) -> None:
         environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.home / "state"), "MIBS": ""}
         log, conf = self.home / "log", self.home / "snmpd.conf"
+        log.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [self.program, "-f", "-Lf", str(log), "-C", "-c", str(conf), "-p", str(self.home / "pid")],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(1.0)
         note("SNMP", "real", "net-snmp's snmpd: v1, v2c, v3")
-        if self.process.poll() is not None:
-            pytest.skip(f"snmpd does not start here: {log.read_text()[-300:]}")
+        for _ in range(600):
+            said = log.read_text() if log.exists() else ""
+            if "NET-SNMP version" in said:  # its last word before it listens
+                return
+            if self.process.poll() is not None:
+                pytest.skip(f"snmpd does not start here: {said[-300:]}")
+            time.sleep(0.05)
+        pytest.fail(f"snmpd is not ready within 30 s: {said[-300:]}")
 
     def stop(self) -> None:
         self.process.terminate()

@@ -60,7 +60,7 @@ async def odd() -> AsyncIterator[Server]:
 REGISTER = Register(address=5)
 
 
-async def read_one(port: int, register: Register = REGISTER, timeout_s: float = 1.0) -> object:
+async def read_one(port: int, register: Register = REGISTER, timeout_s: float = 5.0) -> object:
     words, _ = await modbus.fetch("127.0.0.1", port, 1, [register], timeout_s=timeout_s)
     return modbus.value_of(register, words)
 

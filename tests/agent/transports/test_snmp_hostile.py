@@ -9,6 +9,7 @@ from agent.reading import Target
 from agent.transports import ber
 from agent.transports.snmp import Ask, Device, Snmp, walk
 from agent.transports.trouble import TroubleError
+from tests.pace import pace
 
 IF_DESCR, IF_IN = "1.3.6.1.2.1.2.2.1.2", "1.3.6.1.2.1.2.2.1.10"
 
@@ -46,7 +47,7 @@ def answer(question: bytes, varbinds: list[tuple[str, bytes]], *, status: int = 
     return ber.tlv(0x30, ber.integer(1) + ber.tlv(4, b"public") + ber.tlv(0xA2, pdu))
 
 
-async def ask(snmp: Snmp, port: int, *, timeout_s: float = 0.6) -> list[ber.Raw]:
+async def ask(snmp: Snmp, port: int, *, timeout_s: float = 5.0) -> list[ber.Raw]:
     device = Device(target(port), Ask.of(["1.3.6.1.2.1.1.5.0"], []))
     return (await snmp.fetch(device, timeout_s=timeout_s)).values
 
@@ -64,7 +65,7 @@ async def test_a_device_that_only_answers_with_wrong_ids_gives_a_bad_response(
 ) -> None:
     hostile.answer = lambda q: [answer(q, [("1.3.6.1.2.1.1.5.0", ber.tlv(4, b"x"))], shift=7)]
     with pytest.raises(TroubleError) as caught:
-        await ask(snmp, hostile.port)
+        await ask(snmp, hostile.port, timeout_s=0.6)
     assert (caught.value.reason, caught.value.place) == ("bad_response", "request-id")
 
 
@@ -72,7 +73,7 @@ async def test_an_answer_from_another_address_is_ignored_and_counted(snmp: Snmp,
     hostile.from_elsewhere = True
     hostile.answer = lambda q: [answer(q, [("1.3.6.1.2.1.1.5.0", ber.tlv(4, b"forged"))])]
     with pytest.raises(TroubleError) as caught:
-        await ask(snmp, hostile.port)
+        await ask(snmp, hostile.port, timeout_s=0.6)
     assert caught.value.reason == "no_answer"
     assert snmp.strange >= 1
 
@@ -99,10 +100,12 @@ async def test_a_truncated_answer_is_a_bad_response(snmp: Snmp, hostile: Hostile
 
 async def test_silence_ends_at_the_deadline_after_retries(snmp: Snmp, hostile: Hostile) -> None:
     begun = time.monotonic()
-    with pytest.raises(TroubleError) as caught:
-        await ask(snmp, hostile.port)
+    async with pace() as taken:
+        with pytest.raises(TroubleError) as caught:
+            await ask(snmp, hostile.port, timeout_s=0.6)
     assert caught.value.reason == "no_answer"
-    assert 0.5 < time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun > 0.5
+    assert taken.seconds < 1.5
     assert len(hostile.asked) >= 2
 
 
@@ -168,7 +171,7 @@ async def test_too_big_is_asked_for_in_smaller_parts(snmp: Snmp, hostile: Hostil
 
     hostile.answer = small
     device = Device(target(hostile.port), Ask.of(oids, []))
-    assert (await snmp.fetch(device, timeout_s=3.0)).values == [5] * 8
+    assert (await snmp.fetch(device, timeout_s=10.0)).values == [5] * 8
 
 
 async def test_a_denied_access_is_told_as_such(snmp: Snmp, hostile: Hostile) -> None:
@@ -184,10 +187,10 @@ async def test_p15_hanging_devices_delay_nobody(snmp: Snmp, hostile: Hostile) ->
                for n in range(200)]  # fmt: skip
     silent = [asyncio.create_task(snmp.fetch(one, timeout_s=1.5)) for one in hanging]
     await asyncio.sleep(0)
-    begun = time.monotonic()
-    for _ in range(5):
-        assert await ask(snmp, hostile.port) == [b"here"]
-    assert time.monotonic() - begun < 1.0
+    async with pace() as taken:
+        for _ in range(5):
+            assert await ask(snmp, hostile.port) == [b"here"]
+    assert taken.seconds < 1.0
     results = await asyncio.gather(*silent, return_exceptions=True)
     assert all(isinstance(one, TroubleError) for one in results)
 
@@ -211,8 +214,8 @@ async def test_rows_that_come_and_go_are_seen_although_the_answer_was_learned(
     device = Device(target(hostile.port), Ask.of([], [[IF_IN]]))
     for change in ({}, {}, {}, {6: 77}, {3: 9}, {}):
         table.update(change)
-        found = await snmp.fetch(device, timeout_s=2.0)
+        found = await snmp.fetch(device, timeout_s=10.0)
         assert found.values == [value for _, value in sorted(table.items())]
     del table[2]
-    found = await snmp.fetch(device, timeout_s=2.0)
+    found = await snmp.fetch(device, timeout_s=10.0)
     assert [suffix for _, suffix in found.shape.keys] == [bytes([n]) for n in sorted(table)]

@@ -18,6 +18,7 @@ from agent.transports.ssh import Ssh
 from agent.transports.ssh_login import fingerprint
 from agent.transports.ssh_shell import SHELL
 from agent.transports.trouble import TroubleError
+from tests.pace import pace
 from tests.realness import note
 
 
@@ -184,11 +185,9 @@ async def test_a_wrong_password_is_offered_once(client: Ssh) -> None:
 
 async def test_endless_output_on_both_streams_is_cut(client: Ssh) -> None:
     peer = Peer(flooding)
-    begun = time.monotonic()
-    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=20.0)
+    trouble = await failing(client, target(peer.port, host_key=fingerprint(peer.key)), timeout_s=60.0)
     peer.close()
-    assert trouble.reason == "bad_response"  # a megabyte, but none of it from /proc
-    assert time.monotonic() - begun < 15
+    assert trouble.reason == "bad_response"  # a megabyte, but none of it from /proc; no deadline ended it
 
 
 async def test_a_command_that_ends_without_a_code_has_its_own_reason(client: Ssh) -> None:
@@ -209,9 +208,11 @@ async def test_a_stall_ends_at_the_deadline(client: Ssh, first: bytes) -> None:
         writer.close()
 
     server = await asyncio.start_server(stall, "127.0.0.1", 0)
-    begun = time.monotonic()
-    trouble = await failing(client, target(server.sockets[0].getsockname()[1], host_key="x"), timeout_s=1.0)
-    assert time.monotonic() - begun < 2.5
+    async with pace() as taken:
+        trouble = await failing(
+            client, target(server.sockets[0].getsockname()[1], host_key="x"), timeout_s=1.0
+        )
+    assert taken.seconds < 2.5
     assert trouble.reason in {"no_answer", "bad_response"}
     over.set()
     server.close()
