@@ -250,7 +250,9 @@ def _articles(session: Session, by: int) -> None:
         knowledge.move(session, one.number, State.SUBMITTED, by=by, now=NOON)
 
 
-async def test_all_that_match_are_chosen_asked_about_and_their_run_is_watched(look: Look, desk: Desk) -> None:
+async def test_all_that_match_are_chosen_asked_about_and_their_run_is_watched(
+    look: Look, desk: Desk, axe: str
+) -> None:
     await desk.db.run(_articles, desk.bob.person_id)
     seen = await look()
     await seen.go("/knowledge?state=submitted")
@@ -263,8 +265,11 @@ async def test_all_that_match_are_chosen_asked_about_and_their_run_is_watched(lo
     await bar.get_by_role("button", name="Publish").click()
     await seen.page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     await seen.page.wait_for_url("**/knowledge/runs/*")
+    await seen.page.evaluate(axe)
+    assert await seen.page.evaluate(RUN_AXE) == []
     assert "0 of 52" in await seen.page.locator(".krun").inner_text()
     await desk.work()
     await seen.page.locator(".wd-st", has_text="finished").wait_for()  # told by the desk, not by a reload
     assert "52" in await seen.page.locator(".wd-kpis").inner_text()
+    assert await seen.page.evaluate(RUN_AXE) == []
     assert seen.complaints == []
