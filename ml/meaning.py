@@ -18,6 +18,7 @@ ORDER = 0.75  # worth of a standard deviation
 USUAL_SPREAD = 0.05  # of scores among the best candidates, and as how many candidates it counts
 USUAL_COUNTS = 6
 NEXT = 4  # answers behind the first, whose mean it should lead
+FULL = 9  # others; a lead on fewer says as much less
 SURE = (
     0.9,
     0.35,
@@ -51,6 +52,7 @@ def blended(
     stands = standing(scores)
     best = np.argsort(-np.where(np.isfinite(scores), stands, -np.inf))[: NEXT + 1]
     leads = np.asarray([_leads(stands, place, best[best != place]) for place in range(len(stands))])
+    leads *= min(1.0, (np.isfinite(scores).sum() - 1) / FULL)
     kept, next_, mean, constant = SURE
     held = np.clip(sure, 1e-9, 1 - 1e-9)
     logits = kept * np.log(held / (1 - held)) + next_ * leads[:, 0] + mean * leads[:, 1] + constant

@@ -12,6 +12,7 @@ from server.knowledge.models import Outcome, Verdict
 
 HELD_SO_FAR = (2.0, 0.5)  # successes and failures that everything begins with
 OUTCOMES_WEIGH = 1.2  # worth of a factor of e in the odds that it holds
+MOST_SURER = 2.0  # times the odds
 ASIDE_WEIGHS = 0.25  # of a failure; what does not fit here may fit elsewhere
 STEADY = 5  # so many failures, with at most one success to three of them, are no accident
 STEADY_FAILURE = 8.0  # worth
@@ -52,9 +53,17 @@ class Held:
 
     @property
     def odds(self) -> float:
-        """By how much that multiplies the odds that it is right."""
+        """By how much the odds that it holds are those of what nothing is known of."""
         held, failed = HELD_SO_FAR
         return (self.held + held) / (self.failed + self.doubt + failed) * failed / held
+
+    def surer(self, sure: float) -> float:
+        """The probability that it is right, where it is `sure` that it fits before this is known.
+
+        What has often held is asked for often; where it does not fit it holds no better than anything.
+        """
+        odds = sure / max(1 - sure, 1e-9) * min(self.odds, MOST_SURER)
+        return odds / (1 + odds)
 
 
 def outcomes(session: Session, keys: Sequence[str]) -> dict[str, Held]:

@@ -1,8 +1,9 @@
 """What fixed this before: ranked articles and past cases for a ticket, each with its reasons.
 
 The order is the ranker's worth and what outcomes say: a fix that held counts up, one after which the
-alert came back counts down. The score is the probability that the fix is right; where none is more likely
-right than wrong nothing is shown: a weak guess costs more than silence.
+alert came back counts down. The score is the probability that the fix is right; that it has always held makes
+it a little surer and no more, for where it does not fit it does not hold. Where none is more likely right than
+wrong nothing is shown: a weak guess costs more than silence.
 
 Articles and cases are looked for apart, or the hundredth case of a recurring alert would crowd out the one
 article about it. What says the same, a topic in two languages or cases of one cause, takes one place.
@@ -228,8 +229,7 @@ class _Weighed:
 def _weighed(answer: Ranked, record: Article | Case, outcome: Held, query: Query, *, meant: bool) -> _Weighed:
     other = bool(query.language) and record.language != query.language
     added = outcome.worth - OTHER_LANGUAGE * other - CASE * isinstance(record, Case)
-    odds = answer.sure / max(1 - answer.sure, 1e-9) * outcome.odds
-    score = max(odds / (1 + odds), outcome.holds if meant else 0.0)
+    score = max(outcome.surer(answer.sure), outcome.holds if meant else 0.0)
     return _Weighed(
         answer, record, outcome, answer.worth + added, score, meant, other, _sayings(record), query.facets
     )
