@@ -2,8 +2,8 @@
 
 The order is the ranker's worth and what outcomes say: a fix that held counts up, one after which the
 alert came back counts down. The score is the probability that the fix is right; that it has always held makes
-it a little surer and no more, for where it does not fit it does not hold. Where none is more likely right than
-wrong nothing is shown: a weak guess costs more than silence.
+it a little surer and no more, for where it does not fit it does not hold. Where none is more likely right
+than wrong nothing is shown: a weak guess costs more than silence.
 
 Articles and cases are looked for apart, or the hundredth case of a recurring alert would crowd out the one
 article about it. What says the same, a topic in two languages or cases of one cause, takes one place.

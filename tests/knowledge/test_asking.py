@@ -25,7 +25,9 @@ TONER = {
 }
 
 
-async def test_what_is_near_is_kept_apart_and_closed_by_the_threshold_of_the_desk(desk: Desk) -> None:
+async def test_what_is_near_is_kept_apart_by_the_threshold_of_the_desk_and_open_where_nothing_is_sure(
+    desk: Desk,
+) -> None:
     def shelved(session: Session) -> str:
         number = service.write(session, TONER, by=1, now=NOON).number
         service.move(session, number, State.SUBMITTED, by=1, now=NOON)
@@ -44,7 +46,7 @@ async def test_what_is_near_is_kept_apart_and_closed_by_the_threshold_of_the_des
     assert "probability that it is right" in sure
     await desk.db.run(silence.set_least, found.score + 0.03)
     known, _there, near = (await desk.text(asked)).partition(
-        '<details class="wd-panel knear" id="near"><summary'
+        '<details class="wd-panel knear" id="near" open><summary'
     )
     assert "Nothing known that fits" in known
     assert link not in known

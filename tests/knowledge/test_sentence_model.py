@@ -73,14 +73,15 @@ def test_the_nearest_passage_counts_and_the_first_line_has_a_say_of_its_own(tmp_
     assert model.scores("pump pump pump\nbattery", ["pump", "accumulator"])[0] > whole > first
 
 
-def test_a_text_is_read_in_passages_that_each_bear_its_title_and_lose_no_word() -> None:
+def test_a_text_is_read_as_its_title_and_in_passages_that_bear_it_and_lose_no_word() -> None:
     words = [f"word{number}" for number in range(PASSAGE * PASSAGES)]
-    parts = passages("Title\n" + " ".join(words))
+    title, *parts = passages("Title\n" + " ".join(words))
+    assert title == "Title"
     assert len(parts) == PASSAGES
     assert all(part.startswith("Title\n") for part in parts)
     assert " ".join(part.partition("\n")[2] for part in parts).split() == words
     assert passages("Title") == ["Title"] == passages("Title\n \n")
-    assert [len(part) for part in passages("题\n" + "电" * 2 * PASSAGE)] == [PASSAGE + 2] * 2
+    assert [len(part) for part in passages("题\n" + "电" * 2 * PASSAGE)] == [1, PASSAGE + 2, PASSAGE + 2]
 
 
 def test_what_was_read_once_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
