@@ -25,7 +25,7 @@ TONER = {
 }
 
 
-async def test_what_is_near_is_kept_apart_by_the_threshold_of_the_desk_and_open_where_nothing_is_sure(
+async def test_what_is_near_is_kept_apart_by_the_threshold_of_the_desk(
     desk: Desk,
 ) -> None:
     def shelved(session: Session) -> str:
