@@ -100,6 +100,10 @@ class Index:
         """Of which kind each document is, as a number."""
         return self._kind_of[slots]
 
+    def kind_names(self) -> tuple[str, ...]:
+        """The kinds in the order of their numbers."""
+        return tuple(self._kinds)
+
     def stamps(self) -> Mapping[str, int]:
         """The stamp of each document."""
         return {key: int(self._stamps[slot]) for key, slot in self._slots.items()}

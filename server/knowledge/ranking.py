@@ -24,11 +24,13 @@ class Ranked:
         hit: the document, the words and the facets that brought it.
         worth: what orders the answers to one question; the larger the better.
         sure: the probability that it is right, 0 to 1.
+        kind: of which kind of document it is, as "article".
     """
 
     hit: Hit
     worth: float
     sure: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,18 @@ class Ranking:
         found = self.index.candidates(text, facets=facets, limit=LOOK_AT)
         rows = features(self.index, found)
         worths = rerank.worth(self.weights, rows)
-        sure = rerank.sureness(self.weights, rows, worths, self.index.kinds(found.slots))
+        kinds = self.index.kinds(found.slots)
+        sure = rerank.sureness(self.weights, rows, worths, kinds)
         order = np.argsort(-worths, kind="stable").tolist()
         kept = [place for place in order[limit:] if named in found.facets[place]]
+        names = self.index.kind_names()
         return [
-            Ranked(self.index.hit(found, place, float(sure[place])), float(worths[place]), float(sure[place]))
+            Ranked(
+                self.index.hit(found, place, float(sure[place])),
+                float(worths[place]),
+                float(sure[place]),
+                names[kinds[place]],
+            )
             for place in order[:limit] + kept[:limit]
         ]
 

@@ -12,6 +12,7 @@ fails or says what is no number changes nothing.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -27,7 +28,7 @@ from server.knowledge.sentence_model import BadModelError, SentenceModel
 from server.knowledge.static_vectors import BadVectorsError, StaticVectors
 
 MANIFEST = "reranker.json"
-LOOKED_AT = 10  # answers; the model costs milliseconds for each
+LOOKED_AT = 10  # answers of a kind; the model costs milliseconds for each
 
 log = structlog.get_logger(__name__)
 
@@ -105,25 +106,50 @@ def by_meaning(
 ) -> list[Ranked]:
     """The answers in the order that ranker and model find together, each as sure as both are.
 
+    Articles are compared with articles and cases with cases: a case that tells the same trouble speaks for an
+    article. Cases of one worth are the same trouble that came back, and are judged once.
+
     Args:
         model: the second opinion.
         question: what is asked.
         answers: the ranker's, best first.
         texts: what answers say, by key, the title in the first line; the best of these are judged.
     """
-    asked = [place for place, one in enumerate(answers) if one.hit.key in texts][:LOOKED_AT]
+    first: dict[object, int] = {}
+    same = [first.setdefault(_trouble(one), at) for at, one in enumerate(answers)]
+    of_kind: dict[str, list[int]] = defaultdict(list)
+    for at in first.values():
+        of_kind[answers[at].kind].append(at)
+    asked = [at for kind in of_kind.values() for at in _judged(kind, answers, texts)]
+    scores = _told(model, question, [texts[answers[at].hit.key] for at in asked])
+    if scores is None:
+        return list(answers)
+    told = np.full(len(answers), np.nan)
+    told[asked] = scores
+    worths, sure = np.asarray([one.worth for one in answers]), np.asarray([one.sure for one in answers])
+    for kind in of_kind.values():
+        worths[kind], sure[kind] = blended(worths[kind], sure[kind], told[kind])
+    order = np.argsort(-worths[same], kind="stable").tolist()
+    return [replace(answers[at], worth=float(worths[same[at]]), sure=float(sure[same[at]])) for at in order]
+
+
+def _trouble(answer: Ranked) -> object:
+    """What cases of the same trouble have in common."""
+    return round(answer.worth, 3) if answer.kind == "case" else answer.hit.key
+
+
+def _judged(places: Sequence[int], answers: Sequence[Ranked], texts: Mapping[str, str]) -> list[int]:
+    return [at for at in places if answers[at].hit.key in texts][:LOOKED_AT]
+
+
+def _told(model: Reranker, question: str, texts: Sequence[str]) -> list[float] | None:
+    """The model's scores; None where it fails or they are none."""
     try:
-        told = list(model.scores(question, [texts[answers[place].hit.key] for place in asked]))
+        told = list(model.scores(question, texts))
     except Exception as error:  # noqa: BLE001  whatever somebody's model does, the desk goes on
         log.warning("re-ranker failed", reason=str(error)[:200])
-        return list(answers)
-    if len(told) != len(asked) or not np.isfinite(told).all():
-        log.warning("re-ranker told no scores", answers=len(asked), scores=len(told))
-        return list(answers)
-    scores = np.full(len(answers), np.nan)
-    scores[asked] = told
-    worths, sure = blended(
-        np.asarray([one.worth for one in answers]), np.asarray([one.sure for one in answers]), scores
-    )
-    order = np.argsort(-worths, kind="stable").tolist()
-    return [replace(answers[at], worth=float(worths[at]), sure=float(sure[at])) for at in order]
+        return None
+    if len(told) != len(texts) or not np.isfinite(told).all():
+        log.warning("re-ranker told no scores", answers=len(texts), scores=len(told))
+        return None
+    return told

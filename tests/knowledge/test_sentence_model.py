@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from structlog.testing import capture_logs
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from ml.answers import Hit
 from server.kernel.db import Database
 from server.knowledge import reranking, shelves
+from server.knowledge.ranking import Ranked
 from server.knowledge.reranking import RerankerError
 from server.knowledge.sentence_model import PASSAGE, PASSAGES, passages
 from server.knowledge.suggest import Query, Suggestion, suggest
@@ -172,6 +175,35 @@ def test_what_means_the_same_goes_before_what_has_as_many_of_the_words(
     assert [one.number for one in found(db)] == [words, meaning]
     shelves.look_again(db, folder(tmp_path))
     assert [one.number for one in found(db)] == [meaning, words]
+
+
+def test_cases_are_compared_with_cases_and_a_trouble_that_came_back_is_judged_once() -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+            self.asked += texts
+            return [0.9 if "same" in text else 0.1 for text in texts]
+
+    def answer(key: str, kind: str, worth: float) -> Ranked:
+        return Ranked(Hit(key, 0.5, (), {}), worth, 0.5, kind)
+
+    cases = [answer(f"INC-{number}", "case", 9.0) for number in range(30)]
+    others = [answer(f"INC-{number}", "case", 4.0 - number / 10) for number in range(30, 40)]
+    articles = [answer("KB-1", "article", 8.0), answer("KB-2", "article", 8.0)]
+    said = {one.hit.key: "title" for one in (*cases, *others, *articles)}
+    said |= {one.hit.key: "same trouble" for one in cases} | {"KB-2": "the same"}
+    model = Counting()
+    found = reranking.by_meaning(model, "trouble", [*cases, *articles, *others], said)
+    assert len(model.asked) == 10 + 2
+    assert (
+        len({(one.worth, one.sure) for one in found if one.hit.key in {case.hit.key for case in cases}}) == 1
+    )
+    by_key = {one.hit.key: one for one in found}
+    assert by_key["KB-2"].worth > 8.0 > by_key["KB-1"].worth
+    assert by_key["KB-2"].sure > 0.5 > by_key["KB-1"].sure, "the cases say nothing against the article"
+    assert by_key["INC-0"].sure > 0.5 > by_key["INC-30"].sure
 
 
 def test_what_nobody_reads_yet_is_found_without_the_model(
