@@ -26,7 +26,7 @@ from server.incidents.views import title, visible_statement
 from server.kernel.call import Actor
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, PaletteEntry, Permission, Practice
-from server.knowledge.learning import VERDICT
+from server.knowledge.suggesting.learning import VERDICT
 from server.sla.service import SLA_NEWS
 
 provide_section(fixes_of_alert)

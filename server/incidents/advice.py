@@ -12,10 +12,10 @@ from server.incidents.timeline import tell
 from server.kernel.call import Actor
 from server.kernel.errors import ConflictError
 from server.kernel.i18n import N_, current_language
-from server.knowledge import learning
 from server.knowledge import service as knowledge
 from server.knowledge.finding import suggestion as suggested
 from server.knowledge.models import Verdict
+from server.knowledge.suggesting import learning
 
 
 def take_up(session: Session, number: str, suggestion: str, *, actor: Actor, now: datetime) -> Incident:

@@ -11,8 +11,8 @@ from server.incidents import facts
 from server.kernel.call import Actor
 from server.kernel.i18n import current_language
 from server.knowledge.finding import known_errors, suggested
-from server.knowledge.reasons import Reasons, reasons
-from server.knowledge.suggest import Suggestion
+from server.knowledge.suggesting.reasons import Reasons, reasons
+from server.knowledge.suggesting.suggest import Suggestion
 
 SHOWN = 3
 

@@ -45,10 +45,10 @@ from server.incidents.models import Incident, State
 from server.kernel.call import Actor
 from server.kernel.db import Base, Database
 from server.kernel.i18n import use_language
-from server.knowledge import learning, training
 from server.knowledge import service as knowledge
 from server.knowledge.models import State as ArticleState
 from server.knowledge.models import Verdict
+from server.knowledge.suggesting import learning, training
 
 COMMAND = typer.Typer(no_args_is_help=True)
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)

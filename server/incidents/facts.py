@@ -17,8 +17,8 @@ from server.cmdb import service as cmdb
 from server.cmdb.classes import catalogue
 from server.cmdb.models import Ci
 from server.incidents.models import Incident, Route
-from server.knowledge.suggest import Query, Suggestion
-from server.knowledge.suggest import suggest as known_fixes
+from server.knowledge.suggesting.suggest import Query, Suggestion
+from server.knowledge.suggesting.suggest import suggest as known_fixes
 from server.metrics import service as metrics
 
 CHANGES_SINCE = timedelta(days=14)

@@ -19,10 +19,10 @@ from server.kernel.errors import InvalidError
 from server.kernel.i18n import N_, _, current_language, use_language
 from server.kernel.ticket import link, links, unlink
 from server.knowledge import finding
-from server.knowledge import learning as lessons
 from server.knowledge import service as knowledge
 from server.knowledge.models import Article, Case, Outcome, Verdict
-from server.knowledge.suggest import CONTESTED, Query, note_gap, proven
+from server.knowledge.suggesting import learning as lessons
+from server.knowledge.suggesting.suggest import CONTESTED, Query, note_gap, proven
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 SYMPTOM_LINES = 60

@@ -29,7 +29,7 @@ from server.kernel.i18n import N_, _, current_language, loc
 from server.kernel.remembered import keep
 from server.kernel.ticket import Link, TicketLink, links
 from server.knowledge.finding import suggested
-from server.knowledge.suggest import Suggestion
+from server.knowledge.suggesting.suggest import Suggestion
 from server.sla import service as sla
 from server.sla.clocks import ClockView
 

@@ -21,8 +21,8 @@ from server.kernel.call import Actor
 from server.kernel.i18n import N_, _, current_language, format_moment, loc
 from server.knowledge.finding import known_errors, verdicts_on
 from server.knowledge.models import Verdict
-from server.knowledge.reasons import Reasons, reasons
-from server.knowledge.suggest import Suggestion
+from server.knowledge.suggesting.reasons import Reasons, reasons
+from server.knowledge.suggesting.suggest import Suggestion
 from server.metrics.titles import title
 
 LATEST = 4  # entries of the preview

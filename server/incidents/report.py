@@ -16,7 +16,7 @@ from server.kernel.formdata import field_errors
 from server.kernel.i18n import N_, _, current_language, loc
 from server.kernel.web import Call, Pages, web
 from server.knowledge.finding import suggested
-from server.knowledge.reasons import reasons
+from server.knowledge.suggesting.reasons import reasons
 
 report = Pages("incidents")
 

@@ -12,7 +12,7 @@ from server.kernel.db import Database
 from server.kernel.errors import DeskError
 from server.kernel.i18n import N_
 from server.kernel.practice import NavItem, Permission, Practice
-from server.knowledge import asking_again, running, shelves, tending, training
+from server.knowledge import running, tending
 from server.knowledge.answer_pages import answers, asking
 from server.knowledge.api import api
 from server.knowledge.bulk_pages import many
@@ -23,8 +23,9 @@ from server.knowledge.many_api import many_api
 from server.knowledge.pages import pages
 from server.knowledge.palette import search, to_review
 from server.knowledge.portal_pages import shelf
-from server.knowledge.ranking_api import ranking_api
 from server.knowledge.run_pages import ran
+from server.knowledge.suggesting import asking_again, shelves, training
+from server.knowledge.suggesting.ranking_api import ranking_api
 
 WORKS_INCIDENTS = ("first_line", "second_line", "third_line", "incident_supervisor", "incident_manager")
 
@@ -53,7 +54,7 @@ async def _stop(app: web.Application) -> None:
 
 
 def _bench() -> typer.Typer:
-    from server.knowledge.bench import COMMAND  # noqa: PLC0415  loaded when it is called
+    from server.knowledge.suggesting.bench import COMMAND  # noqa: PLC0415  loaded when it is called
 
     return COMMAND
 

@@ -14,11 +14,12 @@ from server.kernel.formdata import said_of
 from server.kernel.i18n import N_
 from server.kernel.prose import html
 from server.kernel.web import Pages, web
-from server.knowledge import answering, finding, reranking, silence
+from server.knowledge import answering, finding
 from server.knowledge.answering import Draft, NoAnswerError
 from server.knowledge.api import Text
-from server.knowledge.reasons import Reasons, reasons
-from server.knowledge.suggest import NEXT_SCORE, Query, Suggestion
+from server.knowledge.suggesting import reranking, silence
+from server.knowledge.suggesting.reasons import Reasons, reasons
+from server.knowledge.suggesting.suggest import NEXT_SCORE, Query, Suggestion
 
 log = structlog.get_logger(__name__)
 asking = Pages("knowledge")

@@ -31,7 +31,7 @@ from server.kernel.settings import Settings
 from server.knowledge import finding
 from server.knowledge.models import Article, State
 from server.knowledge.redaction import Redactor, names_of
-from server.knowledge.suggest import NEXT_SCORE, Query
+from server.knowledge.suggesting.suggest import NEXT_SCORE, Query
 from server.notify.channels import Guard, check_url
 from server.notify.outgoing import SendError
 

@@ -9,9 +9,10 @@ from server.kernel.api import Api, ApiModel, Moment, Page, PageQuery
 from server.kernel.call import Call
 from server.kernel.errors import ForbiddenError
 from server.kernel.i18n import N_
-from server.knowledge import finding, learning, proposals, service
+from server.knowledge import finding, proposals, service
 from server.knowledge.models import Audience, Kind, NoteKind, State, Verdict
-from server.knowledge.suggest import Query
+from server.knowledge.suggesting import learning
+from server.knowledge.suggesting.suggest import Query
 
 api = Api("knowledge")
 Text = Annotated[str, Field(max_length=20_000)]

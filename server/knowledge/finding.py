@@ -10,7 +10,7 @@ from server.kernel.errors import NotFoundError
 from server.kernel.i18n import N_
 from server.knowledge import searching
 from server.knowledge.models import Article, ArticleVersion, Audience, Case, Kind, Outcome, State, Verdict
-from server.knowledge.suggest import Query, Suggestion, suggest
+from server.knowledge.suggesting.suggest import Query, Suggestion, suggest
 
 FOR_EVERYBODY = and_(Article.state == State.PUBLISHED, Article.audience == Audience.EVERYBODY)
 FOR_VENDORS = and_(

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from server.kernel.api import Api, ApiModel, Moment
 from server.kernel.call import Call
 from server.kernel.i18n import N_
-from server.knowledge import gaps, portal, quality, silence, tending
+from server.knowledge import gaps, portal, quality, tending
 from server.knowledge.api import ArticleOut
 from server.knowledge.models import Article
+from server.knowledge.suggesting import silence
 from server.knowledge.tending import Reason
 
 managing = Api("knowledge")

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from server.accounts.service import people_by_ids
 from server.kernel.i18n import N_, _
 from server.kernel.web import Call, Pages, web
-from server.knowledge import gaps, learning, portal, quality, service, silence, tending, words
+from server.knowledge import gaps, portal, quality, service, tending, words
 from server.knowledge.bulk import ACTIONS
 from server.knowledge.models import State
 from server.knowledge.quality import Week
+from server.knowledge.suggesting import learning, silence
 from server.knowledge.table import name_of
 from server.knowledge.tending import Wanted
 

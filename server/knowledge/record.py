@@ -27,7 +27,7 @@ from server.knowledge.models import (
 from server.knowledge.redaction import leaks
 from server.knowledge.references import Reference, led
 from server.knowledge.service import STEPS
-from server.knowledge.suggest import Query
+from server.knowledge.suggesting.suggest import Query
 from server.knowledge.table import name_of
 
 PARTS = (("symptom", N_("Symptom")), ("cause", N_("Cause")), ("solution", N_("Solution")))

@@ -25,7 +25,7 @@ from server.knowledge.models import (
     State,
     Verdict,
 )
-from server.knowledge.suggest import changed
+from server.knowledge.suggesting.suggest import changed
 
 REVIEW_EVERY = timedelta(days=365)
 TEXTS = ("title", "symptom", "cause", "solution", "applies_to", "language", "kind", "audience")

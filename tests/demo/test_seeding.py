@@ -21,7 +21,7 @@ from server.kernel import secrets
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
 from server.knowledge import portal, quality, tending
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting.suggest import Query, suggest
 from server.problems.models import Problem, ProblemIncident
 from server.problems.models import State as ProblemState
 

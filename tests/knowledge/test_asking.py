@@ -10,10 +10,11 @@ from server.cmdb.classes import catalogue
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.i18n import use_language
-from server.knowledge import reranking, service, silence
+from server.knowledge import service
 from server.knowledge.models import State
-from server.knowledge.reasons import reasons
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting import reranking, silence
+from server.knowledge.suggesting.reasons import reasons
+from server.knowledge.suggesting.suggest import Query, suggest
 from tests.desk_client import Desk, open_desk
 from tests.knowledge.conftest import NOON, Publish
 

@@ -8,7 +8,7 @@ from server.kernel.db import Database
 from server.kernel.errors import NotFoundError
 from server.knowledge import finding, record, service
 from server.knowledge.models import Audience, Outcome, Verdict
-from server.knowledge.suggest import Query
+from server.knowledge.suggesting.suggest import Query
 from tests.desk_client import Desk
 from tests.knowledge.conftest import NOON, Publish
 

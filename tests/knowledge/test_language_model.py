@@ -22,9 +22,10 @@ from server.kernel.call import Actor
 from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.settings import Settings
-from server.knowledge import answering, reranking, shelves
+from server.knowledge import answering
 from server.knowledge.answering import NoAnswerError, Question, draft, judged
 from server.knowledge.redaction import Redactor, leaks
+from server.knowledge.suggesting import reranking, shelves
 from tests.desk_client import open_desk
 from tests.knowledge.conftest import NOON, Publish
 

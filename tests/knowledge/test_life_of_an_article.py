@@ -11,7 +11,7 @@ from server.kernel.db import Database
 from server.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from server.knowledge import finding, portal, proposals, service, tending
 from server.knowledge.models import NoteKind, State, Verdict
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting.suggest import Query, suggest
 from tests.knowledge.conftest import NOON, Publish
 
 ALICE, BOB, CHARLIE = 1, 2, 3

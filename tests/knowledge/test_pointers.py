@@ -11,7 +11,7 @@ from server.kernel.call import Actor
 from server.kernel.db import Database
 from server.knowledge import record
 from server.knowledge.pointers import LONGEST, pointer_in, pointer_of
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting.suggest import Query, suggest
 from tests.knowledge.conftest import Publish
 
 READER = Actor(3, "charlie", {"en": "Charlie"}, frozenset({"knowledge.read"}))

@@ -15,11 +15,11 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from ml.answers import Hit
 from server.kernel.db import Database
-from server.knowledge import reranking, shelves
-from server.knowledge.ranking import Ranked
-from server.knowledge.reranking import RerankerError
-from server.knowledge.sentence_model import PASSAGE, PASSAGES, passages
-from server.knowledge.suggest import Query, Suggestion, suggest
+from server.knowledge.suggesting import reranking, shelves
+from server.knowledge.suggesting.ranking import Ranked
+from server.knowledge.suggesting.reranking import RerankerError
+from server.knowledge.suggesting.sentence_model import PASSAGE, PASSAGES, passages
+from server.knowledge.suggesting.suggest import Query, Suggestion, suggest
 from tests.knowledge.conftest import Publish
 
 MEANS = {  # word by word: power, paper, pump

@@ -12,9 +12,9 @@ from ml import rerank
 from ml.features import NAMES
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError
-from server.knowledge import learning, silence
-from server.knowledge.learned import LEAST_SCORE
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting import learning, silence
+from server.knowledge.suggesting.learned import LEAST_SCORE
+from server.knowledge.suggesting.suggest import Query, suggest
 from tests.desk_client import Desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.knowledge import reranking
-from server.knowledge.reranking import RerankerError
+from server.knowledge.suggesting import reranking
+from server.knowledge.suggesting.reranking import RerankerError
 
 WORDS = {"battery": (1, 0), "accumulator": (0.9, 0.1), "printer": (0, 1), "电": (1, 0.1), "纸": (0, 1)}
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, InvalidError
 from server.knowledge import service
-from server.knowledge.learned import LEAST_SCORE
 from server.knowledge.models import Outcome, State, Verdict
-from server.knowledge.suggest import Query, Suggestion, suggest
+from server.knowledge.suggesting.learned import LEAST_SCORE
+from server.knowledge.suggesting.suggest import Query, Suggestion, suggest
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALICE, BOB = 1, 2

@@ -24,7 +24,7 @@ from server.kernel import secrets
 from server.kernel.db import Database
 from server.knowledge.finding import verdicts_on
 from server.knowledge.models import Case, IndexChange, Outcome, Verdict
-from server.knowledge.suggest import Query, Suggestion, suggest
+from server.knowledge.suggesting.suggest import Query, Suggestion, suggest
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DATES = [NOON + timedelta(days=47 * n, hours=5 * n) for n in range(8)]

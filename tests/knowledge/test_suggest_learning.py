@@ -12,11 +12,12 @@ from server.kernel.clock import ManualClock
 from server.kernel.db import Database
 from server.kernel.errors import ConflictError, NotFoundError
 from server.kernel.jobs import Work
-from server.knowledge import learning, service, shelves, training
-from server.knowledge.learned import Standing
-from server.knowledge.learning import Lesson
+from server.knowledge import service
 from server.knowledge.models import Verdict
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting import learning, shelves, training
+from server.knowledge.suggesting.learned import Standing
+from server.knowledge.suggesting.learning import Lesson
+from server.knowledge.suggesting.suggest import Query, suggest
 from tests.desk_client import Desk
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

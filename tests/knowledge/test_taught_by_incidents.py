@@ -9,9 +9,10 @@ from server.incidents import service as incidents
 from server.kernel.db import Database
 from server.kernel.errors import InvalidError, NotFoundError
 from server.kernel.ticket import links
-from server.knowledge import asking_again, learning, service
-from server.knowledge.learned import Question
+from server.knowledge import service
 from server.knowledge.models import Gap, Outcome, State, Verdict
+from server.knowledge.suggesting import asking_again, learning
+from server.knowledge.suggesting.learned import Question
 from tests.desk_client import Desk
 from tests.incidents import test_opening as world
 from tests.knowledge.conftest import NOON, Publish

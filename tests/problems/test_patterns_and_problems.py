@@ -18,7 +18,7 @@ from server.kernel.errors import ConflictError, InvalidError, NotFoundError, Sta
 from server.kernel.i18n import use_language
 from server.knowledge import service as knowledge
 from server.knowledge.models import State as ArticleState
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting.suggest import Query, suggest
 from server.problems import patterns, record, service
 from server.problems.models import Candidate, CandidateState, Problem, State
 from server.problems.pages import SHOWN

@@ -8,8 +8,8 @@ from server.kernel import jobs
 from server.kernel.api import Api, ApiModel, Moment
 from server.kernel.call import Call
 from server.kernel.i18n import N_
-from server.knowledge import learning, training
-from server.knowledge.learned import Standing
+from server.knowledge.suggesting import learning, training
+from server.knowledge.suggesting.learned import Standing
 
 ranking_api = Api("knowledge")
 

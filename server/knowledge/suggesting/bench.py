@@ -22,12 +22,12 @@ import numpy as np
 import typer
 
 from ml import measure, rerank
-from server.knowledge import reranking
-from server.knowledge.bench_sets import BadSetError, Question, TestSet, read_set, walked
-from server.knowledge.bench_speed import speed
-from server.knowledge.learned import LEAST_SCORE
-from server.knowledge.ranking import Ranked, Ranking
-from server.knowledge.suggest import LOOK_AT
+from server.knowledge.suggesting import reranking
+from server.knowledge.suggesting.bench_sets import BadSetError, Question, TestSet, read_set, walked
+from server.knowledge.suggesting.bench_speed import speed
+from server.knowledge.suggesting.learned import LEAST_SCORE
+from server.knowledge.suggesting.ranking import Ranked, Ranking
+from server.knowledge.suggesting.suggest import LOOK_AT
 
 COMMAND = typer.Typer(no_args_is_help=True)
 Set = Annotated[Path, typer.Option("--set", help="folder with corpus.jsonl.gz and queries.jsonl")]

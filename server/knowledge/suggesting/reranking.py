@@ -23,9 +23,9 @@ import numpy as np
 import structlog
 
 from ml.meaning import blended
-from server.knowledge.ranking import Ranked
-from server.knowledge.sentence_model import BadModelError, SentenceModel
-from server.knowledge.static_vectors import BadVectorsError, StaticVectors
+from server.knowledge.suggesting.ranking import Ranked
+from server.knowledge.suggesting.sentence_model import BadModelError, SentenceModel
+from server.knowledge.suggesting.static_vectors import BadVectorsError, StaticVectors
 
 MANIFEST = "reranker.json"
 LOOKED_AT = 10  # answers of a kind; the model costs milliseconds for each

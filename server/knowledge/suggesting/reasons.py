@@ -7,7 +7,7 @@ from ml import marking
 from ml.marking import Part
 from server.cmdb.classes import catalogue
 from server.kernel.i18n import _, loc
-from server.knowledge.suggest import Suggestion
+from server.knowledge.suggesting.suggest import Suggestion
 
 WORDS_SHOWN = 4
 ICONS = {"alert": "bell-ringing", "ci": "box", "model": "box", "ci_class": "box-multiple"}

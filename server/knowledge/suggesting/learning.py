@@ -23,11 +23,12 @@ from ml.features import NAMES, Rows
 from server.kernel.errors import ConflictError, NotFoundError
 from server.kernel.events import Signal, emit
 from server.kernel.i18n import N_
-from server.knowledge import service, shelves, silence
-from server.knowledge.learned import Question, Ranker, Standing
+from server.knowledge import service
 from server.knowledge.models import Case, Outcome, Verdict
-from server.knowledge.ranking import Look, Ranking, nameless
-from server.knowledge.suggest import Query
+from server.knowledge.suggesting import shelves, silence
+from server.knowledge.suggesting.learned import Question, Ranker, Standing
+from server.knowledge.suggesting.ranking import Look, Ranking, nameless
+from server.knowledge.suggesting.suggest import Query
 
 MOST_TICKETS = 3_000  # the latest that are learned from
 LONGEST_QUESTION = 4_000

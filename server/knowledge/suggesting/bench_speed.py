@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ml.answers import Document
 from ml.similar import Index
-from server.knowledge.ranking import Ranking
+from server.knowledge.suggesting.ranking import Ranking
 
 SEED = 20_261
 WORDS = 60_000  # of the made language

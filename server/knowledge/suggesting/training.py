@@ -15,7 +15,7 @@ from ml import rerank
 from server.kernel.db import Database
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
-from server.knowledge import learning, shelves
+from server.knowledge.suggesting import learning, shelves
 
 JOB = "knowledge.learn"
 KEEP = "knowledge.keep"
@@ -61,7 +61,7 @@ async def relearn(
 
 
 async def _in_process(task: Task) -> learning.Trained | None:
-    words = (sys.executable, "-m", "server.knowledge.training")
+    words = (sys.executable, "-m", "server.knowledge.suggesting.training")
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe)
     try:

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from server.kernel.jobs import Work
 from server.kernel.practice import Job, Schedule
-from server.knowledge.learned import Question
 from server.knowledge.models import Gap
-from server.knowledge.suggest import Query, suggest
+from server.knowledge.suggesting.learned import Question
+from server.knowledge.suggesting.suggest import Query, suggest
 
 JOB = "knowledge.gaps"
 MOST = 500  # gaps a night, the latest first

@@ -23,12 +23,12 @@ from sqlalchemy.orm import Session
 
 from ml.answers import Hit
 from ml.tokens import folded, pieces
-from server.knowledge import reranking, shelves
-from server.knowledge.held import Held, here, outcomes
 from server.knowledge.models import Article, Case, Gap, IndexChange, State
 from server.knowledge.pointed import followed
-from server.knowledge.ranking import Ranked, nameless
 from server.knowledge.references import plain
+from server.knowledge.suggesting import reranking, shelves
+from server.knowledge.suggesting.held import Held, here, outcomes
+from server.knowledge.suggesting.ranking import Ranked, nameless
 
 NEXT_SCORE = 0.04  # what stands behind it
 LOOK_AT = 24

@@ -22,9 +22,9 @@ from ml import rerank
 from ml.answers import Document
 from ml.similar import Index, StaleIndexError
 from server.kernel.db import Database, after_commit
-from server.knowledge.learned import LEAST_SCORE, Ranker, Silence, Standing
 from server.knowledge.models import Article, Case, IndexChange, State
-from server.knowledge.ranking import Ranking, nameless
+from server.knowledge.suggesting.learned import LEAST_SCORE, Ranker, Silence, Standing
+from server.knowledge.suggesting.ranking import Ranking, nameless
 
 LATE = 512  # changes; transactions may commit in another order than their changes are numbered in
 BATCH = 500  # rows read at once

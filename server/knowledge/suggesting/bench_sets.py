@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.answers import Document
-from server.knowledge.ranking import Ranking
+from server.knowledge.suggesting.ranking import Ranking
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ml.features import Rows
 from server.kernel.errors import InvalidError
 from server.kernel.events import emit
 from server.kernel.i18n import N_
-from server.knowledge.learned import LEAST_SCORE, Silence
+from server.knowledge.suggesting.learned import LEAST_SCORE, Silence
 
 ONLY = 1  # the row
 LOWEST, HIGHEST = 0.2, 0.95
