@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from agent.knowledge import packaged
 from agent.measure import Raw, text
+from rules.numbers import signed
 from rules.pattern import Pattern
 from rules.plan import Plan
 from rules.profile import SYS_DESCR, SYS_OBJECT_ID
@@ -82,7 +83,8 @@ def answer(way: Way, look: Look, *, sys_descr: str, sys_object_id: str) -> str:
     if way.pattern is not None:
         said = (_pattern(way.pattern).first(said) or "").strip()
     if way.words and said:
-        said = way.words.get(int(said) if said.lstrip("-").isdigit() else said, "")
+        number = signed(said)
+        said = way.words.get(said if number is None else number, "")
     return _filled(way.value or HOLE, [said]) if said else ""
 
 

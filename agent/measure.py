@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from agent.reading import Value
 from agent.transports.trouble import mostly_text, printable, text_of
+from rules.numbers import signed
 from rules.pattern import Pattern
 from rules.plan import Metric
 from rules.profile_form import Factor, Where
@@ -91,8 +92,8 @@ def _state(metric: Metric) -> Convert:
     known: dict[Raw, float] = {}
     for said, code in metric.states.items():
         known[said] = float(code)
-        if said.lstrip("-").isdigit():
-            known[int(said)] = float(code)
+        if (spoken := signed(said)) is not None:
+            known[spoken] = float(code)
     dead = metric.dead
 
     def convert(raw: Raw, labels: Labels) -> Value:

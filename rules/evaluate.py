@@ -12,6 +12,7 @@ from rules.alert_form import Severity
 from rules.alert_rule import Rule
 from rules.condition import Changes, rate
 from rules.hold import IDLE, Hold, Turn, step
+from rules.numbers import whole
 
 Labels = tuple[tuple[str, str], ...]
 States = Mapping[str, Mapping[int, str]]
@@ -165,7 +166,7 @@ class Evaluator:
         if words is None:
             return frozenset()
         named = {float(code) for code, word in self.states.get(metric, {}).items() if word in words}
-        return frozenset(named | {float(word) for word in words if word.isdigit()})
+        return frozenset(named | {float(code) for word in words if (code := whole(word)) is not None})
 
     def _begun_anew(self, samples: Sequence[Sample]) -> None:
         """A device that started again counts from zero: what its counters showed before is a gap."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 from agent.discover.units import NUMBER
 from agent.knowledge import Fact, Knowledge, words_of
 from agent.transports.ber import Raw
+from rules.numbers import whole
 
 SYS_DESCR, SYS_OBJECT_ID, SYS_NAME = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.5.0"
 SYS_SERVICES = "1.3.6.1.2.1.1.7.0"
@@ -106,8 +107,8 @@ def enterprise_of(oid: str) -> int:
     """The enterprise number in an OID; -1 where it is of the standards."""
     if not oid.startswith(ENTERPRISES):
         return -1
-    head = oid[len(ENTERPRISES) :].split(".", 1)[0]
-    return int(head) if head.isdigit() else -1
+    number = whole(oid[len(ENTERPRISES) :].split(".", 1)[0])
+    return -1 if number is None else number
 
 
 def evidence(values: Mapping[str, Raw], knowledge: Knowledge) -> Evidence:

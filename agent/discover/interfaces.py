@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from agent.discover.evidence import Evidence, Varbind, text_of
 from agent.discover.found import Interface
 from agent.transports.ber import Raw
+from rules.numbers import whole
 
 TABLE, EXTENSION = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
 ADMIN = {1: "up", 2: "down", 3: "testing"}
@@ -17,7 +18,7 @@ def interfaces(known: Evidence) -> tuple[Interface, ...]:
     """All rows by ifIndex that are named and whose hardware is there (RFC 2863 calls others notPresent)."""
     rows: set[str] = set()
     for stem in (f"{TABLE}.2", f"{TABLE}.3", f"{EXTENSION}.1"):
-        rows |= {index for index in known.column(stem) if index.isdigit()}
+        rows |= {index for index in known.column(stem) if whole(index) is not None}
     every = (_interface(known, index) for index in sorted(rows, key=int)[:MAX_INTERFACES])
     return tuple(one for one in every if one.oper != "notPresent" and (one.name or one.type))
 

@@ -9,6 +9,8 @@ a crash is left out.
 from pathlib import Path
 from typing import IO
 
+from rules.numbers import whole
+
 
 class Journal:
     """The journal of one run, read where there is one."""
@@ -29,12 +31,13 @@ class Journal:
             self._read(line.split(" "))
 
     def _read(self, words: list[str]) -> None:
-        if words[0] == "d" and len(words) == 2 and words[1].isdigit():
-            self.done.add(int(words[1]))
-        elif words[0] == "t" and len(words) == 3 and words[2].isdigit():
-            self.tried.add((words[1], int(words[2])))
-        elif words[0] == "o" and len(words) == 3 and words[2].isdigit():
-            self.tried.discard((words[1], int(words[2])))
+        number = whole(words[-1])
+        if words[0] == "d" and len(words) == 2 and number is not None:
+            self.done.add(number)
+        elif words[0] == "t" and len(words) == 3 and number is not None:
+            self.tried.add((words[1], number))
+        elif words[0] == "o" and len(words) == 3 and number is not None:
+            self.tried.discard((words[1], number))
         elif words[0] == "a":
             self.alive += 1
         elif words[0] == "e":

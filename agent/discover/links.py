@@ -20,6 +20,7 @@ from agent.discover.evidence import text_of
 from agent.discover.found import Interface, Link
 from agent.transports.ber import Raw
 from agent.transports.trouble import TroubleError, printable
+from rules.numbers import whole
 
 LLDP, LLDP_V2 = "1.0.8802.1.1.2.1", "1.3.111.2.802.1.1.13.1"
 CDP = "1.3.6.1.4.1.9.9.23.1.2.1.1"
@@ -139,7 +140,7 @@ def _column(values: Mapping[str, Raw], root: str) -> Iterator[tuple[tuple[int, .
 
 
 def _arcs(text: str) -> tuple[int, ...]:
-    return tuple(int(one) for one in text.split(".") if one.isdigit())
+    return tuple(number for one in text.split(".") if (number := whole(one)) is not None)
 
 
 def mac_of(raw: Raw) -> str:

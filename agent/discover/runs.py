@@ -22,6 +22,7 @@ from agent.discover.opened import Opened
 from agent.discover.sweep import Pace
 from agent.discover.trial import attempt
 from rules import ranges
+from rules.numbers import whole
 from rules.wire import Config, Progress, RangeJob, RunState, Trial
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class Runs:
 
     def _forget_files(self, wanted: set[int]) -> None:
         for path in (self.folder / FOLDER).glob("run-*.log"):
-            number = path.stem.removeprefix("run-")
-            if number.isdigit() and int(number) not in wanted:
+            number = whole(path.stem.removeprefix("run-"))
+            if number is not None and number not in wanted:
                 path.unlink(missing_ok=True)
 
     async def _live(self, run: Run) -> None:

@@ -6,6 +6,7 @@ import re
 from agent.discover.enumerations import labels as enumeration
 from agent.discover.found import Found, Sensor
 from agent.knowledge import Knowledge
+from rules.numbers import signed
 
 MAX_METRICS = 40
 _PLACE = re.compile(r"\((\d+(?:\.\d+)+)\)$")
@@ -66,7 +67,7 @@ def _metric(one: Sensor, knowledge: Knowledge) -> list[str]:
         return [*lines, f"      unit: {_text(one.unit)}"] if one.unit else lines
     named = knowledge.named(one.oid)
     told = enumeration(named.fact.enum) if named is not None else {}
-    states = {int(number): word for number, word in told.items() if number.lstrip("-").isdigit()}
+    states = {code: word for number, word in told.items() if (code := signed(number)) is not None}
     if not states:
         return lines
     words = ", ".join(f"{number}: {_text(word)}" for number, word in states.items())

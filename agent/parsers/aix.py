@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets, uptime
 from agent.parsers.inventory import Inventory
-from agent.parsers.text import first, floats, lines, numbers, ratio, script, sections, whole
+from agent.parsers.text import first, floats, lines, numbers, ratio, script, sections
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
+from rules.numbers import whole
 
 POLL = script(
     {

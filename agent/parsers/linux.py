@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from agent.parsers import accounts, certificates, disks, packages, services, sockets
 from agent.parsers.inventory import Inventory, pick
-from agent.parsers.text import cpu, first, floats, lines, script, sections, whole
+from agent.parsers.text import cpu, first, floats, lines, script, sections
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, clean
+from rules.numbers import whole
 
 POLL = script(
     {

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from agent.parsers.text import lines, whole
+from agent.parsers.text import lines
+from rules.numbers import whole
 
 _PROCESS = re.compile(r'users:\(\("([^"]{1,64})"')
 _NETSTAT_PROCESS = re.compile(r"^\d{1,10}/(.{1,64})$")
@@ -78,7 +79,7 @@ def _socket(protocol: str, state: str, here: str, there: str, process: str) -> S
 def _end(text: str) -> tuple[str, int] | None:
     """An address and a port (0: any): `0.0.0.0:22`, `[::1]:22`, `*.22`, `fe80::1%em0.22`."""
     address, sign, port = text.rpartition(":")
-    if not sign or not (port.isdigit() or port == "*"):
+    if not sign or not (port.isdecimal() or port == "*"):
         address, sign, port = text.rpartition(".")
     number = 0 if port == "*" else whole(port)
     if not sign or number is None or number > 65_535:

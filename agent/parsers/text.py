@@ -61,11 +61,6 @@ def numbers(text: str) -> list[float]:
     return [value for one in _NUMBER.findall(text[:2_000])[:64] if (value := float(one)) < MOST]
 
 
-def whole(word: str) -> int | None:
-    """The number that a word of digits is; None for anything else, and for what 64 bits do not hold."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
-
-
 def ratio(part: float, whole: float) -> float:
     """A share between 0 and 1; 0 of nothing."""
     return max(0.0, min(1.0, part / whole)) if whole > 0 else 0.0

@@ -35,6 +35,6 @@ def read(text: str) -> dict[str, Raw]:
     readings: dict[str, Raw] = {"uptime_seconds": float(seconds)}
     if load := _LOAD.search(rest):
         for name, value in zip(("load1", "load5", "load15"), load.groups(), strict=True):
-            if value.replace(".", "", 1).isdigit():
+            if value.replace(".", "", 1).isdecimal():
                 readings[name] = float(value)
     return readings

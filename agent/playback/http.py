@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from agent.playback.plant import Device
 from agent.playback.room import Room
+from rules.numbers import whole
 
 MAX_BODY = 65_536
 IDLE_S = 60.0
@@ -60,10 +61,10 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
         raise BadRequestError("there is no request line")
     pairs = (line.partition(":") for line in lines[1:] if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    length = whole(headers.get("content-length", "0"))
+    if length is None or length > MAX_BODY:
         raise BadRequestError("the body is too long")
-    body = await reader.readexactly(int(length)) if int(length) else b""
+    body = await reader.readexactly(length) if length else b""
     return Request(words[0], words[1].partition("?")[0], headers, body)
 
 

@@ -96,7 +96,7 @@ class Shell:
 
     def _head(self, words: list[str]) -> str | None:
         """`head -n N FILE`, or `head FILE`: its first lines."""
-        count = int(words[1]) if len(words) > 1 and words[0] == "-n" and words[1].isdigit() else 10
+        count = int(words[1]) if len(words) > 1 and words[0] == "-n" and words[1].isdecimal() else 10
         text = self._file(words[-1]) if words else None
         return None if text is None else "".join(text.splitlines(keepends=True)[:count])
 
@@ -104,7 +104,7 @@ class Shell:
         """`grep [-c] [-H] [-m N] PATTERN FILE...`; a file may be a glob."""
         flags = [word for word in words if word.startswith("-")]
         rest = [word for word in words if not word.startswith("-")]
-        most = int(rest.pop(0)) if "-m" in flags and rest and rest[0].isdigit() else None
+        most = int(rest.pop(0)) if "-m" in flags and rest and rest[0].isdecimal() else None
         if len(rest) < 2:
             return None
         found: list[str] = []

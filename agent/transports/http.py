@@ -20,6 +20,7 @@ from cryptography import x509
 
 from agent.transports.facts import Facts, Raw
 from agent.transports.trouble import BadResponseError, TroubleError, of_os
+from rules.numbers import whole
 from rules.pattern import Pattern
 
 MAX_BODY = 1 << 20
@@ -186,8 +187,8 @@ def pointer(document: object, path: str) -> object:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
             document = document.get(key)
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
+        elif isinstance(document, list) and (at := whole(key)) is not None and at < len(document):
+            document = document[at]
         else:
             return None
     return document

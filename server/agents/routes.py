@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from rules import profile
+from rules.numbers import whole
 from server.agents import credentials, enrolment, overview, targets
 from server.agents.enrolment import NewToken
 from server.agents.inputs import CredentialForm, TargetForm, TokenIn
@@ -148,7 +149,7 @@ async def delete_credential(call: Call, credential_id: int) -> web.Response:
 
 
 def _add(session: Session, agent_id: int, form: TargetForm, *, now: datetime) -> Target:
-    credential_id = int(form.credential_id) if form.credential_id.isdigit() else None
+    credential_id = whole(form.credential_id)
     if form.credential_id == "new":
         name = credentials.free_name(session, f"{form.name} {form.transport}")
         made = credentials.save(session, name, form.transport, form.new_values(), now=now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rules.numbers import whole
 from server.cmdb import graphs, picture, providers, service, words
 from server.cmdb.classes import catalogue
 from server.cmdb.impact import impact as impact_of
@@ -83,14 +84,15 @@ def view(session: Session, wish: Wish) -> View:
             select(Ci).where(Ci.state.not_in(graphs.ABSENT)).order_by(Ci.criticality, Ci.sort_name).limit(12)
         )
         return View(None, "all", "", "", None, (), (), (), session.scalars(query).all())
-    root = service.ci(session, int(wish.root) if wish.root.isdigit() and len(wish.root) < 19 else wish.root)
+    number = whole(wish.root)
+    root = service.ci(session, wish.root if number is None else number)
     kinds = wish.kinds or _suiting(root.class_code)
-    whole = graphs.graph(session)
-    if root.id not in whole:
+    known = graphs.graph(session)
+    if root.id not in known:
         raise NotFoundError(N_("{number} is not in use and has no place in the graph."), number=root.number)
-    severities = providers.alerts_of(session, list(whole.nodes))
+    severities = providers.alerts_of(session, list(known.nodes))
     drawn = picture.draw(
-        whole,
+        known,
         root.id,
         way=wish.way,
         steps=wish.steps,
@@ -98,7 +100,7 @@ def view(session: Session, wish: Wish) -> View:
         kinds=picture.SETS[kinds],
         tell_apart=lambda one: severities.get(one, ""),
     )
-    impact = impact_of(whole, root.id)
+    impact = impact_of(known, root.id)
     fates = (impact.stops, impact.cut_off, impact.weakened, impact.unknown)
     wanted = {member for box in drawn.boxes for member in box.members}
     items = service.cis(session, wanted | {one for part in fates for one in part[:NAMED]})

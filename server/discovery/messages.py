@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from rules import wire
 from rules.heard_form import FACILITIES, LEVELS
+from rules.numbers import whole
 from rules.syslog import Line, parse
 from server.agents.models import Agent, Target
 from server.cmdb import service as cmdb
@@ -174,14 +175,20 @@ def _latest(session: Session, query: Select[HeardMessage], limit: int) -> list[M
     return _whole(session, list(session.scalars(cut)))
 
 
+def _target(device: str) -> int | None:
+    """The number of the target that a device's name `t12` stands for."""
+    return whole(device[1:]) if device[:1] == "t" else None
+
+
 def _whole(session: Session, rows: Sequence[HeardMessage]) -> list[Message]:
     agents = _agents(session, {row.agent_id for row in rows})
-    numbers = {int(row.device[1:]) for row in rows if row.device[:1] == "t" and row.device[1:].isdigit()}
+    numbers = {number for row in rows if (number := _target(row.device)) is not None}
     targets = {one.id: one for one in session.scalars(select(Target).where(Target.id.in_(numbers)))}
     found: list[tuple[HeardMessage, str, int | None]] = []
     for row in rows:
         agent = agents[row.agent_id]
-        target = targets.get(int(row.device[1:])) if row.device[:1] == "t" else None
+        number = _target(row.device)
+        target = targets.get(number) if number is not None else None
         if row.device == HOST:
             found.append((row, agent.host or agent.name, agent.host_ci_id))
         elif target is not None and target.agent_id == row.agent_id:

@@ -1,6 +1,6 @@
 """The queue: incidents by the time that is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
+from rules.numbers import whole
 from server.accounts import service as accounts
 from server.cmdb import providers
 from server.cmdb.models import Ci
@@ -49,6 +50,12 @@ def lines(session: Session, incidents: Sequence[Incident], actor: Actor, now: da
         Line(row, health.get(row.ci.id, "") if row.ci is not None else "", words.left(row.clock))
         for row in rows
     ]
+
+
+def _people(session: Session, values: Sequence[str]) -> Mapping[str, Any]:
+    """The names of the persons with these numbers."""
+    numbers = [number for one in values if (number := whole(one)) is not None]
+    return {str(one.id): one.name for one in accounts.people_by_ids(session, numbers).values()}
 
 
 def _groups(session: Session, actor: Actor) -> list[Choice]:
@@ -133,10 +140,7 @@ QUEUE = Listing(
             N_("Assigned to"),
             "person",
             Incident.assignee_id,
-            labels=lambda session, values: {
-                str(one.id): one.name
-                for one in accounts.people_by_ids(session, [int(v) for v in values if v.isdigit()]).values()
-            },
+            labels=_people,
             lookup="/incidents/people",
         ),
         Filter(
