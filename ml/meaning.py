@@ -6,9 +6,10 @@ here by how far it stands from the middle of the candidates, in their standard d
 a usual one where there are few. The order adds it to the worth; the sureness takes by how far the answer
 leads the next and the next four.
 
-Measured with two models in two languages (a 22 M one of six layers over English articles, a 24 M one of
-four over Chinese ones), the weights of one set on the other: the first right .789 -> .81 and .69 -> .70;
-answered while nine tenths of the unanswerable are silent .61 -> .64 and .39 -> .45.
+Measured with two models in two languages (six layers over 1,449 questions to English articles, four over
+220 to Chinese ones, both of 8 bits), the weights averaged over both: the first right .789 -> .814 and .691
+-> .700. Answered while nine tenths of the unanswerable are silent: in Chinese .386 -> .446; in English
+nothing that could be told from chance (.653 and .643 on 300 questions).
 """
 
 import numpy as np
