@@ -20,12 +20,7 @@ USUAL_SPREAD = 0.05  # of scores among the best candidates, and as how many cand
 USUAL_COUNTS = 6
 NEXT = 4  # answers behind the first, whose mean it should lead
 FULL = 9  # others; a lead on fewer says as much less
-SURE = (
-    0.9,
-    0.35,
-    0.33,
-    -0.06,
-)  # of the logit it had, the lead on the next, on the mean of the next, constant
+SURE = (0.9, 0.35, 0.33, -0.06)  # of its logit, its lead on the next and on the next four; the constant
 
 
 def standing(scores: NDArray[np.float64]) -> NDArray[np.float64]:

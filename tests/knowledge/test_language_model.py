@@ -421,6 +421,7 @@ def test_a_reranker_has_a_say_in_the_articles_and_is_loaded_from_a_folder_only(
     with pytest.raises(reranking.RerankerError, match="not known"):
         reranking.load(str(tmp_path))
     monkeypatch.setitem(reranking.KINDS, "backwards", lambda folder, manifest: Backwards())
+    (tmp_path / reranking.MANIFEST).write_text('{"kind": "backwards" }')
     shelves.look_again(db, str(tmp_path))
     turned = db.read_now(answering.asked, "feed lost battery", actor=READER)
     assert set(plain.articles) == {one, other}

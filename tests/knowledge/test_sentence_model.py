@@ -18,7 +18,7 @@ from server.kernel.db import Database
 from server.knowledge.suggesting import reranking, shelves
 from server.knowledge.suggesting.ranking import Ranked
 from server.knowledge.suggesting.reranking import RerankerError
-from server.knowledge.suggesting.sentence_model import PASSAGE, PASSAGES, passages
+from server.knowledge.suggesting.sentence_model import PASSAGE, PASSAGES, BadModelError, passages
 from server.knowledge.suggesting.suggest import Query, Suggestion, suggest
 from tests.knowledge.conftest import Publish
 
@@ -219,7 +219,7 @@ class Faulty:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
 
-    def scores(self, question: str, texts: list[str]) -> Any:
+    def scores(self, question: str, texts: Sequence[str]) -> Any:
         return self.answer(texts)
 
 
@@ -229,9 +229,11 @@ class Faulty:
         lambda texts: [float("nan")] * len(texts),
         lambda texts: [float("inf")] * len(texts),
         lambda texts: [0.5],
+        lambda texts: ["much"] * len(texts),
+        lambda texts: None,
         lambda texts: 1 / 0,
     ],
-    ids=["nan", "inf", "one", "fault"],
+    ids=["nan", "inf", "one", "words", "none", "fault"],
 )
 def test_a_model_that_answers_absurdly_or_fails_changes_nothing(
     db: Database, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
@@ -244,6 +246,31 @@ def test_a_model_that_answers_absurdly_or_fails_changes_nothing(
     with capture_logs() as logs:
         assert found(db) == without
     assert [one["event"] for one in logs if one["log_level"] == "warning"]
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_again_only_when_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def faulty(folder: Path, manifest: bytes) -> Faulty:
+        tried.append(folder)
+        raise BadModelError("it is broken")
+
+    (tmp_path / reranking.MANIFEST).write_text('{"kind": "faulty"}')
+    monkeypatch.setitem(reranking.KINDS, "faulty", faulty)
+    assert [reranking.usable(str(tmp_path)) for _ in range(3)] == [None] * 3
+    assert len(tried) == 1
+    (tmp_path / reranking.MANIFEST).write_text('{"kind": "faulty" }')
+    with pytest.raises(RerankerError, match="it is broken"):
+        reranking.load(str(tmp_path))
+    assert len(tried) == 2
+
+
+def test_one_answer_alone_is_not_read(tmp_path: Path) -> None:
+    alone = [Ranked(Hit("KB-1", 0.5, (), {}), 8.0, 0.5, "article")]
+    unasked = Faulty(lambda texts: pytest.fail("there is nothing to compare it with"))
+    assert reranking.by_meaning(unasked, "trouble", alone, {"KB-1": "title"}) == alone
 
 
 def test_a_folder_that_cannot_be_used_changes_nothing(db: Database, publish: Publish, tmp_path: Path) -> None:

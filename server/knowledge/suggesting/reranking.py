@@ -73,7 +73,10 @@ def load(folder: str) -> Reranker | None:
     """
     if not folder:
         return None
-    return _loaded(Path(folder), _stamp(Path(folder)))
+    found = _tried(Path(folder), _stamp(Path(folder)))
+    if isinstance(found, RerankerError):
+        raise RerankerError(str(found))
+    return found
 
 
 def _stamp(folder: Path) -> tuple[int, ...]:
@@ -85,7 +88,15 @@ def _stamp(folder: Path) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=2)
-def _loaded(folder: Path, _stamp: tuple[int, ...]) -> Reranker:
+def _tried(folder: Path, _stamp: tuple[int, ...]) -> Reranker | RerankerError:
+    """The model, or why there is none; neither is read again before a file of it changes."""
+    try:
+        return _loaded(folder)
+    except RerankerError as error:
+        return error
+
+
+def _loaded(folder: Path) -> Reranker:
     manifest = folder / MANIFEST
     try:
         told = manifest.read_bytes()
@@ -121,6 +132,8 @@ def by_meaning(
     for at in first.values():
         of_kind[answers[at].kind].append(at)
     asked = [at for kind in of_kind.values() for at in _judged(kind, answers, texts)]
+    if not asked:
+        return list(answers)
     scores = _told(model, question, [texts[answers[at].hit.key] for at in asked])
     if scores is None:
         return list(answers)
@@ -139,13 +152,15 @@ def _trouble(answer: Ranked) -> object:
 
 
 def _judged(places: Sequence[int], answers: Sequence[Ranked], texts: Mapping[str, str]) -> list[int]:
-    return [at for at in places if answers[at].hit.key in texts][:LOOKED_AT]
+    """The best of one kind; none where there is nothing to compare one with."""
+    best = [at for at in places if answers[at].hit.key in texts][:LOOKED_AT]
+    return best if len(best) > 1 else []
 
 
 def _told(model: Reranker, question: str, texts: Sequence[str]) -> list[float] | None:
     """The model's scores; None where it fails or they are none."""
     try:
-        told = list(model.scores(question, texts))
+        told = [float(score) for score in model.scores(question, texts)]
     except Exception as error:  # noqa: BLE001  whatever somebody's model does, the desk goes on
         log.warning("re-ranker failed", reason=str(error)[:200])
         return None

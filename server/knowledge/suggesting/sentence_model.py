@@ -34,7 +34,7 @@ MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
 PASSAGE = 100  # words, or Han signs
 PASSAGES = 2  # of a text, beside its title
 TOGETHER = 8  # texts that the model reads at once
-KEPT = 8_000  # texts whose vectors are kept; some 12 MB with vectors of 384
+KEPT = 8_000  # texts whose vectors are kept; some 20 MB with vectors of 384
 WHOLE, FIRST_LINE = 0.6, 0.4
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+\s*|\s+")
 
